@@ -1,0 +1,3 @@
+//! bellis
+pub mod geometry;
+pub use geometry::{Coordinate, GeometryError, Roi};
