@@ -1,3 +1,5 @@
 //! bellis
 pub mod geometry;
+pub mod plan;
 pub use geometry::{Coordinate, GeometryError, Roi};
+pub use plan::{Block, BlockResult, BoxError, Fit, Pipeline, PlanError, Task, TaskBuilder, WorkerInfo};
