@@ -1,5 +1,6 @@
 //! bellis
 pub mod geometry;
 pub mod plan;
+pub mod scheduler;
 pub use geometry::{Coordinate, GeometryError, Roi};
 pub use plan::{Block, BlockResult, BoxError, Fit, Pipeline, PlanError, Task, TaskBuilder, WorkerInfo};
