@@ -1,7 +1,9 @@
 //! bellis
 pub mod geometry;
+pub mod observe;
 pub mod plan;
 pub mod scheduler;
 pub mod transport;
+pub mod wire;
 pub use geometry::{Coordinate, GeometryError, Roi};
 pub use plan::{Block, BlockResult, BoxError, Fit, Pipeline, PlanError, Task, TaskBuilder, WorkerInfo};
