@@ -21,6 +21,8 @@ pub struct Report {
     pub n_workers: usize,
     /// Blocks that they processed at once.
     pub n_slots: u64,
+    /// The most memory in bytes that a worker said to use, where status checks were made.
+    pub most_memory: Option<u64>,
     /// Whether a signal ended the run before all blocks were done.
     pub is_interrupted: bool,
 }
@@ -73,7 +75,7 @@ struct CountsFields {
 impl Report {
     /// A report without tasks.
     pub fn new(elapsed_s: f64, n_workers: usize, n_slots: u64) -> Self {
-        Self { tasks: Vec::new(), elapsed_s, n_workers, n_slots, is_interrupted: false }
+        Self { tasks: Vec::new(), elapsed_s, n_workers, n_slots, most_memory: None, is_interrupted: false }
     }
 
     /// Whether every block of every task completed.

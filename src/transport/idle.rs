@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use super::Transport;
-
 /// How a rank waits for the next message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Idle {
@@ -64,24 +62,24 @@ impl Waiting {
         self.since = None;
     }
 
-    /// Nothing arrived: pauses before the next poll.
+    /// Nothing arrived: pauses before the next poll. `sleep` sleeps for at most so long.
     #[inline]
-    pub fn pause(&mut self, transport: &mut dyn Transport) {
+    pub fn pause(&mut self, sleep: impl FnOnce(Duration)) {
         self.n_polls = self.n_polls.saturating_add(1);
         if self.idle == Idle::Spin || self.n_polls <= SPINS {
             std::hint::spin_loop();
         } else {
-            self.yield_or_sleep(transport);
+            self.yield_or_sleep(sleep);
         }
     }
 
     /// Sleeps an eighth of the time waited so far, so that no message comes late by more than that.
-    fn yield_or_sleep(&mut self, transport: &mut dyn Transport) {
+    fn yield_or_sleep(&mut self, sleep: impl FnOnce(Duration)) {
         let waited = self.since.get_or_insert_with(Instant::now).elapsed();
         if self.idle == Idle::Yield || waited < YIELDING {
             std::thread::yield_now();
         } else {
-            transport.sleep((waited / 8).min(LONGEST));
+            sleep((waited / 8).min(LONGEST));
         }
     }
 }
