@@ -15,7 +15,7 @@ use super::options::Options;
 use crate::observe::{self, Observer, Report};
 use crate::scheduler::{Actions, Assignment, Event, Lease, Outcome, Scheduler, Time, WorkerId};
 use crate::transport::{Transport, Waiting};
-use crate::wire::{self, Assigned, BatchWriter, Finished, FromWorker, Stop, ToWorker, decode, encode};
+use crate::wire::{self, Assigned, BatchWriter, Finished, FromWorker, Hello, Stop, ToWorker, decode, encode};
 use books::Books;
 use checkups::Checkups;
 
@@ -129,6 +129,9 @@ impl Coordinator {
                 self.books.note_failures(&mut self.actions.failures);
             }
             FromWorker::Status(status) => self.checkups.heard(worker, status),
+            FromWorker::Hello(Hello { pipeline: Err(why), .. }) => {
+                return Err(RunError::Refused { message: format!("{worker} cannot go on: {why}") });
+            }
             FromWorker::Hello(_) => log::warn!("{worker} said hello twice: ignored"),
         }
         Ok(())
@@ -216,9 +219,12 @@ impl Coordinator {
     }
 
     /// Tells everybody that the run broke off, as far as that goes, so that nobody waits for rank 0.
-    fn break_off(&mut self, error: RunError) -> RunError {
-        if let Err(further) = stop(&mut *self.transport, Stop::Refused(error.to_string())) {
-            log::error!("the other ranks could not be told that the run broke off: {further}");
+    fn break_off(mut self, error: RunError) -> RunError {
+        match stop(&mut *self.transport, Stop::Refused(error.to_string())) {
+            Ok(()) => self.transport.abandon(),
+            Err(further) => {
+                log::error!("the other ranks could not be told that the run broke off: {further}")
+            }
         }
         error
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::coordinator::Coordinator;
 use super::error::RunError;
-use super::greeting::{await_stop, brought, gather, introduce};
+use super::greeting::{await_stop, brought, cut, gather, introduce, stop};
 use super::interrupt::Interrupt;
 use super::options::Options;
 use super::place::{Comm, Place};
+use super::program::{note_leader, note_run};
 use super::worker::{Loop, Setup, Worker, process_all, work};
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline, Plan};
@@ -144,22 +145,35 @@ impl<'c> Runner<'c> {
     }
 
     fn prepare(&self, pipeline: &Pipeline) -> Prepared {
-        let options = self.options.over(std::env::vars())?;
+        let options = self.options.over(environment())?;
         Ok((Arc::new(Plan::new(pipeline)?), options))
     }
 
     fn run_prepared(&self, prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
+        note_leader(true);
         let report = match Place::find(self.communicator)? {
             Place::Alone => {
                 let (plan, options) = prepared?;
                 alone(&plan, options, body)
             }
             Place::Rank { transport, .. } if transport.rank() == 0 => coordinate(transport, prepared, body),
-            Place::Rank { transport, may_share } => join(transport, may_share, prepared, body),
-        }?;
-        super::program::note_run();
-        Ok(report)
+            Place::Rank { transport, may_share } => {
+                note_leader(false);
+                join(transport, may_share, prepared, body)
+            }
+        };
+        // A loop that failed at its very end failed after a run.
+        if matches!(report, Ok(_) | Err(RunError::Loop(_))) {
+            note_run();
+        }
+        report
     }
+}
+
+/// The environment as text: a variable that is none cannot be an option with a good value.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 /// Rank 0 of several.
@@ -169,7 +183,7 @@ fn coordinate(
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
     let idle = prepared.as_ref().map_or(Idle::default(), |(_, options)| options.idle);
-    let mine = prepared.as_ref().map_or_else(|error| Err(error.to_string()), |(plan, _)| brought(plan));
+    let mine = prepared.as_ref().map_or_else(|error| Err(cut(error.to_string())), |(plan, _)| brought(plan));
     let gathered = gather(&mut *transport, &mine, idle);
     let (mut slots, (plan, options)) = match (gathered, prepared) {
         (Ok(slots), Ok(prepared)) => (slots, prepared),
@@ -183,8 +197,13 @@ fn coordinate(
         return schedule(transport, &plan, &slots, options);
     }
     slots.extend((0..options.rank0_slots).map(|_| 1));
-    with_threads(options.rank0_slots, options, &plan, body, |threads| {
-        schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options)
+    with_threads(options.rank0_slots, options, &plan, body, |threads| match threads {
+        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options),
+        Err(error) => {
+            stop(&mut *transport, Stop::Refused(error.to_string()))?;
+            transport.close()?;
+            Err(error)
+        }
     })
 }
 
@@ -198,20 +217,21 @@ fn join(
     // A signal to the whole job is rank 0's to answer.
     let _interrupt = Interrupt::listen();
     let mine = prepared.as_ref().map_or_else(|error| Err(error.to_string()), |(plan, _)| brought(plan));
+    // Not 0: this rank's program has not ended, whatever keeps it from running.
     let slots = prepared.as_ref().map_or(1, |(_, options)| options.slots.unwrap_or(1));
     introduce(&mut *transport, slots, mine)?;
-    let stop = match prepared {
+    let stopped = match prepared {
         Ok((plan, options)) => {
             let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share };
             work(transport, setup, &plan, body)?
         }
         Err(_) => {
-            let stop = await_stop(&mut *transport, Idle::default())?;
+            let stopped = await_stop(&mut *transport, Idle::default())?;
             transport.close()?;
-            stop
+            stopped
         }
     };
-    match stop {
+    match stopped {
         Stop::Ended(report) => {
             Ok(serde_json::from_str(&report).map_err(|e| WireError::Unreadable(e.to_string()))?)
         }
@@ -226,7 +246,9 @@ fn alone(plan: &Arc<Plan>, options: Options, body: &Loop<'_>) -> Result<Report, 
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let slots = vec![1; n_threads as usize];
-    with_threads(n_threads, options, plan, body, |threads| schedule(Box::new(threads), plan, &slots, options))
+    with_threads(n_threads, options, plan, body, |threads| {
+        schedule(Box::new(threads?), plan, &slots, options)
+    })
 }
 
 fn schedule(
@@ -239,16 +261,16 @@ fn schedule(
     Coordinator::new(transport, Scheduler::new(plan.clone(), config), slots, options).run(slots)
 }
 
-/// Runs `lead` on this thread beside `n_threads` threads that work for it.
+/// Runs `lead` on this thread beside `n_threads` threads that work for it, if they can be started.
 fn with_threads(
     n_threads: u32,
     options: Options,
     plan: &Arc<Plan>,
     body: &Loop<'_>,
-    lead: impl FnOnce(LocalTransport) -> Result<Report, RunError>,
+    lead: impl FnOnce(Result<LocalTransport, RunError>) -> Result<Report, RunError>,
 ) -> Result<Report, RunError> {
     let mut endpoints = network(n_threads as usize + 1).into_iter();
-    let mine = endpoints.next().expect("a network has an endpoint 0");
+    let mut mine = endpoints.next().expect("a network has an endpoint 0");
     thread::scope(|scope| {
         let start = |endpoint: LocalTransport| {
             let setup = Setup { rank: endpoint.rank(), slots: 1, idle: options.idle, may_share: false };
@@ -256,13 +278,22 @@ fn with_threads(
             let work = move || work(Box::new(endpoint), setup, plan, body);
             thread::Builder::new().name(name).spawn_scoped(scope, work)
         };
-        let started = endpoints.map(start).collect::<Result<Vec<_>, _>>();
-        let mut mine = mine;
-        if let Err(error) = started {
-            let error = RunError::Thread(error.to_string());
-            super::greeting::stop(&mut mine, Stop::Refused(error.to_string()))?;
-            return Err(error);
+        let mut workers = Vec::new();
+        for endpoint in endpoints {
+            match start(endpoint) {
+                Ok(worker) => workers.push(worker),
+                Err(error) => {
+                    let error = RunError::Thread(error.to_string());
+                    // It fails at the endpoints without a thread, which come last.
+                    let _ = stop(&mut mine, Stop::Refused(error.to_string()));
+                    return lead(Err(error));
+                }
+            }
         }
-        lead(mine)
+        let report = lead(Ok(mine))?;
+        for worker in workers {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(report)
     })
 }

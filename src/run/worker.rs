@@ -111,7 +111,8 @@ impl Worker {
         }))
     }
 
-    /// Gives a block back. Several may be held at a time; each is released once.
+    /// Gives a block back. Several may be held at a time, as many as the slot has credits and one more; each is
+    /// released once. A loop that waits for another block while all others wait for those that it holds never ends.
     ///
     /// # Errors
     /// [`RunError::NotAcquired`] for a block that is not held; rank 0 cannot be reached.
@@ -140,22 +141,28 @@ impl Worker {
     }
 
     /// Runs a loop to its end. Blocks that it leaves behind fail, so that they are tried elsewhere and nobody waits
-    /// for them.
+    /// for them. An error that no block tells of is returned.
     fn drive(&mut self, body: &Loop<'_>) -> Result<(), RunError> {
-        let ended = match panics::catch(|| body(self)) {
-            Ok(Ok(())) => "without taking all its blocks".to_owned(),
-            Ok(Err(error)) => format!("with an error: {}", with_sources(&*error)),
-            Err(panic) => panic,
+        let (ended, error) = match panics::catch(|| body(self)) {
+            Ok(Ok(())) => ("without taking all its blocks".to_owned(), None),
+            Ok(Err(error)) => {
+                let message = with_sources(&*error);
+                (format!("with an error: {message}"), Some(message))
+            }
+            Err(panic) => (panic.clone(), Some(panic)),
         };
         let reason = || BlockOutcome::Failed(format!("the worker's loop ended: {ended}"));
+        let mut is_told = false;
         while let Some(held) = self.held.last() {
             let block = held.block;
             self.release(block, reason())?;
+            is_told = true;
         }
         while let Some(block) = self.acquire()? {
             self.release(block, reason())?;
+            is_told = true;
         }
-        Ok(())
+        error.filter(|_| !is_told).map_or(Ok(()), |message| Err(RunError::Loop(message)))
     }
 }
 
