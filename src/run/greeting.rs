@@ -154,7 +154,8 @@ fn disagreement(brought: &Brought, hellos: &[Hello]) -> Option<String> {
     if !problems.is_empty() {
         let n_ranks = hellos.len() + 1;
         let texts = problems.iter().take(3).map(|(problem, ranks)| {
-            if ranks.len() == n_ranks {
+            // A refusal that comes back names its ranks already.
+            if ranks.len() == n_ranks || problem.starts_with("rank") {
                 (*problem).to_owned()
             } else {
                 format!("{}: {problem}", name(ranks, n_ranks))

@@ -19,8 +19,13 @@ pub fn run(call: &Call) -> Result {
         "ends-another" if is_meant => work(line("other", 5)?.process(|_| Ok(())).build()?),
         "ends-absent" if is_meant => Ok(()),
         "ends-exit" => {
+            let record = Record::new(&call.directory);
             let task = line("work", 5)?.process(move |block| {
-                if is_meant && block.index() == 2 { std::process::exit(0) } else { Ok(()) }
+                if is_meant {
+                    std::process::exit(0);
+                }
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                record.during("work", block, || Ok(()))
             });
             work(task.build()?)
         }
