@@ -42,7 +42,7 @@ fn every_block_is_processed_once() {
         each(&ALL, "blocks-once", &[&n_blocks.to_string()], |outcome| {
             outcome.succeeded();
             has_line(outcome, &all_completed("once", n_blocks));
-            assert_eq!(outcome.fact("once"), "ok");
+            assert_eq!(outcome.fact("each"), "once");
             assert_eq!(outcome.n_lines("Execution Summary"), 1, "{outcome}");
         });
     }

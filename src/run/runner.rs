@@ -47,8 +47,29 @@ impl<'c> Runner<'c> {
         Self::default()
     }
 
-    /// Runs on the ranks of this communicator instead of MPI's world. All of them call [`run`](Self::run); messages
-    /// travel on a duplicate.
+    /// Runs on the ranks of this communicator instead of MPI's world. All of them call [`run`](Self::run), and no
+    /// others; messages travel on a duplicate, which never meets the program's own.
+    ///
+    /// For programs that initialize MPI themselves. Any thread level will do: with `MPI_THREAD_MULTIPLE`, workers
+    /// answer status checks while they process a block; with less, between blocks, so that a closure may call MPI on
+    /// its own. Where one rank processes several blocks at once ([`slots`](Self::slots)), closures that call MPI need
+    /// `MPI_THREAD_MULTIPLE`.
+    ///
+    /// ```no_run
+    /// use bellis::{Roi, Runner, Task};
+    /// use mpi::topology::{Color, Communicator};
+    ///
+    /// let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts here");
+    /// let world = universe.world();
+    /// // One half of the ranks runs the pipeline, the other half does something else.
+    /// let half = world.split_by_color(Color::with_value(world.rank() % 2)).expect("every rank has a color");
+    /// if world.rank() % 2 == 0 {
+    ///     let total = Roi::new([0], [1000])?;
+    ///     let task = Task::builder("even").total_roi(total).block_shape([10]).process(|_| Ok(())).build()?;
+    ///     Runner::new().communicator(&half).run(task)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "mpi")]
     #[must_use]
     pub fn communicator<C>(mut self, communicator: &'c C) -> Self
@@ -187,6 +208,13 @@ fn coordinate(
     let gathered = gather(&mut *transport, &mine, idle);
     let (mut slots, (plan, options)) = match (gathered, prepared) {
         (Ok(slots), Ok(prepared)) => (slots, prepared),
+        (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
+            // Not everybody was heard, but everybody waits for an answer.
+            let told = stop(&mut *transport, Stop::Refused(error.to_string()));
+            transport.abandon();
+            told?;
+            return Err(error);
+        }
         (gathered, prepared) => {
             transport.close()?;
             gathered?;

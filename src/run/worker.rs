@@ -9,6 +9,8 @@ mod direct;
 mod link;
 mod pool;
 mod processing;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -88,13 +90,15 @@ pub struct Worker {
     info: WorkerInfo,
     plan: Arc<Plan>,
     held: Vec<Held>,
+    /// What went wrong between this worker and rank 0, after which nothing can go right.
+    trouble: Option<RunError>,
     /// When the last block was released.
     last_release: Option<Instant>,
 }
 
 impl Worker {
     fn new(port: Box<dyn Port>, info: WorkerInfo, plan: Arc<Plan>) -> Self {
-        Self { port, info, plan, held: Vec::new(), last_release: None }
+        Self { port, info, plan, held: Vec::new(), trouble: None, last_release: None }
     }
 
     /// Waits for the next block. `None` when the run is over.
@@ -102,7 +106,8 @@ impl Worker {
     /// # Errors
     /// Rank 0 cannot be reached or understood.
     pub fn acquire(&mut self) -> Result<Option<Block>, RunError> {
-        let (assigned, has_waited) = self.port.next()?;
+        let next = self.port.next().inspect_err(|error| self.trouble = Some(error.clone()));
+        let (assigned, has_waited) = next?;
         Ok(assigned.map(|Assigned { block, lease, read_roi, write_roi }| {
             let begin = self.last_release.filter(|_| !has_waited).unwrap_or_else(Instant::now);
             let block = Block { id: block, read_roi, write_roi };
@@ -127,7 +132,8 @@ impl Worker {
             BlockOutcome::Skipped => Outcome::Skipped,
             BlockOutcome::Failed(message) => Outcome::Failed(cut(message)),
         };
-        self.port.done(Finished { lease: held.lease, busy_us, outcome }, busy_us > SHORT_US)
+        let finished = Finished { lease: held.lease, busy_us, outcome };
+        self.port.done(finished, busy_us > SHORT_US).inspect_err(|error| self.trouble = Some(error.clone()))
     }
 
     /// Who works.
@@ -151,6 +157,9 @@ impl Worker {
             }
             Err(panic) => (panic.clone(), Some(panic)),
         };
+        if let Some(trouble) = self.trouble.take() {
+            return Err(trouble);
+        }
         let reason = || BlockOutcome::Failed(format!("the worker's loop ended: {ended}"));
         let mut is_told = false;
         while let Some(held) = self.held.last() {

@@ -196,9 +196,9 @@ impl Outcome {
     #[track_caller]
     pub fn failed(&self, code: i32, text: &str) -> &Self {
         assert_eq!(self.code, Some(code), "exit code\n{self}");
-        let errors: Vec<&str> = self.stderr.lines().filter(|line| line.contains("error: ")).collect();
+        let errors: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
         assert!(
-            matches!(errors[..], [error] if error.starts_with("error: ") && error.contains(text)),
+            matches!(errors[..], [error] if error.contains(text)),
             "one error line with {text:?} is wanted\n{self}"
         );
         self

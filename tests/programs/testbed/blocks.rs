@@ -56,7 +56,7 @@ fn once(call: &Call) -> Result {
     if bellis::is_coordinator() {
         record.check_each_once(&task)?;
     }
-    fact("once", "ok");
+    fact("each", "once");
     Ok(())
 }
 
