@@ -18,7 +18,9 @@ fn main() -> ExitCode {
                 std::thread::sleep(Duration::from_millis(100));
                 Ok(())
             }),
-            "fail" => task.process(|block| if block.index() % 3 == 0 { Err("no luck".into()) } else { Ok(()) }),
+            "fail" => {
+                task.process(|block| if block.index() % 3 == 0 { Err("no luck".into()) } else { Ok(()) })
+            }
             "panic" => task.process(|block| if block.index() == 3 { panic!("block three") } else { Ok(()) }),
             other => return Err(format!("scenario {other:?} is unknown").into()),
         };
