@@ -1,0 +1,204 @@
+//! Zarr v2 and v3: the only file, with those below it, that uses the `zarrs` library.
+//!
+//! zarrs decodes and encodes chunks; which chunks, in which order and under which lock, is decided here, and the files
+//! are read and replaced by `zarr/files.rs`. Everything runs on the calling thread.
+
+mod files;
+mod metadata;
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{ArrayD, ArrayViewD, Slice};
+use zarrs::array::{ArrayError, ArraySubset, CodecError, CodecOptions};
+
+use self::files::Files;
+use super::backend::{Backend, Opened};
+use super::element::dispatch;
+use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
+
+/// What zarrs asks of an element type.
+pub trait Stored: zarrs::array::ElementOwned {}
+impl<T: zarrs::array::ElementOwned> Stored for T {}
+
+/// Whether a Zarr array's metadata lies in `directory`.
+pub(super) fn is_array(directory: &Path) -> bool {
+    matches!(metadata::node(directory), Ok(Some(metadata::Node::Array(_))))
+}
+
+/// What the array at `path` is.
+pub(super) fn describe(path: &Path) -> Result<ArrayInfo> {
+    let array = metadata::open(path)?;
+    let data_type = metadata::data_type(path, &array)?;
+    dispatch!(data_type, info_of(path, &array))
+}
+
+/// Opens the array at `path`.
+pub(super) fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
+    let array = metadata::open(path)?;
+    let on_disk = metadata::data_type(path, &array)?;
+    if on_disk != T::DATA_TYPE {
+        let path = path.to_path_buf();
+        return Err(StorageError::DataTypeDiffers { path, on_disk, asked: T::DATA_TYPE });
+    }
+    let info = info_of::<T>(path, &array)?;
+    let fill_value = metadata::fill_value(path, &array)?;
+    let backend = Box::new(ZarrArray { chunks: info.chunks.clone(), fill_value, array, locks: Locks::new() });
+    Ok(Opened { info, fill_value, backend })
+}
+
+/// Creates the array at `path` unless it exists, and opens it.
+pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
+    let wanted = metadata::create::<T>(path, spec)?;
+    describe(path)?.require_matches(&wanted)?;
+    open(path)
+}
+
+fn info_of<T: Element>(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
+    let fill_value = metadata::fill_value::<T>(path, array)?;
+    metadata::info(path, array, T::DATA_TYPE, fill_value.into())
+}
+
+/// An open array.
+struct ZarrArray<T> {
+    array: zarrs::array::Array<Files>,
+    chunks: Vec<u64>,
+    fill_value: T,
+    locks: Locks,
+}
+
+impl<T: Element> Backend<T> for ZarrArray<T> {
+    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+        let subset = ArraySubset::new_with_ranges(range);
+        self.array
+            .retrieve_array_subset_opt::<ArrayD<T>>(&subset, &options())
+            .map_err(|error| self.blame_chunk(&subset, error))
+    }
+
+    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
+        let grid = range
+            .iter()
+            .zip(&self.chunks)
+            .map(|(range, chunk)| range.start / chunk..range.end.div_ceil(*chunk));
+        for chunk in &ArraySubset::new_with_ranges(&grid.collect::<Vec<_>>()).indices() {
+            self.write_chunk(&chunk, range, &data)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Element> ZarrArray<T> {
+    /// Writes the part of `data`, which belongs to `range`, that lies in one chunk.
+    fn write_chunk(&self, chunk: &[u64], range: &[Range<u64>], data: &ArrayViewD<'_, T>) -> Result<()> {
+        let origin: Vec<u64> = chunk.iter().zip(&self.chunks).map(|(index, extent)| index * extent).collect();
+        // The common part of chunk and range, counted from the begin of the array.
+        let common: Vec<Range<u64>> = range
+            .iter()
+            .zip(origin.iter().zip(&self.chunks))
+            .map(|(range, (&origin, extent))| {
+                range.start.max(origin)..range.end.min(origin.saturating_add(*extent))
+            })
+            .collect();
+        let covers_chunk =
+            common.iter().zip(&self.chunks).all(|(common, extent)| common.end - common.start == *extent);
+        let covers_what_exists = common
+            .iter()
+            .zip(origin.iter().zip(self.chunks.iter().zip(self.array.shape())))
+            .all(|(common, (&origin, (extent, shape)))| {
+                common.start == origin && common.end == origin.saturating_add(*extent).min(*shape)
+            });
+        let part =
+            data.slice_each_axis(|slot| within(&common, slot.axis.index(), range[slot.axis.index()].start));
+
+        let _turn = self.locks.of(chunk);
+        let stored = if covers_chunk {
+            self.array.store_chunk_opt(chunk, &part, &options())
+        } else if covers_what_exists {
+            // At the array's border the chunk reaches past it: nothing of the former content is kept.
+            let shape: Vec<usize> = self.chunks.iter().map(|&extent| extent as usize).collect();
+            let mut whole = ArrayD::from_elem(shape, self.fill_value);
+            whole
+                .slice_each_axis_mut(|slot| within(&common, slot.axis.index(), origin[slot.axis.index()]))
+                .assign(&part);
+            self.array.store_chunk_opt(chunk, whole, &options())
+        } else {
+            let subset: Vec<Range<u64>> = common
+                .iter()
+                .zip(&origin)
+                .map(|(common, origin)| common.start - origin..common.end - origin)
+                .collect();
+            self.array.store_chunk_subset_opt(
+                chunk,
+                &ArraySubset::new_with_ranges(&subset),
+                &part,
+                &options(),
+            )
+        };
+        stored.map_err(|error| self.chunk_error("write chunk", chunk, error))
+    }
+
+    /// The error of the first chunk in `subset` that cannot be read: zarrs does not say which one it was.
+    fn blame_chunk(&self, subset: &ArraySubset, error: ArrayError) -> StorageError {
+        let Ok(Some(chunks)) = self.array.chunks_in_array_subset(subset) else {
+            return self.chunk_error("read chunk", &[], error);
+        };
+        let broken = chunks.indices().into_iter().find_map(|chunk| {
+            let whole = self.array.retrieve_chunk_opt::<Vec<T>>(&chunk, &options());
+            whole.err().map(|error| self.chunk_error("read chunk", &chunk, error))
+        });
+        broken.unwrap_or_else(|| self.chunk_error("read chunk", chunks.start(), error))
+    }
+
+    fn chunk_error(&self, action: &'static str, chunk: &[u64], error: ArrayError) -> StorageError {
+        let path = self.array.storage().path_of(&self.array.chunk_key(chunk));
+        match error {
+            ArrayError::StorageError(zarrs::storage::StorageError::IOError(source))
+            | ArrayError::CodecError(CodecError::StorageError(zarrs::storage::StorageError::IOError(
+                source,
+            ))) => StorageError::Io {
+                action,
+                path,
+                source: std::io::Error::new(source.kind(), source.to_string()),
+            },
+            other => StorageError::CorruptChunk { path, reason: one_line(&other) },
+        }
+    }
+}
+
+/// The part of an axis that is `common`, in data that begin at `begin`.
+fn within(common: &[Range<u64>], axis: usize, begin: u64) -> Slice {
+    // Both lie within data that are in memory.
+    Slice::from((common[axis].start - begin) as usize..(common[axis].end - begin) as usize)
+}
+
+/// One thread: the caller's. `chunk_concurrent_minimum` outvotes `concurrent_target`, so both are set; at 1 zarrs
+/// leaves rayon alone.
+fn options() -> CodecOptions {
+    CodecOptions::default().with_concurrent_target(1).with_chunk_concurrent_minimum(1)
+}
+
+fn one_line(error: &dyn std::error::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Lets threads that write parts of one chunk take turns. Few locks serve all chunks, so they need no clearing up.
+struct Locks {
+    locks: Vec<Mutex<()>>,
+    hasher: RandomState,
+}
+
+impl Locks {
+    fn new() -> Self {
+        const N_LOCKS: usize = 64;
+        Self { locks: (0..N_LOCKS).map(|_| Mutex::new(())).collect(), hasher: RandomState::new() }
+    }
+
+    fn of(&self, chunk: &[u64]) -> std::sync::MutexGuard<'_, ()> {
+        let index = self.hasher.hash_one(chunk) % self.locks.len() as u64;
+        // A thread that panicked while it held the lock left no state behind: files are replaced as a whole.
+        self.locks[index as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
