@@ -117,7 +117,7 @@ fn copy_slabs<T: Copy>(result: &mut ArrayD<T>, axis: Axis, plan: &AxisPlan) {
 
 /// Picks each voxel of the result from the source, axis by axis.
 fn gather<T: Copy>(inner: ArrayD<T>, plans: &[AxisPlan], n_channels: usize, constant: T) -> ArrayD<T> {
-    plans.iter().enumerate().fold(inner, |inner, (axis, plan)| {
+    let gathered = plans.iter().enumerate().fold(inner, |inner, (axis, plan)| {
         let axis = Axis(n_channels + axis);
         let places: Vec<usize> = plan.places.iter().map(|place| place.unwrap_or(0)).collect();
         let mut picked = inner.select(axis, &places);
@@ -125,7 +125,8 @@ fn gather<T: Copy>(inner: ArrayD<T>, plans: &[AxisPlan], n_channels: usize, cons
             picked.index_axis_mut(axis, target).fill(constant);
         }
         picked
-    })
+    });
+    if gathered.is_standard_layout() { gathered } else { gathered.as_standard_layout().into_owned() }
 }
 
 #[cfg(test)]

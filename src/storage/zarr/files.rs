@@ -145,15 +145,19 @@ fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     // and counts on, and `create_new` makes sure.
     static NAMESPACE: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    const MAX_ATTEMPTS: usize = 8;
     let directory = path.parent().unwrap_or(Path::new(""));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut attempts = 0;
     loop {
+        attempts += 1;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let beside = directory.join(format!(".{name}.{:016x}-{count}.tmp", *NAMESPACE));
         match OpenOptions::new().write(true).create_new(true).open(&beside) {
             Ok(file) => return Ok((beside, file)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) if error.kind() == ErrorKind::NotFound && !directory.is_dir() => {
+            // Not only the first time: someone may be removing what another one just made.
+            Err(error) if error.kind() == ErrorKind::NotFound && attempts < MAX_ATTEMPTS => {
                 fs::create_dir_all(directory)?;
             }
             Err(error) => return Err(error),
