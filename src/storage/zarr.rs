@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ndarray::{ArrayD, ArrayViewD, Slice};
-use zarrs::array::{ArrayError, ArraySubset, CodecError, CodecOptions};
+use unsafe_cell_slice::UnsafeCellSlice;
+use zarrs::array::{ArrayBytesFixedDisjointView, ArrayError, ArraySubset, CodecError, CodecOptions};
 
 use self::files::Files;
 use super::backend::{Backend, Opened};
@@ -21,8 +22,8 @@ use super::element::dispatch;
 use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
 
 /// What zarrs asks of an element type.
-pub trait Stored: zarrs::array::ElementOwned {}
-impl<T: zarrs::array::ElementOwned> Stored for T {}
+pub trait Stored: zarrs::array::ElementOwned + bytemuck::Pod {}
+impl<T: zarrs::array::ElementOwned + bytemuck::Pod> Stored for T {}
 
 /// Whether a Zarr array's metadata lies in `directory`.
 pub(super) fn is_array(directory: &Path) -> bool {
@@ -73,9 +74,10 @@ struct ZarrArray<T> {
 impl<T: Element> Backend<T> for ZarrArray<T> {
     fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
         let subset = ArraySubset::new_with_ranges(range);
-        self.array
-            .retrieve_array_subset_opt::<ArrayD<T>>(&subset, &options())
-            .map_err(|error| self.blame_chunk(&subset, error))
+        let shape: Vec<usize> = range.iter().map(|range| (range.end - range.start) as usize).collect();
+        let mut data = ArrayD::from_elem(shape, T::default());
+        self.read_into(&subset, &mut data).map_err(|error| self.blame_chunk(&subset, error))?;
+        Ok(data)
     }
 
     fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
@@ -91,6 +93,18 @@ impl<T: Element> Backend<T> for ZarrArray<T> {
 }
 
 impl<T: Element> ZarrArray<T> {
+    /// Decodes the chunks straight into `data`: `retrieve_array_subset` copies everything once more, to align it.
+    fn read_into(&self, subset: &ArraySubset, data: &mut ArrayD<T>) -> Result<(), ArrayError> {
+        let elements =
+            data.as_slice_mut().ok_or_else(|| ArrayError::Other("data not in C order".to_owned()))?;
+        let bytes = UnsafeCellSlice::new(bytemuck::cast_slice_mut(elements));
+        let everything = ArraySubset::new_with_shape(subset.shape().to_vec());
+        // SAFETY: `data` is borrowed for as long as this view lives, which is the only one of it.
+        let view =
+            unsafe { ArrayBytesFixedDisjointView::new(bytes, size_of::<T>(), subset.shape(), everything) };
+        self.array.retrieve_array_subset_into_opt(subset, (&mut view?).into(), &options())
+    }
+
     /// Writes the part of `data`, which belongs to `range`, that lies in one chunk.
     fn write_chunk(&self, chunk: &[u64], range: &[Range<u64>], data: &ArrayViewD<'_, T>) -> Result<()> {
         let origin: Vec<u64> = chunk.iter().zip(&self.chunks).map(|(index, extent)| index * extent).collect();
