@@ -22,12 +22,15 @@
 //! # Layout
 //!
 //! * [`Array`] checks ROIs and shapes and fills borders: what is true of every format;
-//! * `spec` and `info`: what an array should be, and what one is; `attributes` writes the part of it that Zarr, N5
+//! * `spec`, `resolve` and `info`: what an array should be, will be, and is; `attributes` writes the part of it that Zarr, N5
 //!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
 //! * `zarr`: Zarr v2 and v3, and the only file that knows of its library. Another format is another such file.
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
+
+// Without any format there is nobody left to use what the formats share.
+#![cfg_attr(not(feature = "zarr"), allow(dead_code))]
 
 mod array;
 mod attributes;
@@ -37,6 +40,7 @@ mod element;
 mod error;
 mod format;
 mod info;
+mod resolve;
 mod spec;
 #[cfg(feature = "zarr")]
 mod zarr;

@@ -3,6 +3,7 @@
 //! zarrs decodes and encodes chunks; which chunks, in which order and under which lock, is decided here, and the files
 //! are read and replaced by `zarr/files.rs`. Everything runs on the calling thread.
 
+mod create;
 mod files;
 mod metadata;
 
@@ -12,7 +13,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArrayD, ArrayViewD, Slice};
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use unsafe_cell_slice::UnsafeCellSlice;
 use zarrs::array::{ArrayBytesFixedDisjointView, ArrayError, ArraySubset, CodecError, CodecOptions};
 
@@ -32,14 +33,23 @@ pub(super) fn is_array(directory: &Path) -> bool {
 
 /// What the array at `path` is.
 pub(super) fn describe(path: &Path) -> Result<ArrayInfo> {
-    let array = metadata::open(path)?;
-    let data_type = metadata::data_type(path, &array)?;
-    dispatch!(data_type, info_of(path, &array))
+    info_of_any(path, &metadata::open(path)?)
 }
 
 /// Opens the array at `path`.
 pub(super) fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
+    opened(path, metadata::open(path)?)
+}
+
+/// Creates the array at `path` unless it exists, and opens it.
+pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
+    let wanted = create::create::<T>(path, spec)?;
     let array = metadata::open(path)?;
+    info_of_any(path, &array)?.require_matches(&wanted)?;
+    opened(path, array)
+}
+
+fn opened<T: Element>(path: &Path, array: zarrs::array::Array<Files>) -> Result<Opened<T>> {
     let on_disk = metadata::data_type(path, &array)?;
     if on_disk != T::DATA_TYPE {
         let path = path.to_path_buf();
@@ -51,11 +61,9 @@ pub(super) fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
     Ok(Opened { info, fill_value, backend })
 }
 
-/// Creates the array at `path` unless it exists, and opens it.
-pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
-    let wanted = metadata::create::<T>(path, spec)?;
-    describe(path)?.require_matches(&wanted)?;
-    open(path)
+fn info_of_any(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
+    let data_type = metadata::data_type(path, array)?;
+    dispatch!(data_type, info_of(path, array))
 }
 
 fn info_of<T: Element>(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
@@ -106,52 +114,33 @@ impl<T: Element> ZarrArray<T> {
     }
 
     /// Writes the part of `data`, which belongs to `range`, that lies in one chunk.
-    fn write_chunk(&self, chunk: &[u64], range: &[Range<u64>], data: &ArrayViewD<'_, T>) -> Result<()> {
-        let origin: Vec<u64> = chunk.iter().zip(&self.chunks).map(|(index, extent)| index * extent).collect();
-        // The common part of chunk and range, counted from the begin of the array.
-        let common: Vec<Range<u64>> = range
+    fn write_chunk(&self, index: &[u64], range: &[Range<u64>], data: &ArrayViewD<'_, T>) -> Result<()> {
+        let chunk: Vec<Range<u64>> = index
             .iter()
-            .zip(origin.iter().zip(&self.chunks))
-            .map(|(range, (&origin, extent))| {
-                range.start.max(origin)..range.end.min(origin.saturating_add(*extent))
-            })
+            .zip(&self.chunks)
+            .map(|(index, extent)| index * extent..(index * extent).saturating_add(*extent))
             .collect();
-        let covers_chunk =
-            common.iter().zip(&self.chunks).all(|(common, extent)| common.end - common.start == *extent);
-        let covers_what_exists = common
-            .iter()
-            .zip(origin.iter().zip(self.chunks.iter().zip(self.array.shape())))
-            .all(|(common, (&origin, (extent, shape)))| {
-                common.start == origin && common.end == origin.saturating_add(*extent).min(*shape)
-            });
-        let part =
-            data.slice_each_axis(|slot| within(&common, slot.axis.index(), range[slot.axis.index()].start));
+        let common: Vec<Range<u64>> =
+            range.iter().zip(&chunk).map(|(a, b)| a.start.max(b.start)..a.end.min(b.end)).collect();
+        let covers_what_exists = (common.iter().zip(&chunk).zip(self.array.shape()))
+            .all(|((common, chunk), end)| *common == (chunk.start..chunk.end.min(*end)));
+        let part = data.slice_each_axis(|slot| within(slot.axis, &common, range));
 
-        let _turn = self.locks.of(chunk);
-        let stored = if covers_chunk {
-            self.array.store_chunk_opt(chunk, &part, &options())
+        let _turn = self.locks.of(index);
+        let stored = if common == chunk {
+            self.array.store_chunk_opt(index, &part, &options())
         } else if covers_what_exists {
             // At the array's border the chunk reaches past it: nothing of the former content is kept.
             let shape: Vec<usize> = self.chunks.iter().map(|&extent| extent as usize).collect();
             let mut whole = ArrayD::from_elem(shape, self.fill_value);
-            whole
-                .slice_each_axis_mut(|slot| within(&common, slot.axis.index(), origin[slot.axis.index()]))
-                .assign(&part);
-            self.array.store_chunk_opt(chunk, whole, &options())
+            whole.slice_each_axis_mut(|slot| within(slot.axis, &common, &chunk)).assign(&part);
+            self.array.store_chunk_opt(index, whole, &options())
         } else {
-            let subset: Vec<Range<u64>> = common
-                .iter()
-                .zip(&origin)
-                .map(|(common, origin)| common.start - origin..common.end - origin)
-                .collect();
-            self.array.store_chunk_subset_opt(
-                chunk,
-                &ArraySubset::new_with_ranges(&subset),
-                &part,
-                &options(),
-            )
+            let in_chunk = common.iter().zip(&chunk).map(|(a, b)| a.start - b.start..a.end - b.start);
+            let in_chunk = ArraySubset::new_with_ranges(&in_chunk.collect::<Vec<_>>());
+            self.array.store_chunk_subset_opt(index, &in_chunk, &part, &options())
         };
-        stored.map_err(|error| self.chunk_error("write chunk", chunk, error))
+        stored.map_err(|error| self.chunk_error("write chunk", index, error))
     }
 
     /// The error of the first chunk in `subset` that cannot be read: zarrs does not say which one it was.
@@ -182,10 +171,11 @@ impl<T: Element> ZarrArray<T> {
     }
 }
 
-/// The part of an axis that is `common`, in data that begin at `begin`.
-fn within(common: &[Range<u64>], axis: usize, begin: u64) -> Slice {
+/// Where `part` lies along an axis of data that hold `whole`.
+fn within(axis: Axis, part: &[Range<u64>], whole: &[Range<u64>]) -> Slice {
+    let (part, begin) = (&part[axis.index()], whole[axis.index()].start);
     // Both lie within data that are in memory.
-    Slice::from((common[axis].start - begin) as usize..(common[axis].end - begin) as usize)
+    Slice::from((part.start - begin) as usize..(part.end - begin) as usize)
 }
 
 /// One thread: the caller's. `chunk_concurrent_minimum` outvotes `concurrent_target`, so both are set; at 1 zarrs
