@@ -192,6 +192,7 @@ integer_elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i8 => I8, i16 =>
 float_elements!(f32 => F32, f64 => F64);
 
 /// Calls `$f::<T>($args)` with the `T` of a [`DataType`].
+#[cfg(feature = "zarr")]
 macro_rules! dispatch {
     ($data_type:expr, $f:ident($($arg:expr),*)) => {
         match $data_type {

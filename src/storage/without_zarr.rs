@@ -26,3 +26,16 @@ pub(super) fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
 pub(super) fn create<T: Element>(path: &Path, _spec: &ArraySpec) -> Result<Opened<T>> {
     Err(Format::Zarr.unavailable(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::{Array, ArraySpec};
+
+    #[test]
+    fn says_what_is_missing() {
+        let refused = Array::<u8>::create("a.zarr", &ArraySpec::new([4])).map_err(|error| error.to_string());
+        let expected = "a.zarr is in format Zarr, which is not available here: \
+                        bellis was built without feature zarr, build it with --features zarr";
+        assert_eq!(refused.map(|_| ()), Err(expected.to_owned()));
+    }
+}

@@ -165,3 +165,30 @@ fn threads_that_share_chunks_lose_nothing() {
         assert_eq!(array.read(&array.roi()).unwrap().into_raw_vec_and_offset().0, expected);
     }
 }
+
+const COUNTING: &str = "BELLIS_TEST_STORAGE_THREADS";
+
+/// What the process of the next test runs: alone, so that it may count its threads.
+#[test]
+fn count_threads() {
+    let Ok(path) = std::env::var(COUNTING) else { return };
+    let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    let before = threads();
+    let array = Array::<u64>::create(path, &ArraySpec::new([40, 40]).chunks([8, 8])).unwrap();
+    array.write(&array.roi(), &counting::<u64>(&[40, 40])).unwrap();
+    array.read(&roi([3, 3], [30, 30])).unwrap();
+    // A thread that has been joined may take a moment to go.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert_eq!(threads(), before, "bulk data are moved by the calling thread alone");
+}
+
+#[test]
+fn no_thread_is_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let counted = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "creating::count_threads", "--test-threads", "1"])
+        .env(COUNTING, dir.path().join("a.zarr"))
+        .output()
+        .unwrap();
+    assert!(counted.status.success(), "{}", String::from_utf8_lossy(&counted.stdout));
+}

@@ -5,7 +5,7 @@ use std::fs;
 use bellis::geometry::OnLattice;
 use bellis::storage::{ArraySpec, Compression, DataType, Element, FillValue, ZarrVersion, describe};
 use bellis::{Array, Border, Coordinate};
-use ndarray::{Array3, ArrayD, IxDyn, ShapeBuilder, s};
+use ndarray::{Array3, ArrayD, IxDyn, ShapeBuilder, Slice, s};
 
 use super::{COMPRESSIONS, VERSIONS, chunk_files, counting, roi};
 
@@ -97,7 +97,7 @@ fn one_to_five_axes_with_and_without_channels() {
                 let inner = array.roi().grow(&less, &less).unwrap();
                 let expected = data.slice_each_axis(|slot| match slot.axis.index() < n_channels {
                     true => (..).into(),
-                    false => (1..-1).into(),
+                    false => Slice::new(1, Some(-1), 1),
                 });
                 assert_eq!(array.read(&inner).unwrap(), expected);
                 let lattice = array.lattice();
