@@ -57,7 +57,8 @@ fn opened<T: Element>(path: &Path, array: zarrs::array::Array<Files>) -> Result<
     }
     let info = info_of::<T>(path, &array)?;
     let fill_value = metadata::fill_value(path, &array)?;
-    let backend = Box::new(ZarrArray { chunks: info.chunks.clone(), fill_value, array, locks: Locks::new() });
+    let (chunks, options, locks) = (info.chunks.clone(), without_global_pool(options), Locks::new());
+    let backend = Box::new(ZarrArray { array, options, chunks, fill_value, locks });
     Ok(Opened { info, fill_value, backend })
 }
 
@@ -74,6 +75,7 @@ fn info_of<T: Element>(path: &Path, array: &zarrs::array::Array<Files>) -> Resul
 /// An open array.
 struct ZarrArray<T> {
     array: zarrs::array::Array<Files>,
+    options: CodecOptions,
     chunks: Vec<u64>,
     fill_value: T,
     locks: Locks,
@@ -110,7 +112,7 @@ impl<T: Element> ZarrArray<T> {
         // SAFETY: `data` is borrowed for as long as this view lives, which is the only one of it.
         let view =
             unsafe { ArrayBytesFixedDisjointView::new(bytes, size_of::<T>(), subset.shape(), everything) };
-        self.array.retrieve_array_subset_into_opt(subset, (&mut view?).into(), &options())
+        self.array.retrieve_array_subset_into_opt(subset, (&mut view?).into(), &self.options)
     }
 
     /// Writes the part of `data`, which belongs to `range`, that lies in one chunk.
@@ -128,17 +130,17 @@ impl<T: Element> ZarrArray<T> {
 
         let _turn = self.locks.of(index);
         let stored = if common == chunk {
-            self.array.store_chunk_opt(index, &part, &options())
+            self.array.store_chunk_opt(index, &part, &self.options)
         } else if covers_what_exists {
             // At the array's border the chunk reaches past it: nothing of the former content is kept.
             let shape: Vec<usize> = self.chunks.iter().map(|&extent| extent as usize).collect();
             let mut whole = ArrayD::from_elem(shape, self.fill_value);
             whole.slice_each_axis_mut(|slot| within(slot.axis, &common, &chunk)).assign(&part);
-            self.array.store_chunk_opt(index, whole, &options())
+            self.array.store_chunk_opt(index, whole, &self.options)
         } else {
             let in_chunk = common.iter().zip(&chunk).map(|(a, b)| a.start - b.start..a.end - b.start);
             let in_chunk = ArraySubset::new_with_ranges(&in_chunk.collect::<Vec<_>>());
-            self.array.store_chunk_subset_opt(index, &in_chunk, &part, &options())
+            self.array.store_chunk_subset_opt(index, &in_chunk, &part, &self.options)
         };
         stored.map_err(|error| self.chunk_error("write chunk", index, error))
     }
@@ -149,7 +151,7 @@ impl<T: Element> ZarrArray<T> {
             return self.chunk_error("read chunk", &[], error);
         };
         let broken = chunks.indices().into_iter().find_map(|chunk| {
-            let whole = self.array.retrieve_chunk_opt::<Vec<T>>(&chunk, &options());
+            let whole = self.array.retrieve_chunk_opt::<Vec<T>>(&chunk, &self.options);
             whole.err().map(|error| self.chunk_error("read chunk", &chunk, error))
         });
         broken.unwrap_or_else(|| self.chunk_error("read chunk", chunks.start(), error))
@@ -182,6 +184,17 @@ fn within(axis: Axis, part: &[Range<u64>], whole: &[Range<u64>]) -> Slice {
 /// leaves rayon alone.
 fn options() -> CodecOptions {
     CodecOptions::default().with_concurrent_target(1).with_chunk_concurrent_minimum(1)
+}
+
+/// Runs `f`, which only asks rayon how many threads it has, where the answer is 1.
+///
+/// zarrs asks when it makes options and opens arrays, and rayon's first answer starts a thread for each core of the
+/// node: on each of many ranks, for nothing.
+fn without_global_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(pool) => pool.install(f),
+        Err(_) => f(),
+    }
 }
 
 fn one_line(error: &dyn std::error::Error) -> String {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use zarrs::array::{Array, ArrayCreateError};
 
 use super::files::Files;
-use super::one_line;
+use super::{one_line, without_global_pool};
 use crate::storage::format::zarr_arrays_below;
 use crate::storage::{
     ArrayInfo, DataType, Element, FillValue, Result, StorageError, ZarrVersion, attributes,
@@ -77,7 +77,8 @@ pub(super) fn open(path: &Path) -> Result<Array<Files>> {
         }
         None => return Err(not_an_array(path, "a directory without Zarr metadata")),
     };
-    Array::open(Arc::new(Files::new(path)), "/").map_err(|error| metadata_error(path, version, &error))
+    without_global_pool(|| Array::open(Arc::new(Files::new(path)), "/"))
+        .map_err(|error| metadata_error(path, version, &error))
 }
 
 pub(super) fn not_an_array(path: &Path, found: &str) -> StorageError {
