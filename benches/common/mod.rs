@@ -1,0 +1,50 @@
+//! What the benches share: a table on the terminal, figures as JSON, and the short form for CI.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// One figure.
+#[derive(Serialize)]
+struct Figure {
+    name: String,
+    value: f64,
+    unit: &'static str,
+}
+
+/// The figures of one bench.
+pub struct Figures {
+    bench: &'static str,
+    figures: Vec<Figure>,
+}
+
+impl Figures {
+    pub fn of(bench: &'static str) -> Self {
+        println!("{:<36} {:>16}  unit", bench, "value");
+        Self { bench, figures: Vec::new() }
+    }
+
+    /// Prints and keeps a figure named `BENCH/name`.
+    pub fn add(&mut self, name: &str, value: f64, unit: &'static str) {
+        let name = format!("{}/{name}", self.bench);
+        println!("{name:<36} {value:>16.4}  {unit}");
+        self.figures.push(Figure { name, value, unit });
+    }
+
+    /// Writes `target/bench/BENCH.json`.
+    pub fn write(&self) -> std::io::Result<()> {
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+        let folder = target.join("bench");
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{}.json", self.bench));
+        std::fs::write(&path, serde_json::to_string_pretty(&self.figures)?)?;
+        println!("written: {}", path.display());
+        Ok(())
+    }
+}
+
+/// Whether the bench was called with `--short`, as CI does: the same code on little input.
+pub fn is_short() -> bool {
+    std::env::args().any(|argument| argument == "--short")
+}

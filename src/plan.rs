@@ -1,0 +1,29 @@
+//! WHAT is to be done: tasks, pipelines and the grids of blocks they stand for.
+//!
+//! Pure descriptions, computed and never stored: a task of 10^12 blocks takes as much memory as one of ten. Which
+//! blocks there are, which conflict and which wait for which follows from a few integers by arithmetic, in time that
+//! does not depend on the size of the volume. Nothing here reads a file, asks for the time or knows of ranks; the
+//! closures that a task carries are kept here and called elsewhere (`run`).
+
+mod block;
+mod body;
+mod compiled;
+mod conflict;
+mod error;
+mod grid;
+mod grid_box;
+mod link;
+mod output;
+mod pipeline;
+mod task;
+
+pub use block::{Block, BlockId, TaskId};
+pub use body::{BlockResult, Body, BoxError, Process, WorkerInfo};
+pub use compiled::{Plan, PlannedTask};
+pub use conflict::Conflicts;
+pub use error::{PlanError, TaskProblem};
+pub use grid::{Fit, Grid, Runs};
+pub use grid_box::{GridBox, Positions};
+pub use link::Link;
+pub use pipeline::Pipeline;
+pub use task::{Task, TaskBuilder};

@@ -1,0 +1,173 @@
+//! A checked pipeline, ready to be scheduled: tasks by number, links in both directions, an order of work.
+
+use std::fmt::Write as _;
+
+use petgraph::algo::toposort;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::{Block, BlockId, Link, Pipeline, PlanError, Task, TaskId};
+
+/// A checked pipeline.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    tasks: Vec<PlannedTask>,
+    by_priority: Vec<TaskId>,
+}
+
+/// A task and its links.
+#[derive(Debug, Clone)]
+pub struct PlannedTask {
+    /// The task.
+    pub task: Task,
+    /// The tasks whose output it reads.
+    pub upstream: Vec<(TaskId, Link)>,
+    /// The tasks that read its output, with the same links.
+    pub downstream: Vec<(TaskId, Link)>,
+}
+
+impl Plan {
+    /// Checks a pipeline. Tasks keep the order in which they were added.
+    ///
+    /// # Errors
+    /// No task, two tasks of one name, an edge to an unknown task, a cycle, linked tasks of different numbers of axes.
+    pub fn new(pipeline: &Pipeline) -> Result<Self, PlanError> {
+        let graph = graph(pipeline)?;
+        let order = toposort(&graph, None)
+            .map_err(|cycle| PlanError::Cycle(graph[cycle.node_id()].name().to_owned()))?;
+        let mut tasks: Vec<PlannedTask> = graph
+            .node_weights()
+            .map(|task| PlannedTask { task: task.clone(), upstream: Vec::new(), downstream: Vec::new() })
+            .collect();
+        for edge in graph.raw_edges() {
+            let (from, to) = (edge.source(), edge.target());
+            let link = link(&graph[from], &graph[to])?;
+            tasks[from.index()].downstream.push((task_id(to), link.clone()));
+            tasks[to.index()].upstream.push((task_id(from), link));
+        }
+        let mut depth = vec![0u32; tasks.len()];
+        for node in order {
+            let upstream = &tasks[node.index()].upstream;
+            depth[node.index()] = upstream.iter().map(|(up, _)| depth[up.as_usize()] + 1).max().unwrap_or(0);
+        }
+        let mut by_priority: Vec<TaskId> = graph.node_indices().map(task_id).collect();
+        by_priority.sort_by_key(|id| (std::cmp::Reverse(depth[id.as_usize()]), *id));
+        Ok(Self { tasks, by_priority })
+    }
+
+    /// The tasks; a [`TaskId`] is an index into them.
+    pub fn tasks(&self) -> &[PlannedTask] {
+        &self.tasks
+    }
+
+    /// One task.
+    ///
+    /// # Panics
+    /// When `id` is not of this plan.
+    #[inline]
+    pub fn task(&self, id: TaskId) -> &PlannedTask {
+        &self.tasks[id.as_usize()]
+    }
+
+    /// The tasks in the order in which their blocks are preferred: the most downstream first, which drains the
+    /// pipeline and finds the data still in the page cache.
+    pub fn by_priority(&self) -> &[TaskId] {
+        &self.by_priority
+    }
+
+    /// Whether `id` names a block of this plan.
+    pub fn contains(&self, id: BlockId) -> bool {
+        self.tasks.get(id.task.as_usize()).is_some_and(|planned| id.index < planned.task.grid().n_blocks())
+    }
+
+    /// A block with its ROIs. `id` must be of this plan.
+    pub fn block(&self, id: BlockId) -> Block {
+        let grid = self.task(id.task).task.grid();
+        let position = grid.position(id.index);
+        Block { id, read_roi: grid.read_roi(&position), write_roi: grid.write_roi(&position) }
+    }
+
+    /// Number of blocks of all tasks together.
+    pub fn n_blocks(&self) -> u64 {
+        self.tasks.iter().map(|planned| planned.task.grid().n_blocks()).fold(0, u64::saturating_add)
+    }
+
+    /// All that decides which blocks there are and what they wait for, as text: equal on two ranks exactly when they
+    /// built the same pipeline.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for planned in &self.tasks {
+            let task = &planned.task;
+            let grid = task.grid();
+            let comma = if text.is_empty() { "" } else { "; " };
+            let written = write!(
+                text,
+                "{comma}{}: {} blocks of {} over {}, context {} {}, fit {}, {}, {} retries, {} workers",
+                task.name(),
+                grid.n_blocks(),
+                grid.write_shape(),
+                grid.total_write(),
+                grid.context_lo(),
+                grid.context_hi(),
+                grid.fit(),
+                if task.conflicts().is_some() { "conflicts" } else { "no conflicts" },
+                task.max_retries(),
+                task.max_workers().map_or_else(|| "all".to_owned(), |n| n.to_string()),
+            );
+            debug_assert!(written.is_ok(), "writing to a string cannot fail");
+            for (up, _) in &planned.upstream {
+                text.push_str(", after ");
+                text.push_str(self.task(*up).task.name());
+            }
+        }
+        text
+    }
+}
+
+fn task_id(node: NodeIndex<u32>) -> TaskId {
+    TaskId(u32::try_from(node.index()).unwrap_or(u32::MAX))
+}
+
+fn graph(pipeline: &Pipeline) -> Result<DiGraph<Task, (), u32>, PlanError> {
+    let mut graph = DiGraph::with_capacity(pipeline.n_tasks(), pipeline.edges().len());
+    if pipeline.n_tasks() == 0 {
+        return Err(PlanError::NoTasks);
+    }
+    for task in pipeline.tasks() {
+        if graph.node_weights().any(|known: &Task| known.name() == task.name()) {
+            return Err(PlanError::DuplicateName(task.name().to_owned()));
+        }
+        graph.add_node(task.clone());
+    }
+    for (from, to) in pipeline.edges() {
+        let find = |name: &String| {
+            graph.node_indices().find(|node| graph[*node].name() == name).ok_or_else(|| {
+                let names: Vec<&str> = pipeline.tasks().iter().map(Task::name).collect();
+                PlanError::UnknownEdge {
+                    from: from.clone(),
+                    to: to.clone(),
+                    missing: name.clone(),
+                    known: names.join(", "),
+                }
+            })
+        };
+        let (upstream, downstream) = (find(from)?, find(to)?);
+        graph.add_edge(upstream, downstream, ());
+    }
+    Ok(graph)
+}
+
+fn link(upstream: &Task, downstream: &Task) -> Result<Link, PlanError> {
+    let (from, to) = (upstream.grid(), downstream.grid());
+    if from.n_axes() == to.n_axes() {
+        return Link::between(from, to).map_err(|problem| PlanError::Task {
+            task: downstream.name().to_owned(),
+            problem: problem.into(),
+        });
+    }
+    Err(PlanError::LinkedAxesDiffer {
+        from: upstream.name().to_owned(),
+        from_axes: from.n_axes(),
+        to: downstream.name().to_owned(),
+        to_axes: to.n_axes(),
+    })
+}

@@ -1,0 +1,149 @@
+//! What can be wrong with a task or a pipeline, before anything runs.
+
+use thiserror::Error;
+
+use super::Fit;
+use crate::geometry::{Coordinate, GeometryError, Roi};
+
+/// A task or a pipeline that cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A task is wrong in itself.
+    #[error("task {task:?}: {problem}")]
+    Task {
+        /// The task's name.
+        task: String,
+        /// What is wrong with it.
+        problem: TaskProblem,
+    },
+    /// A pipeline without tasks.
+    #[error("the pipeline has no task: add one")]
+    NoTasks,
+    /// Two different tasks of one name.
+    #[error("two tasks are named {0:?}: give each its own name")]
+    DuplicateName(String),
+    /// An edge names a task that is not in the pipeline.
+    #[error("edge {from:?} -> {to:?}: there is no task {missing:?} (there are {known})")]
+    UnknownEdge {
+        /// Where the edge begins.
+        from: String,
+        /// Where it ends.
+        to: String,
+        /// The name that is unknown.
+        missing: String,
+        /// The names that are known.
+        known: String,
+    },
+    /// Tasks that wait for each other.
+    #[error("task {0:?} depends on itself through its edges: remove one edge of the cycle")]
+    Cycle(String),
+    /// Linked tasks of different dimensionality.
+    #[error(
+        "edge {from:?} -> {to:?}: {from:?} has {from_axes} axes and {to:?} has {to_axes}: \
+         linked tasks need the same number of axes"
+    )]
+    LinkedAxesDiffer {
+        /// The upstream task.
+        from: String,
+        /// Its number of axes.
+        from_axes: usize,
+        /// The downstream task.
+        to: String,
+        /// Its number of axes.
+        to_axes: usize,
+    },
+}
+
+/// What is wrong with one task.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TaskProblem {
+    /// The name is empty.
+    #[error("the name is empty: name the task")]
+    NoName,
+    /// Neither total ROI was given, or both.
+    #[error("give either total_roi (what is read) or total_write_roi (what is written), not {0}")]
+    TotalRoi(&'static str),
+    /// Block ROIs were given twice or not at all.
+    #[error("give either block_shape (and context) or read_roi and write_roi, not {0}")]
+    BlockRoi(&'static str),
+    /// The write ROI of a block reaches out of its read ROI.
+    #[error("write ROI {write_roi} is not inside read ROI {read_roi}: make the read ROI contain it")]
+    WriteOutsideRead {
+        /// The block's read ROI.
+        read_roi: Roi,
+        /// The block's write ROI.
+        write_roi: Roi,
+    },
+    /// A negative context.
+    #[error("context {0} is negative: a read ROI reaches out of the write ROI by 0 or more")]
+    NegativeContext(Coordinate),
+    /// No block fits.
+    #[error("no block of shape {block_shape} fits into {total_write_roi} with fit {fit}: {advice}")]
+    NoBlocks {
+        /// The block's write shape.
+        block_shape: Coordinate,
+        /// What would have to be tiled.
+        total_write_roi: Roi,
+        /// The fit.
+        fit: Fit,
+        /// The way out.
+        advice: &'static str,
+    },
+    /// More blocks than a 64-bit index counts.
+    #[error("a grid of {0} blocks is too large for a 64-bit index: use larger blocks")]
+    TooManyBlocks(Coordinate),
+    /// `max_workers` is 0.
+    #[error("max_workers is 0: no block could ever run; use 1 or more, or leave it out")]
+    NoWorkers,
+    /// Two blocks would write one chunk at the same time.
+    #[error(
+        "blocks of shape {block_shape} from {begin} would write the same chunk of {output} at the same time \
+         (chunks of {chunk_shape} from {chunk_begin}, in world units): use a block shape of {fitting_shape}{begin_hint}"
+    )]
+    SharedChunk {
+        /// The block's write shape.
+        block_shape: Coordinate,
+        /// Where the first block writes.
+        begin: Coordinate,
+        /// The output's name.
+        output: String,
+        /// Its chunk shape, in world units.
+        chunk_shape: Coordinate,
+        /// Where its first chunk begins.
+        chunk_begin: Coordinate,
+        /// The smallest block shape, not below the one given, that is a whole number of chunks.
+        fitting_shape: Coordinate,
+        /// Where to begin, when the begin does not fall on a chunk.
+        begin_hint: String,
+    },
+    /// An output of another dimensionality than the task.
+    #[error(
+        "output {output} has {output_axes} spatial axes and the task has {task_axes}: give both the same"
+    )]
+    OutputAxes {
+        /// The output's name.
+        output: String,
+        /// Its spatial axes.
+        output_axes: usize,
+        /// The task's axes.
+        task_axes: usize,
+    },
+    /// The task writes where its output has no voxels.
+    #[error(
+        "the blocks write {written}, which is not inside output {output} of {extent}: \
+         enlarge the output, or use fit shrink or a smaller total ROI"
+    )]
+    WritesOutsideOutput {
+        /// What the blocks write together.
+        written: Roi,
+        /// The output's name.
+        output: String,
+        /// The output's ROI.
+        extent: Roi,
+    },
+    /// Arithmetic on the task's ROIs failed.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
+}

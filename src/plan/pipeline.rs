@@ -1,0 +1,140 @@
+//! Tasks and the order between them.
+
+use std::ops::{Add, BitOr};
+
+use super::Task;
+
+/// A DAG of tasks. A block of a downstream task waits for the upstream blocks whose output it reads, and for no
+/// others, so tasks of a pipeline run at the same time.
+///
+/// `a + b` runs in sequence: the first tasks of `b` read what the last tasks of `a` wrote. `a | b` runs side by side.
+/// [`edge`](Self::edge) adds single dependencies by name. Mistakes are found when the pipeline is run.
+///
+/// ```
+/// # use bellis::{Pipeline, Roi, Task};
+/// # fn task(name: &str) -> Task {
+/// #     let roi = Roi::new([0], [10]).unwrap();
+/// #     Task::builder(name).total_roi(roi).block_shape([1]).process(|_| Ok(())).build().unwrap()
+/// # }
+/// let (load, left, right, join) = (task("load"), task("left"), task("right"), task("join"));
+/// let pipeline = load + (left | right) + join;
+/// assert_eq!(pipeline.n_tasks(), 4);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Pipeline {
+    tasks: Vec<Task>,
+    /// Names of upstream and downstream task.
+    edges: Vec<(String, String)>,
+}
+
+impl Pipeline {
+    /// A pipeline without tasks, to add to.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a task. Adding a task twice adds it once.
+    #[must_use]
+    pub fn task(self, task: Task) -> Self {
+        self | Self::from(task)
+    }
+
+    /// Makes the task named `downstream` wait, block by block, for the one named `upstream`.
+    #[must_use]
+    pub fn edge(mut self, upstream: impl Into<String>, downstream: impl Into<String>) -> Self {
+        self.add_edge(upstream.into(), downstream.into());
+        self
+    }
+
+    /// Number of tasks.
+    pub fn n_tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// The tasks, in the order in which they were added.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The edges, as names of upstream and downstream task.
+    pub fn edges(&self) -> &[(String, String)] {
+        &self.edges
+    }
+
+    fn add_edge(&mut self, upstream: String, downstream: String) {
+        let edge = (upstream, downstream);
+        if !self.edges.contains(&edge) {
+            self.edges.push(edge);
+        }
+    }
+
+    /// Names of the tasks that no edge leaves.
+    fn last_tasks(&self) -> Vec<String> {
+        self.names_without(|edge| &edge.0)
+    }
+
+    /// Names of the tasks that no edge reaches.
+    fn first_tasks(&self) -> Vec<String> {
+        self.names_without(|edge| &edge.1)
+    }
+
+    fn names_without(&self, end: impl Fn(&(String, String)) -> &String) -> Vec<String> {
+        let names = self.tasks.iter().map(|task| task.name().to_owned());
+        names.filter(|name| !self.edges.iter().any(|edge| end(edge) == name)).collect()
+    }
+}
+
+impl From<Task> for Pipeline {
+    fn from(task: Task) -> Self {
+        Self { tasks: vec![task], edges: Vec::new() }
+    }
+}
+
+impl<R: Into<Pipeline>> BitOr<R> for Pipeline {
+    type Output = Pipeline;
+
+    fn bitor(mut self, other: R) -> Pipeline {
+        let other = other.into();
+        for task in other.tasks {
+            if !self.tasks.iter().any(|known| known.is(&task)) {
+                self.tasks.push(task);
+            }
+        }
+        for (upstream, downstream) in other.edges {
+            self.add_edge(upstream, downstream);
+        }
+        self
+    }
+}
+
+impl<R: Into<Pipeline>> Add<R> for Pipeline {
+    type Output = Pipeline;
+
+    fn add(self, other: R) -> Pipeline {
+        let other = other.into();
+        let (last, first) = (self.last_tasks(), other.first_tasks());
+        let mut both = self | other;
+        for upstream in &last {
+            for downstream in &first {
+                both.add_edge(upstream.clone(), downstream.clone());
+            }
+        }
+        both
+    }
+}
+
+impl<R: Into<Pipeline>> BitOr<R> for Task {
+    type Output = Pipeline;
+
+    fn bitor(self, other: R) -> Pipeline {
+        Pipeline::from(self) | other
+    }
+}
+
+impl<R: Into<Pipeline>> Add<R> for Task {
+    type Output = Pipeline;
+
+    fn add(self, other: R) -> Pipeline {
+        Pipeline::from(self) + other
+    }
+}

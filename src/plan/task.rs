@@ -1,0 +1,289 @@
+//! A task as the user describes it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Block;
+use super::body::{BlockResult, Body, BoxError, WorkerInfo};
+use super::conflict::Conflicts;
+use super::error::{PlanError, TaskProblem};
+use super::grid::{Fit, Grid};
+use super::output::Output;
+use crate::geometry::{Coordinate, GeometryError, OnLattice, Roi};
+
+/// A function mapped over the blocks that tile a total ROI. Cheap to clone: clones are the same task.
+///
+/// ```
+/// use bellis::{Roi, Task};
+/// let task = Task::builder("smooth")
+///     .total_roi(Roi::new([0, 0, 0], [100, 100, 100])?)
+///     .block_shape([20, 20, 20])
+///     .context([2, 2, 2], [2, 2, 2])
+///     .process(|block| {
+///         println!("{} reads {}", block, block.read_roi);
+///         Ok(())
+///     })
+///     .build()?;
+/// assert_eq!(task.grid().n_blocks(), 64); // 96 voxels along each axis can be written: 4 whole blocks
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Task {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    grid: Grid,
+    conflicts: Option<Conflicts>,
+    max_retries: u32,
+    max_workers: Option<u32>,
+    body: Body,
+}
+
+impl Task {
+    /// Starts the description of a task. Its name must be its own within a pipeline.
+    pub fn builder(name: impl Into<String>) -> TaskBuilder {
+        TaskBuilder {
+            name: name.into(),
+            total_roi: None,
+            total_write_roi: None,
+            block_shape: None,
+            context: None,
+            block_rois: None,
+            fit: Fit::default(),
+            read_write_conflict: true,
+            max_retries: 2,
+            max_workers: None,
+            outputs: Vec::new(),
+            body: Body::default(),
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The grid of blocks.
+    pub fn grid(&self) -> &Grid {
+        &self.inner.grid
+    }
+
+    /// Which blocks conflict, or `None` when all may run at the same time.
+    pub fn conflicts(&self) -> Option<&Conflicts> {
+        self.inner.conflicts.as_ref()
+    }
+
+    /// How often a failed block is tried again.
+    pub fn max_retries(&self) -> u32 {
+        self.inner.max_retries
+    }
+
+    /// How many blocks may be processed at the same time, or `None` for as many as there are slots.
+    pub fn max_workers(&self) -> Option<u32> {
+        self.inner.max_workers
+    }
+
+    /// The closures.
+    pub fn body(&self) -> &Body {
+        &self.inner.body
+    }
+
+    /// Whether both are the same task: clones of each other.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("name", &self.name()).field("grid", self.grid()).finish_non_exhaustive()
+    }
+}
+
+/// A coordinate that a builder was given; an error waits for [`TaskBuilder::build`].
+type Given = Result<Coordinate, GeometryError>;
+
+/// What [`Task::builder`] collects. Nothing is checked before [`build`](Self::build).
+#[must_use = "a builder does nothing before build()"]
+pub struct TaskBuilder {
+    name: String,
+    total_roi: Option<Roi>,
+    total_write_roi: Option<Roi>,
+    block_shape: Option<Given>,
+    context: Option<(Given, Given)>,
+    block_rois: Option<(Option<Roi>, Option<Roi>)>,
+    fit: Fit,
+    read_write_conflict: bool,
+    max_retries: u32,
+    max_workers: Option<u32>,
+    outputs: Vec<Output>,
+    body: Body,
+}
+
+fn given(value: impl TryInto<Coordinate, Error: Into<GeometryError>>) -> Given {
+    value.try_into().map_err(Into::into)
+}
+
+impl TaskBuilder {
+    /// The total **read** ROI, in world units; blocks write it less the context. Either this or
+    /// [`total_write_roi`](Self::total_write_roi).
+    pub fn total_roi(mut self, roi: Roi) -> Self {
+        self.total_roi = Some(roi);
+        self
+    }
+
+    /// The total **write** ROI, in world units; blocks read it and the context around it.
+    pub fn total_write_roi(mut self, roi: Roi) -> Self {
+        self.total_write_roi = Some(roi);
+        self
+    }
+
+    /// What each block writes, in world units; with [`context`](Self::context), what it reads. Either this or
+    /// [`read_roi`](Self::read_roi) and [`write_roi`](Self::write_roi).
+    pub fn block_shape(mut self, shape: impl TryInto<Coordinate, Error: Into<GeometryError>>) -> Self {
+        self.block_shape = Some(given(shape));
+        self
+    }
+
+    /// How far a block reads before (`lo`) and past (`hi`) what it writes, in world units. None unless given.
+    pub fn context(
+        mut self,
+        lo: impl TryInto<Coordinate, Error: Into<GeometryError>>,
+        hi: impl TryInto<Coordinate, Error: Into<GeometryError>>,
+    ) -> Self {
+        self.context = Some((given(lo), given(hi)));
+        self
+    }
+
+    /// What the first block reads; only its shape and its place around [`write_roi`](Self::write_roi) matter.
+    pub fn read_roi(mut self, roi: Roi) -> Self {
+        self.block_rois.get_or_insert_default().0 = Some(roi);
+        self
+    }
+
+    /// What the first block writes; only its shape and its place within [`read_roi`](Self::read_roi) matter.
+    pub fn write_roi(mut self, roi: Roi) -> Self {
+        self.block_rois.get_or_insert_default().1 = Some(roi);
+        self
+    }
+
+    /// What happens at the border: [`Fit::Valid`] unless given.
+    pub fn fit(mut self, fit: Fit) -> Self {
+        self.fit = fit;
+        self
+    }
+
+    /// Whether the task reads what it writes, so that a block must not run beside one whose output it reads. `true`
+    /// unless given, as in Daisy; say `false` when a task with context reads one array and writes another.
+    pub fn read_write_conflict(mut self, conflict: bool) -> Self {
+        self.read_write_conflict = conflict;
+        self
+    }
+
+    /// How often a failed block is tried again, on another worker where there is one: 2 unless given.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// At most this many blocks of the task are processed at the same time, as if by that many workers of one slot
+    /// each. No block of such a task is sent ahead of time, which costs a message's round trip a block.
+    pub fn max_workers(mut self, workers: u32) -> Self {
+        self.max_workers = Some(workers);
+        self
+    }
+
+    /// Declares an array that the blocks write. [`build`](Self::build) refuses a grid of which two blocks would write
+    /// the same chunk at the same time, or that reaches out of the array.
+    pub fn writes(mut self, output: &impl OnLattice) -> Self {
+        self.outputs.push(Output::new(output));
+        self
+    }
+
+    /// What to do with each block. Runs on the workers, on several threads at once when a worker has several slots.
+    /// An error or a panic fails the block and nothing else.
+    pub fn process(mut self, process: impl Fn(&Block) -> BlockResult + Send + Sync + 'static) -> Self {
+        self.body.set_process(process);
+        self
+    }
+
+    /// As [`process`](Self::process), with a state that `prepare` makes once for each slot of each worker, before
+    /// its first block of this task: a loaded model, an open connection. The state never leaves its thread.
+    pub fn process_with<S: 'static>(
+        mut self,
+        prepare: impl Fn(&WorkerInfo) -> Result<S, BoxError> + Send + Sync + 'static,
+        process: impl Fn(&mut S, &Block) -> BlockResult + Send + Sync + 'static,
+    ) -> Self {
+        self.body.set_process_with(prepare, process);
+        self
+    }
+
+    /// Whether a block is done already: asked on the worker before the block is processed. A `true` makes the block
+    /// *skipped*, an error fails it.
+    pub fn check(mut self, check: impl Fn(&Block) -> Result<bool, BoxError> + Send + Sync + 'static) -> Self {
+        self.body.set_check(check);
+        self
+    }
+
+    /// The task.
+    ///
+    /// # Errors
+    /// [`PlanError::Task`] with what is wrong: ROIs missing, given twice or of different numbers of axes, a write ROI
+    /// outside the read ROI, shapes that are not positive, no block at all, an output that blocks would spoil.
+    pub fn build(self) -> Result<Task, PlanError> {
+        let name = self.name.clone();
+        self.build_inner().map_err(|problem| PlanError::Task { task: name, problem })
+    }
+
+    fn build_inner(self) -> Result<Task, TaskProblem> {
+        if self.name.trim().is_empty() {
+            return Err(TaskProblem::NoName);
+        }
+        if self.max_workers == Some(0) {
+            return Err(TaskProblem::NoWorkers);
+        }
+        let total = self.any_total()?;
+        let (write_shape, lo, hi) = self.block(total.n_axes())?;
+        let total_read = if self.total_roi.is_some() { total } else { total.grow(&lo, &hi)? };
+        let grid = Grid::new(total_read, write_shape, lo, hi, self.fit)?;
+        let conflicts = if self.read_write_conflict { Conflicts::of(&grid) } else { None };
+        for output in &self.outputs {
+            output.check(&grid, conflicts.as_ref())?;
+        }
+        let Self { name, max_retries, max_workers, body, .. } = self;
+        Ok(Task { inner: Arc::new(Inner { name, grid, conflicts, max_retries, max_workers, body }) })
+    }
+
+    fn any_total(&self) -> Result<Roi, TaskProblem> {
+        match (self.total_roi, self.total_write_roi) {
+            (Some(total), None) | (None, Some(total)) => Ok(total),
+            (None, None) => Err(TaskProblem::TotalRoi("none")),
+            (Some(_), Some(_)) => Err(TaskProblem::TotalRoi("both")),
+        }
+    }
+
+    /// Write shape and context (lo, hi) of a block.
+    fn block(&self, n_axes: usize) -> Result<(Coordinate, Coordinate, Coordinate), TaskProblem> {
+        match (&self.block_shape, self.block_rois) {
+            (Some(shape), None) => {
+                let none = || Ok(Coordinate::zeros(n_axes));
+                let (lo, hi) = self.context.clone().unwrap_or_else(|| (none(), none()));
+                Ok((shape.clone()?, lo?, hi?))
+            }
+            (None, Some((Some(read_roi), Some(write_roi)))) if self.context.is_none() => {
+                if write_roi.is_empty() || !read_roi.contains(&write_roi)? {
+                    write_roi.shape().require_positive("write ROI's shape")?;
+                    return Err(TaskProblem::WriteOutsideRead { read_roi, write_roi });
+                }
+                let lo = write_roi.begin().checked_sub(read_roi.begin())?;
+                let hi = read_roi.end().checked_sub(&write_roi.end())?;
+                Ok((*write_roi.shape(), lo, hi))
+            }
+            (None, None) => Err(TaskProblem::BlockRoi("none")),
+            (Some(_), Some(_)) => Err(TaskProblem::BlockRoi("both")),
+            (None, Some(_)) => Err(TaskProblem::BlockRoi("a part of both")),
+        }
+    }
+}

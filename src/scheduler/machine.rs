@@ -1,0 +1,260 @@
+//! The state machine: events to actions.
+
+use std::sync::Arc;
+
+use super::event::{Actions, Assignment, Cause, Event, Failure, Lease, Outcome, Time, Verdict, WorkerId};
+use super::leases::{Flight, Leases};
+use super::propagation::{Effect, Propagation};
+use super::task_state::{Counts, TaskState};
+use super::workers::Workers;
+use crate::plan::{BlockId, Plan, TaskId};
+
+/// How a [`Scheduler`] behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Blocks that a worker may hold ahead, apart from those that it processes, so that it never waits for a message.
+    pub credits: u32,
+    /// How often a block may be tried again after a worker was lost while processing it.
+    pub max_crashes: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { credits: 2, max_crashes: 2 }
+    }
+}
+
+/// At most this many dependents are told of ended blocks in one call.
+const BUDGET: u64 = 1 << 16;
+
+/// The block scheduler of one run. See the [module](super) for what it promises.
+///
+/// [`handle`](Self::handle) takes what happened and says what to do; everything else only looks.
+#[derive(Debug)]
+pub struct Scheduler {
+    pub(super) plan: Arc<Plan>,
+    pub(super) tasks: Vec<TaskState>,
+    pub(super) workers: Workers,
+    pub(super) leases: Leases,
+    propagation: Propagation,
+    config: Config,
+    is_draining: bool,
+    n_late: u64,
+}
+
+impl Scheduler {
+    /// A scheduler that has not yet heard of any worker. Takes time and memory for the tasks, not for their blocks.
+    pub fn new(plan: Arc<Plan>, config: Config) -> Self {
+        let tasks = plan.tasks().iter().map(|planned| TaskState::new(planned, config.max_crashes)).collect();
+        Self {
+            plan,
+            tasks,
+            workers: Workers::new(config.credits),
+            leases: Leases::default(),
+            propagation: Propagation::default(),
+            config,
+            is_draining: false,
+            n_late: 0,
+        }
+    }
+
+    /// Takes what happened at `now`, and adds what to do to `actions`.
+    ///
+    /// Costs O(1) plus O(dependents of the block), the latter at most a bounded number a call; what is left is done
+    /// in the next call ([`has_backlog`](Self::has_backlog)).
+    pub fn handle(&mut self, now: Time, event: Event, actions: &mut Actions) {
+        let is_joining = matches!(event, Event::WorkerJoined { .. });
+        match event {
+            Event::WorkerJoined { worker, slots } => self.on_joined(worker, slots),
+            Event::BlockFinished { worker, lease, outcome } => {
+                self.on_finished(worker, lease, outcome, actions);
+            }
+            Event::WorkerLost { worker } => self.on_lost(worker, actions),
+            Event::Tick => {}
+            Event::Drain => self.is_draining = true,
+        }
+        self.propagation.advance(&self.plan, &mut self.tasks, BUDGET);
+        if !self.is_draining {
+            self.assign_hungry(now, actions);
+            // Others may be about to join: what the first would hold ahead may be all there is.
+            if !is_joining {
+                self.assign_ahead(now, actions);
+            }
+        }
+    }
+
+    /// Whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
+    pub fn has_backlog(&self) -> bool {
+        self.propagation.is_pending()
+    }
+
+    /// Whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
+    pub fn is_finished(&self) -> bool {
+        !self.has_backlog()
+            && self.leases.len() == 0
+            && (self.is_draining || self.tasks.iter().all(|task| task.counts.open() == 0))
+    }
+
+    /// The counts of one task.
+    pub fn counts(&self, task: TaskId) -> Counts {
+        self.tasks[task.as_usize()].counts
+    }
+
+    /// Number of workers that joined and were not lost.
+    pub fn n_workers(&self) -> usize {
+        self.workers.n_alive()
+    }
+
+    /// Number of answers that came after their block had been given to someone else; they were dropped.
+    pub fn n_late(&self) -> u64 {
+        self.n_late
+    }
+
+    /// The block that has been in flight for longest: when it was handed out, which it is, and who has it. Looks at
+    /// all blocks in flight.
+    pub fn oldest_in_flight(&self) -> Option<(Time, BlockId, WorkerId)> {
+        self.leases.iter().map(|flight| (flight.since, flight.block, flight.worker)).min()
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// How the scheduler behaves.
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
+    fn on_joined(&mut self, worker: WorkerId, slots: u32) {
+        if !self.workers.is_alive(worker) {
+            self.workers.join(worker, slots);
+        }
+    }
+
+    #[inline]
+    fn on_finished(&mut self, worker: WorkerId, lease: Lease, outcome: Outcome, actions: &mut Actions) {
+        let Some(&Flight { block, .. }) = self.leases.find(lease, worker) else {
+            self.n_late += 1;
+            return;
+        };
+        let entry = self.workers.worker_mut(worker);
+        self.leases.end(lease, &mut entry.flights);
+        entry.in_flight -= 1;
+        self.workers.enqueue(worker);
+        let task = &mut self.tasks[block.task.as_usize()];
+        match outcome {
+            Outcome::Success | Outcome::Skipped => {
+                task.complete(block.index, outcome == Outcome::Skipped);
+                self.propagation.start(&self.plan, block, Effect::Release);
+            }
+            Outcome::Failed(message) => {
+                let judged = task.fail(block.index, worker);
+                self.judge(block, worker, Cause::Error(message), judged, actions);
+            }
+        }
+    }
+
+    /// Takes back the blocks of a lost worker. Those that it may have been processing count a crash.
+    fn on_lost(&mut self, worker: WorkerId, actions: &mut Actions) {
+        if !self.workers.is_alive(worker) {
+            return;
+        }
+        let entry = self.workers.worker_mut(worker);
+        let mut n_processing = entry.slots;
+        while let Some(Flight { block, .. }) = self.leases.end_first(&mut entry.flights) {
+            entry.in_flight -= 1;
+            let task = &mut self.tasks[block.task.as_usize()];
+            if n_processing == 0 {
+                task.take_back(block.index, worker);
+                continue;
+            }
+            n_processing -= 1;
+            let (attempts, again) = task.crash(block.index, worker);
+            let verdict = verdict(attempts, again);
+            actions.failures.push(Failure { block, worker, cause: Cause::WorkerLost, verdict });
+            if !again {
+                self.propagation.start(&self.plan, block, Effect::Orphan);
+            }
+        }
+        self.workers.leave(worker);
+    }
+
+    fn judge(
+        &mut self,
+        block: BlockId,
+        worker: WorkerId,
+        cause: Cause,
+        judged: (u32, bool),
+        actions: &mut Actions,
+    ) {
+        let (attempts, again) = judged;
+        actions.failures.push(Failure { block, worker, cause, verdict: verdict(attempts, again) });
+        if !again {
+            self.propagation.start(&self.plan, block, Effect::Orphan);
+        }
+    }
+
+    /// Gives blocks to workers with free slots.
+    #[inline]
+    fn assign_hungry(&mut self, now: Time, actions: &mut Actions) {
+        // A worker may find nothing that it should try again itself; then the next one does.
+        let mut n_refused = 0;
+        while n_refused < 2 && self.tasks.iter().any(TaskState::has_work) {
+            let Some(worker) = self.workers.next_hungry() else { return };
+            if !self.assign(now, worker, |_| true, actions) {
+                n_refused += 1;
+            }
+            self.workers.enqueue(worker);
+        }
+    }
+
+    /// Gives blocks ahead to workers that are busy, as long as there is enough for those that will soon be free.
+    #[inline]
+    fn assign_ahead(&mut self, now: Time, actions: &mut Actions) {
+        let mut n_refused = 0;
+        while n_refused < 2 && self.n_available_ahead() > self.workers.n_slots() {
+            let Some(worker) = self.workers.next_ahead() else { return };
+            if !self.assign(now, worker, TaskState::may_run_ahead, actions) {
+                n_refused += 1;
+            }
+            self.workers.enqueue(worker);
+        }
+    }
+
+    #[inline]
+    fn n_available_ahead(&self) -> u64 {
+        let available = |task: &TaskState| if task.may_run_ahead() { task.n_available() } else { 0 };
+        self.tasks.iter().map(available).sum()
+    }
+
+    /// Gives `worker` the best block there is, if there is one for it.
+    #[inline]
+    fn assign(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        is_allowed: impl Fn(&TaskState) -> bool,
+        actions: &mut Actions,
+    ) -> bool {
+        let is_only_worker = self.workers.n_alive() == 1;
+        for &id in self.plan.by_priority() {
+            let task = &mut self.tasks[id.as_usize()];
+            if !task.has_work() || !is_allowed(task) {
+                continue;
+            }
+            let Some(index) = task.take(worker, is_only_worker) else { continue };
+            let block = BlockId { task: id, index };
+            let entry = self.workers.worker_mut(worker);
+            entry.in_flight += 1;
+            let lease = self.leases.grant(block, worker, now, &mut entry.flights);
+            actions.assignments.push(Assignment { worker, lease, block });
+            return true;
+        }
+        false
+    }
+}
+
+fn verdict(attempts: u32, again: bool) -> Verdict {
+    if again { Verdict::Retry { attempts } } else { Verdict::GiveUp { attempts } }
+}

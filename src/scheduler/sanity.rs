@@ -1,0 +1,116 @@
+//! Whether the scheduler's books agree with each other: for tests and simulations, after every event.
+
+use thiserror::Error;
+
+use super::Scheduler;
+use super::event::WorkerId;
+use super::task_state::Counts;
+use crate::plan::TaskId;
+
+/// Two things that must agree do not: a bug in the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Insane {
+    /// The counts of a task do not add up to its total.
+    #[error("task {task:?}: {counts:?} do not add up")]
+    Sum {
+        /// Which task.
+        task: TaskId,
+        /// Its counts.
+        counts: Counts,
+    },
+    /// Two ways to count the blocks of a task differ.
+    #[error("task {task:?}: {counted} {what} by count, {found} by looking")]
+    Count {
+        /// Which task.
+        task: TaskId,
+        /// What is counted.
+        what: &'static str,
+        /// By the counter.
+        counted: u64,
+        /// By looking.
+        found: u64,
+    },
+    /// A worker's blocks in flight are miscounted, or more than it may hold.
+    #[error("{worker}: {counted} blocks in flight by count, {found} by looking, {capacity} allowed")]
+    Worker {
+        /// Which worker.
+        worker: WorkerId,
+        /// By the counter.
+        counted: u64,
+        /// By looking.
+        found: u64,
+        /// What it may hold.
+        capacity: u64,
+    },
+}
+
+impl Scheduler {
+    /// Counts everything again. Takes time for every block in flight and every worker.
+    ///
+    /// # Errors
+    /// What does not agree.
+    pub fn sanity_check(&self) -> Result<(), Insane> {
+        let mut by_task = vec![0; self.tasks.len()];
+        let mut by_worker = vec![0; self.workers.iter().count()];
+        for flight in self.leases.iter() {
+            by_task[flight.block.task.as_usize()] += 1;
+            by_worker[flight.worker.0 as usize] += 1;
+        }
+        for ((task, state), in_flight) in (0..).map(TaskId).zip(&self.tasks).zip(by_task) {
+            let counts = state.counts;
+            let sum = counts.open() + counts.completed + counts.failed + counts.orphaned;
+            if sum != counts.total || counts.skipped > counts.completed {
+                return Err(Insane::Sum { task, counts });
+            }
+            let ready = state.roots.n_left() + state.states.n_ready() + state.retries.n_waiting();
+            let waiting = state.retries.waiting().count() as u64;
+            for (what, counted, found) in [
+                ("ready", counts.ready, ready),
+                ("in flight", counts.in_flight, in_flight),
+                ("waiting to be tried again", state.retries.n_waiting(), waiting),
+            ] {
+                if counted != found {
+                    return Err(Insane::Count { task, what, counted, found });
+                }
+            }
+        }
+        for ((worker, entry), found) in self.workers.iter().zip(by_worker) {
+            let (counted, capacity) = (u64::from(entry.in_flight), u64::from(self.workers.capacity(entry)));
+            if counted != found || counted > capacity {
+                return Err(Insane::Worker { worker, counted, found, capacity });
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at every single block, and counts those that have ended, that are ready and that were not yet handed
+    /// out. For tests with few blocks.
+    ///
+    /// # Errors
+    /// What does not agree.
+    pub fn sanity_check_blocks(&self) -> Result<(), Insane> {
+        self.sanity_check()?;
+        for (task, state) in (0..).map(TaskId).zip(&self.tasks) {
+            let counts = state.counts;
+            let ended = (0..counts.total).filter(|index| state.states.has_ended(*index)).count() as u64;
+            let roots = state.roots.remaining().count() as u64;
+            let partly =
+                (0..counts.total).filter(|index| state.states.counter(*index).is_some()).count() as u64;
+            for (what, counted, found) in [
+                ("ended", counts.completed + counts.failed + counts.orphaned, ended),
+                ("roots", state.roots.n_left(), roots),
+                (
+                    "waiting for only some of their dependencies",
+                    partly.min(counts.pending + counts.orphaned),
+                    partly,
+                ),
+            ] {
+                if counted != found {
+                    return Err(Insane::Count { task, what, counted, found });
+                }
+            }
+        }
+        Ok(())
+    }
+}

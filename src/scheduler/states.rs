@@ -1,0 +1,364 @@
+//! A few bits for each block of one task, kept only where the work is.
+//!
+//! Blocks are grouped by index into chunks. A chunk exists from the first time one of its blocks is touched until the
+//! last of them has ended, and holds: which blocks have ended, which are ready, and for blocks whose dependencies are
+//! partly done, how many are left. A directory of two levels finds the chunk in O(1).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+/// Blocks in a chunk.
+const CHUNK: u64 = 4096;
+/// Chunks in a page of the directory.
+const PAGE: usize = 1024;
+/// Words of 64 bits that hold one bit for each block of a chunk.
+const WORDS: usize = (CHUNK / 64) as usize;
+
+/// In the directory: no block of the chunk was touched yet.
+const UNTOUCHED: u32 = 0;
+/// In the directory: all blocks of the chunk have ended.
+const ENDED: u32 = u32::MAX;
+
+/// The counters of a chunk, as wide as the largest count needs; 0 stands for a block that was never counted down.
+#[derive(Debug)]
+enum Counters {
+    None,
+    Narrow(Box<[u8]>),
+    Wide(Box<[u64]>),
+}
+
+#[derive(Debug)]
+struct Chunk {
+    ended: [u64; WORDS],
+    ready: [u64; WORDS],
+    /// Which words of `ready` hold a bit.
+    ready_words: u64,
+    n_ended: u64,
+    /// Whether the chunk stands in the queue of chunks with ready blocks.
+    is_queued: bool,
+    counters: Counters,
+}
+
+/// The states of all blocks of one task.
+#[derive(Debug)]
+pub(super) struct States {
+    n_blocks: u64,
+    /// Whether no block waits for more than 255 others.
+    is_narrow: bool,
+    /// For each chunk [`UNTOUCHED`], [`ENDED`], or 1 more than its place in `chunks`.
+    directory: Vec<Option<Box<[u32; PAGE]>>>,
+    chunks: Vec<Chunk>,
+    free: Vec<u32>,
+    /// Chunks with ready blocks, lowest first; a chunk without any may stand here until it comes to the front.
+    ready_chunks: BinaryHeap<Reverse<u64>>,
+    n_ready: u64,
+}
+
+impl States {
+    /// The states of `n_blocks` blocks none of which waits for more than `max_dependencies` others.
+    pub fn new(n_blocks: u64, max_dependencies: u64) -> Self {
+        let n_pages = n_blocks.div_ceil(CHUNK).div_ceil(PAGE as u64);
+        let mut directory = Vec::new();
+        directory.resize_with(usize::try_from(n_pages).unwrap_or(usize::MAX), || None);
+        Self {
+            n_blocks,
+            is_narrow: max_dependencies <= u64::from(u8::MAX),
+            directory,
+            chunks: Vec::new(),
+            free: Vec::new(),
+            ready_chunks: BinaryHeap::new(),
+            n_ready: 0,
+        }
+    }
+
+    /// Number of blocks marked ready.
+    #[inline]
+    pub fn n_ready(&self) -> u64 {
+        self.n_ready
+    }
+
+    /// Whether a block has ended.
+    pub fn has_ended(&self, index: u64) -> bool {
+        match self.entry(index / CHUNK) {
+            UNTOUCHED => false,
+            ENDED => true,
+            place => bit(&self.chunks[place as usize - 1].ended, index % CHUNK),
+        }
+    }
+
+    /// How many dependencies of a block are left, when some are done and some are not.
+    pub fn counter(&self, index: u64) -> Option<u64> {
+        match self.entry(index / CHUNK) {
+            UNTOUCHED | ENDED => None,
+            place => {
+                let within = (index % CHUNK) as usize;
+                let left = match &self.chunks[place as usize - 1].counters {
+                    Counters::None => 0,
+                    Counters::Narrow(counters) => u64::from(counters[within]),
+                    Counters::Wide(counters) => counters[within],
+                };
+                (left > 0).then_some(left)
+            }
+        }
+    }
+
+    /// Marks a block that has not ended as ended.
+    #[inline]
+    pub fn end(&mut self, index: u64) {
+        let number = index / CHUNK;
+        let length = CHUNK.min(self.n_blocks - number * CHUNK);
+        let chunk = self.chunk(number);
+        debug_assert!(!bit(&chunk.ended, index % CHUNK), "a block ends once");
+        set_bit(&mut chunk.ended, index % CHUNK);
+        chunk.n_ended += 1;
+        if chunk.n_ended == length {
+            self.recycle(number);
+        }
+    }
+
+    /// One dependency fewer for each block of a run; marks those that have none left as ready and returns their
+    /// number. `first_count` computes how many dependencies a block has in all, when it is counted down for the
+    /// first time.
+    #[inline]
+    pub fn count_down(&mut self, run: Range<u64>, mut first_count: impl FnMut(u64) -> u64) -> u64 {
+        let is_narrow = self.is_narrow;
+        let mut n_released = 0;
+        let mut begin = run.start;
+        while begin < run.end {
+            let number = begin / CHUNK;
+            let end = run.end.min((number + 1) * CHUNK);
+            let chunk = self.chunk(number);
+            if matches!(chunk.counters, Counters::None) {
+                chunk.counters = Counters::new(is_narrow);
+            }
+            let mut released_here = 0;
+            for index in begin..end {
+                if chunk.counters.count_down(index % CHUNK, || first_count(index)) {
+                    chunk.set_ready(index % CHUNK);
+                    released_here += 1;
+                }
+            }
+            if released_here > 0 && !std::mem::replace(&mut chunk.is_queued, true) {
+                self.ready_chunks.push(Reverse(number));
+            }
+            n_released += released_here;
+            begin = end;
+        }
+        self.n_ready += n_released;
+        n_released
+    }
+
+    /// The ready block of lowest index.
+    #[inline]
+    pub fn peek_ready(&mut self) -> Option<u64> {
+        if self.n_ready == 0 {
+            return None;
+        }
+        while let Some(&Reverse(number)) = self.ready_chunks.peek() {
+            let entry = self.entry(number);
+            if entry != UNTOUCHED && entry != ENDED {
+                let chunk = &mut self.chunks[entry as usize - 1];
+                if chunk.ready_words != 0 {
+                    let word = chunk.ready_words.trailing_zeros();
+                    let bit = chunk.ready[word as usize].trailing_zeros();
+                    return Some(number * CHUNK + u64::from(word * 64 + bit));
+                }
+                chunk.is_queued = false;
+            }
+            self.ready_chunks.pop();
+        }
+        None
+    }
+
+    /// Takes the ready block that [`peek_ready`](Self::peek_ready) shows.
+    #[inline]
+    pub fn pop_ready(&mut self) -> Option<u64> {
+        let index = self.peek_ready()?;
+        let chunk = self.chunk(index / CHUNK);
+        let word = (index % CHUNK / 64) as usize;
+        chunk.ready[word] &= !(1 << (index % 64));
+        if chunk.ready[word] == 0 {
+            chunk.ready_words &= !(1 << word);
+        }
+        self.n_ready -= 1;
+        Some(index)
+    }
+
+    #[inline]
+    fn entry(&self, number: u64) -> u32 {
+        let (page, within) = place_in_directory(number);
+        self.directory[page].as_ref().map_or(UNTOUCHED, |page| page[within])
+    }
+
+    #[inline]
+    fn entry_mut(&mut self, number: u64) -> &mut u32 {
+        let (page, within) = place_in_directory(number);
+        &mut self.directory[page].get_or_insert_with(|| Box::new([UNTOUCHED; PAGE]))[within]
+    }
+
+    /// A chunk some of whose blocks have not ended.
+    #[inline]
+    fn chunk(&mut self, number: u64) -> &mut Chunk {
+        let mut entry = self.entry(number);
+        debug_assert_ne!(entry, ENDED, "a block that has ended is not touched again");
+        if entry == UNTOUCHED {
+            entry = self.new_chunk();
+            *self.entry_mut(number) = entry;
+        }
+        &mut self.chunks[entry as usize - 1]
+    }
+
+    #[cold]
+    fn new_chunk(&mut self) -> u32 {
+        if let Some(entry) = self.free.pop() {
+            return entry;
+        }
+        self.chunks.push(Chunk::new());
+        u32::try_from(self.chunks.len()).unwrap_or(ENDED)
+    }
+
+    /// Gives up a chunk all of whose blocks have ended.
+    #[cold]
+    fn recycle(&mut self, number: u64) {
+        let entry = std::mem::replace(self.entry_mut(number), ENDED);
+        self.chunks[entry as usize - 1].reset();
+        self.free.push(entry);
+    }
+}
+
+#[inline]
+fn place_in_directory(number: u64) -> (usize, usize) {
+    // The directory was made for all chunks, so that the page's number fits.
+    ((number / PAGE as u64) as usize, (number % PAGE as u64) as usize)
+}
+
+impl Counters {
+    fn new(is_narrow: bool) -> Self {
+        if is_narrow {
+            Self::Narrow(vec![0; CHUNK as usize].into_boxed_slice())
+        } else {
+            Self::Wide(vec![0; CHUNK as usize].into_boxed_slice())
+        }
+    }
+}
+
+impl Counters {
+    /// One fewer for a block; whether none is left.
+    #[inline]
+    fn count_down(&mut self, within: u64, first_count: impl FnOnce() -> u64) -> bool {
+        match self {
+            Self::None => false,
+            Self::Narrow(counters) => {
+                let counter = &mut counters[within as usize];
+                if *counter == 0 {
+                    // Narrow counters were chosen because every count fits.
+                    *counter = first_count() as u8;
+                }
+                *counter -= 1;
+                *counter == 0
+            }
+            Self::Wide(counters) => {
+                let counter = &mut counters[within as usize];
+                if *counter == 0 {
+                    *counter = first_count();
+                }
+                *counter -= 1;
+                *counter == 0
+            }
+        }
+    }
+}
+
+impl Chunk {
+    #[inline]
+    fn set_ready(&mut self, within: u64) {
+        debug_assert!(!bit(&self.ready, within), "a block is marked ready once");
+        set_bit(&mut self.ready, within);
+        self.ready_words |= 1 << (within / 64);
+    }
+
+    fn new() -> Self {
+        Self {
+            ended: [0; WORDS],
+            ready: [0; WORDS],
+            ready_words: 0,
+            n_ended: 0,
+            is_queued: false,
+            counters: Counters::None,
+        }
+    }
+
+    /// As new, with the memory of the counters kept.
+    fn reset(&mut self) {
+        match &mut self.counters {
+            Counters::None => {}
+            Counters::Narrow(counters) => counters.fill(0),
+            Counters::Wide(counters) => counters.fill(0),
+        }
+        let counters = std::mem::replace(&mut self.counters, Counters::None);
+        *self = Self { counters, ..Self::new() };
+    }
+}
+
+#[inline]
+fn bit(words: &[u64; WORDS], within: u64) -> bool {
+    words[(within / 64) as usize] >> (within % 64) & 1 == 1
+}
+
+#[inline]
+fn set_bit(words: &mut [u64; WORDS], within: u64) {
+    words[(within / 64) as usize] |= 1 << (within % 64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn make_ready(states: &mut States, index: u64) {
+        assert_eq!(states.count_down(index..index + 1, |_| 1), 1);
+    }
+
+    #[test]
+    fn ready_blocks_come_lowest_first() {
+        let mut states = States::new(3 * CHUNK + 5, 1);
+        let pushed = [CHUNK * 2 + 1, 7, CHUNK, 3 * CHUNK + 4, 70];
+        pushed.iter().for_each(|index| make_ready(&mut states, *index));
+        let mut expected = pushed;
+        expected.sort_unstable();
+        assert_eq!(states.n_ready(), 5);
+        assert_eq!(std::iter::from_fn(|| states.pop_ready()).collect::<Vec<_>>(), expected);
+        make_ready(&mut states, 3);
+        assert_eq!((states.pop_ready(), states.pop_ready()), (Some(3), None));
+    }
+
+    #[test]
+    fn counting_down_releases_exactly_once() {
+        for max in [3, 1000] {
+            let mut states = States::new(2 * CHUNK, max);
+            let run = CHUNK - 2..CHUNK + 2;
+            for left in (0..max).rev() {
+                let n_released = states.count_down(run.clone(), |_| max);
+                assert_eq!(n_released, if left == 0 { 4 } else { 0 });
+                assert_eq!(states.counter(CHUNK), (left > 0).then_some(left));
+            }
+            assert_eq!(
+                std::iter::from_fn(|| states.pop_ready()).collect::<Vec<_>>(),
+                run.collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_has_ended_is_given_up() {
+        let mut states = States::new(CHUNK + 10, 1);
+        (0..CHUNK).for_each(|index| states.end(index));
+        assert_eq!(states.free.len(), 1);
+        assert!(states.has_ended(5) && !states.has_ended(CHUNK));
+        make_ready(&mut states, CHUNK + 3);
+        assert_eq!(states.chunks.len(), 1, "the next chunk takes the place of the first");
+        assert!(!states.has_ended(CHUNK + 3) && states.counter(CHUNK + 3).is_none());
+        (CHUNK..CHUNK + 10).for_each(|index| states.end(index));
+        assert!(states.has_ended(CHUNK + 9));
+    }
+}

@@ -1,0 +1,197 @@
+//! Where one task stands. A block changes its state here and nowhere else, and every change keeps the counts exact.
+
+use std::ops::Range;
+
+use super::event::WorkerId;
+use super::neighbourhood::Neighbourhood;
+use super::retries::{Attempts, Retries};
+use super::roots::Roots;
+use super::states::States;
+use crate::geometry::Coordinate;
+use crate::plan::{Grid, PlannedTask};
+
+/// How many blocks of a task are in which state. At every moment
+/// `total = pending + ready + in_flight + completed + failed + orphaned`; at the end of a run the first three are 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All blocks.
+    pub total: u64,
+    /// Waiting for other blocks.
+    pub pending: u64,
+    /// Waiting for a worker.
+    pub ready: u64,
+    /// With a worker.
+    pub in_flight: u64,
+    /// Done.
+    pub completed: u64,
+    /// Of the completed ones, those that a check, a mask or a former run made unnecessary.
+    pub skipped: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Never run, because a block that they wait for failed.
+    pub orphaned: u64,
+}
+
+impl Counts {
+    /// Blocks that have not ended.
+    pub fn open(&self) -> u64 {
+        self.pending + self.ready + self.in_flight
+    }
+
+    /// Whether every block completed.
+    pub fn all_completed(&self) -> bool {
+        self.completed == self.total
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct TaskState {
+    pub counts: Counts,
+    pub roots: Roots,
+    pub states: States,
+    pub retries: Retries,
+    neighbourhood: Option<Neighbourhood>,
+    max_in_flight: u64,
+    max_retries: u32,
+    max_crashes: u32,
+}
+
+impl TaskState {
+    pub fn new(planned: &PlannedTask, max_crashes: u32) -> Self {
+        let task = &planned.task;
+        let roots = Roots::of(planned);
+        let neighbourhood = task.conflicts().map(Neighbourhood::new);
+        let most = planned
+            .upstream
+            .iter()
+            .fold(neighbourhood.as_ref().map_or(0, Neighbourhood::max_upstream), |most, (_, link)| {
+                most.saturating_add(link.max_upstream())
+            });
+        let total = task.grid().n_blocks();
+        let ready = roots.n_left();
+        Self {
+            counts: Counts { total, ready, pending: total - ready, ..Counts::default() },
+            roots,
+            states: States::new(total, most),
+            retries: Retries::default(),
+            neighbourhood,
+            max_in_flight: task.max_workers().map_or(u64::MAX, u64::from),
+            max_retries: task.max_retries(),
+            max_crashes,
+        }
+    }
+
+    /// Whether a block could be handed out now.
+    #[inline]
+    pub fn has_work(&self) -> bool {
+        self.counts.ready > 0 && self.counts.in_flight < self.max_in_flight
+    }
+
+    /// Ready blocks that may be handed out now.
+    #[inline]
+    pub fn n_available(&self) -> u64 {
+        self.counts.ready.min(self.max_in_flight - self.counts.in_flight.min(self.max_in_flight))
+    }
+
+    /// Whether blocks may be handed out ahead of time.
+    pub fn may_run_ahead(&self) -> bool {
+        self.max_in_flight == u64::MAX
+    }
+
+    /// ready -> in flight: the block to try again first, or else of lowest index, that `worker` may have.
+    #[inline]
+    pub fn take(&mut self, worker: WorkerId, is_only_worker: bool) -> Option<u64> {
+        let index = match self.retries.pop(worker, is_only_worker) {
+            Some(index) => index,
+            None => match (self.states.peek_ready(), self.roots.peek()) {
+                (Some(ready), Some(root)) if root < ready => self.roots.pop()?,
+                (Some(_), _) => self.states.pop_ready()?,
+                (None, _) => self.roots.pop()?,
+            },
+        };
+        self.counts.ready -= 1;
+        self.counts.in_flight += 1;
+        Some(index)
+    }
+
+    /// in flight -> completed.
+    #[inline]
+    pub fn complete(&mut self, index: u64, is_skipped: bool) {
+        self.counts.in_flight -= 1;
+        self.counts.completed += 1;
+        self.counts.skipped += u64::from(is_skipped);
+        self.retries.forget(index);
+        self.states.end(index);
+    }
+
+    /// in flight -> ready or failed, after an error. Returns the attempts so far and whether there is another one.
+    pub fn fail(&mut self, index: u64, worker: WorkerId) -> (u32, bool) {
+        let attempts = self.retries.attempts_mut(index);
+        attempts.failures += 1;
+        let attempts = *attempts;
+        let again = attempts.failures <= self.max_retries;
+        (self.try_again_or_give_up(index, worker, attempts, again), again)
+    }
+
+    /// in flight -> ready or failed, after the loss of a worker that was processing the block.
+    pub fn crash(&mut self, index: u64, worker: WorkerId) -> (u32, bool) {
+        let attempts = self.retries.attempts_mut(index);
+        attempts.crashes += 1;
+        let attempts = *attempts;
+        let again = attempts.crashes <= self.max_crashes;
+        (self.try_again_or_give_up(index, worker, attempts, again), again)
+    }
+
+    /// in flight -> ready, for a block that its lost worker had not begun.
+    pub fn take_back(&mut self, index: u64, worker: WorkerId) {
+        self.counts.in_flight -= 1;
+        self.counts.ready += 1;
+        self.retries.push(index, worker);
+    }
+
+    fn try_again_or_give_up(&mut self, index: u64, worker: WorkerId, attempts: Attempts, again: bool) -> u32 {
+        if again {
+            self.take_back(index, worker);
+        } else {
+            self.counts.in_flight -= 1;
+            self.counts.failed += 1;
+            self.retries.forget(index);
+            self.states.end(index);
+        }
+        attempts.failures + attempts.crashes
+    }
+
+    /// pending -> orphaned; `false` for a block that is orphaned already.
+    pub fn orphan(&mut self, index: u64) -> bool {
+        if self.states.has_ended(index) {
+            return false;
+        }
+        self.counts.pending -= 1;
+        self.counts.orphaned += 1;
+        self.states.end(index);
+        true
+    }
+
+    /// One dependency fewer for a run of blocks; those that have none left: pending -> ready.
+    #[inline]
+    pub fn release(&mut self, planned: &PlannedTask, run: Range<u64>) {
+        let grid = planned.task.grid();
+        let Self { states, neighbourhood, .. } = self;
+        let n_released = states.count_down(run, |index| {
+            let position = grid.position(index);
+            let conflicting = neighbourhood.as_mut().map_or(0, |near| near.n_upstream(grid, &position));
+            conflicting
+                + planned.upstream.iter().map(|(_, link)| link.upstream(&position).size()).sum::<u64>()
+        });
+        self.counts.pending -= n_released;
+        self.counts.ready += n_released;
+    }
+
+    /// The conflicting blocks of this task that wait for the one at `position`, as indices, to `found`.
+    #[inline]
+    pub fn conflicting(&mut self, grid: &Grid, position: &Coordinate, index: u64, found: &mut Vec<u64>) {
+        if let Some(neighbourhood) = &mut self.neighbourhood {
+            neighbourhood.for_each_downstream(grid, position, index, |other| found.push(other));
+        }
+    }
+}

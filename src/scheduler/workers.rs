@@ -1,0 +1,130 @@
+//! The workers, and which of them gets the next block.
+//!
+//! A worker with a free slot is *hungry*. One whose slots are all busy may still hold a few blocks ahead (its
+//! *credits*), so that it never waits for a message. Both kinds queue in order of arrival, each worker at most once
+//! in each queue.
+
+use std::collections::VecDeque;
+
+use super::event::WorkerId;
+use super::leases::FlightList;
+
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    /// How many blocks it processes at once; 0 for a worker that is not there.
+    pub slots: u32,
+    pub in_flight: u32,
+    pub flights: FlightList,
+    is_hungry_queued: bool,
+    is_ahead_queued: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Workers {
+    workers: Vec<Worker>,
+    hungry: VecDeque<WorkerId>,
+    ahead: VecDeque<WorkerId>,
+    credits: u32,
+    n_alive: usize,
+    n_slots: u64,
+}
+
+impl Workers {
+    pub fn new(credits: u32) -> Self {
+        Self { credits, ..Self::default() }
+    }
+
+    /// Number of workers that are there.
+    pub fn n_alive(&self) -> usize {
+        self.n_alive
+    }
+
+    /// Number of slots of all workers together.
+    pub fn n_slots(&self) -> u64 {
+        self.n_slots
+    }
+
+    pub fn is_alive(&self, id: WorkerId) -> bool {
+        self.workers.get(id.0 as usize).is_some_and(|worker| worker.slots > 0)
+    }
+
+    /// The worker with this id, which must have joined at some time.
+    #[inline]
+    pub fn worker_mut(&mut self, id: WorkerId) -> &mut Worker {
+        &mut self.workers[id.0 as usize]
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
+        (0..).map(WorkerId).zip(&self.workers)
+    }
+
+    pub fn join(&mut self, id: WorkerId, slots: u32) {
+        let place = id.0 as usize;
+        if place >= self.workers.len() {
+            self.workers.resize_with(place + 1, Worker::default);
+        }
+        let slots = slots.max(1);
+        self.workers[place].slots = slots;
+        self.n_alive += 1;
+        self.n_slots += u64::from(slots);
+        self.enqueue(id);
+    }
+
+    /// Forgets a worker whose blocks were taken back.
+    pub fn leave(&mut self, id: WorkerId) {
+        let worker = &mut self.workers[id.0 as usize];
+        debug_assert_eq!(worker.in_flight, 0);
+        self.n_slots -= u64::from(worker.slots);
+        self.n_alive -= 1;
+        worker.slots = 0;
+    }
+
+    /// Puts a worker that can take a block into the queue that fits.
+    #[inline]
+    pub fn enqueue(&mut self, id: WorkerId) {
+        let worker = &mut self.workers[id.0 as usize];
+        if worker.in_flight < worker.slots {
+            if !worker.is_hungry_queued {
+                worker.is_hungry_queued = true;
+                self.hungry.push_back(id);
+            }
+        } else if worker.in_flight < worker.slots + self.credits
+            && worker.slots > 0
+            && !worker.is_ahead_queued
+        {
+            worker.is_ahead_queued = true;
+            self.ahead.push_back(id);
+        }
+    }
+
+    /// The next worker with a free slot.
+    #[inline]
+    pub fn next_hungry(&mut self) -> Option<WorkerId> {
+        while let Some(id) = self.hungry.pop_front() {
+            let worker = &mut self.workers[id.0 as usize];
+            worker.is_hungry_queued = false;
+            if worker.in_flight < worker.slots {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// The next worker that may hold one more block ahead.
+    #[inline]
+    pub fn next_ahead(&mut self) -> Option<WorkerId> {
+        while let Some(id) = self.ahead.pop_front() {
+            let worker = &mut self.workers[id.0 as usize];
+            worker.is_ahead_queued = false;
+            if (worker.slots..worker.slots + self.credits).contains(&worker.in_flight) && worker.slots > 0 {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Blocks that `worker` may hold at most.
+    pub fn capacity(&self, worker: &Worker) -> u32 {
+        if worker.slots == 0 { 0 } else { worker.slots + self.credits }
+    }
+}
