@@ -143,10 +143,10 @@ impl<T: Element> Array<T> {
     pub fn read_with(&self, roi: &Roi, border: Border<T>) -> Result<ArrayD<T>> {
         let voxels = self.voxels(roi)?;
         let shape = self.data_shape(roi, &voxels)?;
+        self.require_memory(roi, &shape)?;
         if let Some(range) = self.inside(&voxels).filter(|_| !roi.is_empty()) {
             return self.inner.backend.read(&range);
         }
-        self.require_memory(roi, &shape)?;
         let constant = match border {
             Border::Constant(value) => value,
             Border::Nearest | Border::Reflect => self.inner.fill_value,
@@ -238,7 +238,7 @@ impl<T: Element> Array<T> {
         channels.chain(spatial).collect()
     }
 
-    /// An error, rather than an abort, where the system has no memory for a border that reaches very far.
+    /// An error, rather than an abort, where the system has no memory for so much.
     fn require_memory(&self, roi: &Roi, shape: &[usize]) -> Result<()> {
         const LARGE: usize = 1 << 28;
         let n_elements: usize = shape.iter().product();

@@ -21,7 +21,7 @@ pub(super) fn resolve(
         format,
         data_type,
         shape: spec.shape.clone(),
-        chunks: request.chunks()?,
+        chunks: request.chunks(data_type)?,
         offset: request.coordinate("offset", spec.offset, Coordinate::zeros(n_spatial))?,
         voxel_size: request.voxel_size(n_spatial)?,
         axis_names: request.axis_names(n_spatial)?,
@@ -58,12 +58,17 @@ impl Request<'_> {
         Ok(n_spatial)
     }
 
-    fn chunks(&self) -> Result<Vec<u64>> {
+    fn chunks(&self, data_type: DataType) -> Result<Vec<u64>> {
+        // What Blosc and others take at most.
+        const MAX_BYTES: u64 = (1 << 31) - 1;
         let chunks = self.spec.chunks_or_default();
-        if chunks.len() == self.spec.shape.len() && positive(&chunks) {
+        let rule = if chunks.len() != self.spec.shape.len() || !positive(&chunks) {
+            "1 or more along every axis, and as many axes as the shape"
+        } else if byte_size(&chunks, data_type).is_none_or(|bytes| bytes > MAX_BYTES) {
+            "less than 2 GiB"
+        } else {
             return Ok(chunks);
-        }
-        let rule = "1 or more along every axis, and as many axes as the shape";
+        };
         Err(self.invalid("chunk shape", format!("{chunks:?}"), rule))
     }
 
@@ -122,4 +127,9 @@ impl Request<'_> {
 /// Whether every extent is at least 1, and a signed number.
 fn positive(extents: &[u64]) -> bool {
     extents.iter().all(|&extent| extent >= 1 && i64::try_from(extent).is_ok())
+}
+
+/// Bytes of a box of elements, if that is a number.
+pub(super) fn byte_size(shape: &[u64], data_type: DataType) -> Option<u64> {
+    shape.iter().try_fold(data_type.size() as u64, |all, &extent| all.checked_mul(extent))
 }

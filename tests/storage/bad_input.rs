@@ -118,6 +118,8 @@ fn rois_must_fit_the_array() {
     let huge = roi([2, 0], [1 << 60, 1 << 50]);
     assert!(error_of(array.read(&huge)).contains("does not fit into memory"));
     assert!(error_of(array.read(&roi([2, 0], [1 << 46, 2]))).contains("does not fit into memory"));
+    let vast = Array::<u8>::create(dir.path().join("b.zarr"), &ArraySpec::new([1 << 50])).unwrap();
+    assert!(error_of(vast.read(&vast.roi())).contains("does not fit into memory"));
 }
 
 #[test]
@@ -132,6 +134,7 @@ fn specifications_must_make_sense() {
     );
     assert!(refused(ArraySpec::new([4]).chunks([0])).contains("chunk shape is [0]"));
     assert!(refused(ArraySpec::new([4]).chunks([4, 4])).contains("as many axes as the shape"));
+    assert!(refused(ArraySpec::new([4, 4]).chunks([1 << 62, 1 << 62])).contains("less than 2 GiB"));
     assert!(refused(ArraySpec::new([])).contains("1 to 8 spatial axes"));
     assert!(refused(ArraySpec::new([4]).channel_axes(1)).contains("1 to 8 spatial axes"));
     assert!(refused(ArraySpec::new([1; 9])).contains("1 to 8 spatial axes"));

@@ -11,6 +11,7 @@ use zarrs::array::{Array, ArrayCreateError};
 use super::files::Files;
 use super::{one_line, without_global_pool};
 use crate::storage::format::zarr_arrays_below;
+use crate::storage::resolve::byte_size;
 use crate::storage::{
     ArrayInfo, DataType, Element, FillValue, Result, StorageError, ZarrVersion, attributes,
 };
@@ -138,6 +139,9 @@ pub(super) fn info(
     let chunks = chunk_shape
         .filter(|_| grid.metadata().name() == "regular")
         .ok_or_else(|| unsupported("its chunks are not all of one shape"))?;
+    if byte_size(&chunks, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+        return Err(unsupported("its chunks do not fit into memory"));
+    }
     let found = attributes::parse(path, array.shape().len(), array.attributes())?;
     Ok(ArrayInfo {
         path: path.to_path_buf(),
