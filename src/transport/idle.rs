@@ -62,6 +62,12 @@ impl Waiting {
         self.since = None;
     }
 
+    /// Whether the wait is past spinning.
+    #[inline]
+    pub fn is_long(&self) -> bool {
+        self.n_polls > SPINS
+    }
+
     /// Nothing arrived: pauses before the next poll. `sleep` sleeps for at most so long.
     #[inline]
     pub fn pause(&mut self, sleep: impl FnOnce(Duration)) {
