@@ -24,7 +24,8 @@ impl Default for Config {
     }
 }
 
-/// At most this many dependents are told of ended blocks in one call.
+/// At most this many dependents are told of ended blocks in one call, unless [`Scheduler::with_budget`] says another
+/// number.
 const BUDGET: u64 = 1 << 16;
 
 /// The block scheduler of one run. See the [module](super) for what it promises.
@@ -38,6 +39,7 @@ pub struct Scheduler {
     pub(super) leases: Leases,
     propagation: Propagation,
     config: Config,
+    budget: u64,
     is_draining: bool,
     n_late: u64,
 }
@@ -53,9 +55,18 @@ impl Scheduler {
             leases: Leases::default(),
             propagation: Propagation::default(),
             config,
+            budget: BUDGET,
             is_draining: false,
             n_late: 0,
         }
+    }
+
+    /// Lets each call tell about this many dependents of ended blocks (at least 1), and leave the rest to the next: for
+    /// simulations that are to see unfinished work in small runs.
+    #[must_use]
+    pub fn with_budget(mut self, budget: u64) -> Self {
+        self.budget = budget.max(1);
+        self
     }
 
     /// Takes what happened at `now`, and adds what to do to `actions`.
@@ -73,7 +84,7 @@ impl Scheduler {
             Event::Tick => {}
             Event::Drain => self.is_draining = true,
         }
-        self.propagation.advance(&self.plan, &mut self.tasks, BUDGET);
+        self.propagation.advance(&self.plan, &mut self.tasks, self.budget);
         if !self.is_draining {
             self.assign_hungry(now, actions);
             // Others may be about to join: what the first would hold ahead may be all there is.
