@@ -290,7 +290,7 @@ impl FromStr for Coordinate {
             (None, None) => trimmed,
             _ => return Err(unreadable()),
         };
-        let values = bare.trim_end_matches(',').split(',').map(|part| part.trim().parse::<i64>());
+        let values = bare.strip_suffix(',').unwrap_or(bare).split(',').map(|part| part.trim().parse::<i64>());
         let values = values.collect::<std::result::Result<Vec<_>, _>>().map_err(|_| unreadable())?;
         Self::new(&values)
     }
@@ -331,7 +331,7 @@ mod tests {
         }
         assert_eq!("[4,5]".parse(), Ok(Coordinate::from([4, 5])));
         assert_eq!("(4,)".parse(), Ok(Coordinate::from([4])));
-        for text in ["", "(1", "1)", "a", "1,,2", "1.5"] {
+        for text in ["", "(1", "1)", "a", "1,,2", "1,,", "1.5"] {
             assert!(text.parse::<Coordinate>().is_err(), "{text:?} must not parse");
         }
     }

@@ -209,26 +209,40 @@ impl Scheduler {
     /// Gives blocks to workers with free slots.
     #[inline]
     fn assign_hungry(&mut self, now: Time, actions: &mut Actions) {
-        // A worker may find nothing that it should try again itself; then the next one does.
-        let mut n_refused = 0;
-        while n_refused < 2 && self.tasks.iter().any(TaskState::has_work) {
-            let Some(worker) = self.workers.next_hungry() else { return };
+        let mut refused = None;
+        while self.tasks.iter().any(TaskState::has_work) {
+            let Some(worker) = self.workers.next_hungry() else { break };
             if !self.assign(now, worker, |_| true, actions) {
-                n_refused += 1;
+                debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
+                refused = Some(worker);
+                continue;
             }
             self.workers.enqueue(worker);
         }
+        self.enqueue_refused(refused);
     }
 
     /// Gives blocks ahead to workers that are busy, as long as there is enough for those that will soon be free.
     #[inline]
     fn assign_ahead(&mut self, now: Time, actions: &mut Actions) {
-        let mut n_refused = 0;
-        while n_refused < 2 && self.n_available_ahead() > self.workers.n_slots() {
-            let Some(worker) = self.workers.next_ahead() else { return };
+        let mut refused = None;
+        while self.n_available_ahead() > self.workers.n_slots() {
+            let Some(worker) = self.workers.next_ahead() else { break };
             if !self.assign(now, worker, TaskState::may_run_ahead, actions) {
-                n_refused += 1;
+                debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
+                refused = Some(worker);
+                continue;
             }
+            self.workers.enqueue(worker);
+        }
+        self.enqueue_refused(refused);
+    }
+
+    /// A worker finds nothing when all that is left failed on it before. It stands aside while the others of its queue
+    /// are asked, and there is only one such worker: what avoids one avoids no other.
+    #[inline]
+    fn enqueue_refused(&mut self, refused: Option<WorkerId>) {
+        if let Some(worker) = refused {
             self.workers.enqueue(worker);
         }
     }

@@ -37,12 +37,16 @@ fn seeds() {
                     if seed >= n_seeds {
                         return;
                     }
+                    let began = std::time::Instant::now();
                     if std::panic::catch_unwind(|| check(seed)).is_err() {
                         n_failed.fetch_add(1, Ordering::Relaxed);
                         eprintln!(
                             "SEED {seed} FAILED; alone: BELLIS_SIM_SEED={seed} BELLIS_SIM_TRACE=1 \
                              cargo test --no-default-features --test simulation seeds -- --nocapture"
                         );
+                    }
+                    if began.elapsed().as_secs() > 10 {
+                        eprintln!("seed {seed} took {:?}", began.elapsed());
                     }
                 }
             });
