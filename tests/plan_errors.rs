@@ -43,10 +43,7 @@ fn a_wrong_task_says_what_is_wrong() {
             plain().total_write_roi(roi([0], [1])),
             "task \"t\": give either total_roi (what is read) or total_write_roi (what is written), not both",
         ),
-        (
-            one_axis(),
-            "task \"t\": give either block_shape (and context) or read_roi and write_roi, not none",
-        ),
+        (one_axis(), "task \"t\": give either block_shape (and context) or read_roi and write_roi, not none"),
         (
             plain().read_roi(roi([0, 0], [1, 1])).write_roi(roi([0, 0], [1, 1])),
             "task \"t\": give either block_shape (and context) or read_roi and write_roi, not both",
@@ -114,10 +111,7 @@ fn a_wrong_task_says_what_is_wrong() {
             Task::builder("t").total_roi(roi([0, 0], [10, 10])).block_shape([5]),
             "task \"t\": 2 axes meet 1 axes: give both the same number of axes",
         ),
-        (
-            plain().context([0], [0]),
-            "task \"t\": 2 axes meet 1 axes: give both the same number of axes",
-        ),
+        (plain().context([0], [0]), "task \"t\": 2 axes meet 1 axes: give both the same number of axes"),
         (plain().block_shape([0, 5]), "task \"t\": block shape (0, 5) must be 1 or more along every axis"),
         (plain().block_shape(vec![]), "task \"t\": 0 axes: a coordinate has 1 to 8 axes"),
     ];
@@ -154,7 +148,10 @@ fn a_wrong_pipeline_says_what_is_wrong() {
         ),
     ];
     for (pipeline, message) in cases {
-        assert_eq!(Plan::new(&pipeline).map_err(|error| error.to_string()).map(|_| ()), Err(message.to_owned()));
+        assert_eq!(
+            Plan::new(&pipeline).map_err(|error| error.to_string()).map(|_| ()),
+            Err(message.to_owned())
+        );
     }
     let cycle = Plan::new(&(named("a") + named("b") + named("c")).edge("c", "b"));
     assert!(matches!(cycle, Err(PlanError::Cycle(name)) if name == "b" || name == "c"));

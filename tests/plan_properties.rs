@@ -37,20 +37,22 @@ fn described(n_axes: usize) -> impl Strategy<Value = Described> {
     let widest: i64 = [50, 8, 3, 1][n_axes - 1];
     let axis = (-25i64..25, 1..=longest, 1..=longest / 2 + 1, 0..=widest, 0..=widest, any::<(bool, bool)>());
     let fits = prop::sample::select(vec![Fit::Valid, Fit::Overhang, Fit::Shrink]);
-    (prop::collection::vec(axis, n_axes), fits, any::<bool>()).prop_map(|(axes, fit, is_conflicting): (Vec<Axis>, Fit, bool)| {
-        let lo: Vec<i64> = axes.iter().map(|a| if a.5.0 { a.3 } else { a.3.min(1) }).collect();
-        let hi: Vec<i64> = axes.iter().map(|a| if a.5.1 { a.4 } else { 0 }).collect();
-        let sum = |axis: usize| lo[axis] + hi[axis];
-        Described {
-            offset: axes.iter().map(|a| a.0).collect(),
-            extent: axes.iter().enumerate().map(|(axis, a)| a.1 + sum(axis)).collect(),
-            block: axes.iter().map(|a| a.2).collect(),
-            lo: lo.clone(),
-            hi: hi.clone(),
-            fit,
-            is_conflicting,
-        }
-    })
+    (prop::collection::vec(axis, n_axes), fits, any::<bool>()).prop_map(
+        |(axes, fit, is_conflicting): (Vec<Axis>, Fit, bool)| {
+            let lo: Vec<i64> = axes.iter().map(|a| if a.5.0 { a.3 } else { a.3.min(1) }).collect();
+            let hi: Vec<i64> = axes.iter().map(|a| if a.5.1 { a.4 } else { 0 }).collect();
+            let sum = |axis: usize| lo[axis] + hi[axis];
+            Described {
+                offset: axes.iter().map(|a| a.0).collect(),
+                extent: axes.iter().enumerate().map(|(axis, a)| a.1 + sum(axis)).collect(),
+                block: axes.iter().map(|a| a.2).collect(),
+                lo: lo.clone(),
+                hi: hi.clone(),
+                fit,
+                is_conflicting,
+            }
+        },
+    )
 }
 
 fn any_described() -> impl Strategy<Value = Described> {
@@ -96,7 +98,9 @@ impl Described {
             let total_write = (total_read.0 + self.lo[axis], total_read.1 - self.hi[axis]);
             let mut along = Vec::new();
             let mut begin = total_write.0;
-            while begin < total_write.1 && (self.fit != Fit::Valid || begin + self.block[axis] <= total_write.1) {
+            while begin < total_write.1
+                && (self.fit != Fit::Valid || begin + self.block[axis] <= total_write.1)
+            {
                 let mut write = (begin, begin + self.block[axis]);
                 let mut read = (write.0 - self.lo[axis], write.1 + self.hi[axis]);
                 if self.fit == Fit::Shrink {

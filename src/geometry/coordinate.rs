@@ -58,17 +58,19 @@ impl Coordinate {
     ///
     /// # Panics
     /// As [`splat`](Self::splat).
+    #[inline]
     pub fn zeros(n_axes: usize) -> Self {
-        Self::splat(n_axes, 0)
+        assert!((1..=MAX_AXES).contains(&n_axes), "a coordinate has 1 to {MAX_AXES} axes, not {n_axes}");
+        Self { axes: [0; MAX_AXES], len: n_axes as u8 }
     }
 
     /// One value per axis, computed from the axis.
     ///
     /// # Panics
     /// As [`splat`](Self::splat).
-    pub fn from_fn(n_axes: usize, value: impl FnMut(usize) -> i64) -> Self {
+    #[inline]
+    pub fn from_fn(n_axes: usize, mut value: impl FnMut(usize) -> i64) -> Self {
         let mut result = Self::zeros(n_axes);
-        let mut value = value;
         for axis in 0..n_axes {
             result.axes[axis] = value(axis);
         }

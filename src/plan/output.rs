@@ -46,7 +46,8 @@ impl Output {
         }
         let together = Coordinate::from_fn(grid.n_axes(), |axis| self.farthest_together(grid, axis));
         let is_shared = !together.all(|steps| steps == 0);
-        let kept_apart = is_one_at_a_time || conflicts.is_some_and(|conflicts| conflicts.includes_box(&together));
+        let kept_apart =
+            is_one_at_a_time || conflicts.is_some_and(|conflicts| conflicts.includes_box(&together));
         if is_shared && !kept_apart { Err(self.shared_chunk(grid, &together)) } else { Ok(()) }
     }
 
@@ -83,9 +84,12 @@ impl Output {
         let (cell, begin, origin) =
             (self.lattice.cell, *grid.total_write().begin(), *self.lattice.extent.begin());
         let along = |change: &dyn Fn(usize) -> i64, keep: &Coordinate| {
-            Coordinate::from_fn(grid.n_axes(), |axis| {
-                if together[axis] > 0 { change(axis) } else { keep[axis] }
-            })
+            Coordinate::from_fn(
+                grid.n_axes(),
+                |axis| {
+                    if together[axis] > 0 { change(axis) } else { keep[axis] }
+                },
+            )
         };
         let on_chunk = |axis: usize| begin[axis] - (begin[axis] - origin[axis]).rem_euclid(cell[axis]);
         let whole = |axis: usize| next_multiple(grid.write_shape()[axis], cell[axis]);

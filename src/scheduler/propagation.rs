@@ -78,15 +78,14 @@ impl Propagation {
         while let Some((downstream, link)) = planned.downstream.get(walk.segment - 1) {
             let dependents = link.downstream(&position);
             let released = plan.task(*downstream);
-            for mut run in released.task.grid().runs(&dependents, walk.visited) {
-                run.end = run.end.min(run.start + budget);
-                budget -= run.end - run.start;
-                walk.visited += run.end - run.start;
-                tasks[downstream.as_usize()].release(released, run);
-                if budget == 0 {
-                    self.stack.push(*walk);
-                    return 0;
-                }
+            let n_told = (dependents.size() - walk.visited).min(budget);
+            let runs = released.task.grid().runs(&dependents, walk.visited);
+            tasks[downstream.as_usize()].release(released, runs.flatten().take(n_told as usize));
+            budget -= n_told;
+            if budget == 0 {
+                walk.visited += n_told;
+                self.stack.push(*walk);
+                return 0;
             }
             walk.next_segment();
         }

@@ -90,7 +90,8 @@ fn a_reduce_block_counts_a_million_upstream_blocks_down() {
     while let Some(next) = waiting.pop() {
         assert_eq!(next.block.task.0, u32::from(n_done == MILLION), "the reduce block comes last");
         // Without the check of the books, which looks at all blocks in flight.
-        let event = Event::BlockFinished { worker: next.worker, lease: next.lease, outcome: Outcome::Success };
+        let event =
+            Event::BlockFinished { worker: next.worker, lease: next.lease, outcome: Outcome::Success };
         run.actions.clear();
         run.scheduler.handle(0, event, &mut run.actions);
         waiting.append(&mut run.actions.assignments);
@@ -209,7 +210,12 @@ fn crashes_count_apart_from_retries() {
     let second = run.fail(first)[0];
     assert_eq!(second.worker, WorkerId(1), "on another worker");
     let third = run.lose(1)[0];
-    let retried = Failure { block, worker: WorkerId(1), cause: Cause::WorkerLost, verdict: Verdict::Retry { attempts: 2 } };
+    let retried = Failure {
+        block,
+        worker: WorkerId(1),
+        cause: Cause::WorkerLost,
+        verdict: Verdict::Retry { attempts: 2 },
+    };
     assert_eq!(run.actions.failures, [retried]);
     run.fail(third);
     assert_eq!(run.actions.failures[0].verdict, Verdict::GiveUp { attempts: 3 });

@@ -12,7 +12,7 @@ mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const N_SEEDS: u64 = 12_000;
+const N_SEEDS: u64 = 40_000;
 
 fn number_from_env(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

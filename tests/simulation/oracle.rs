@@ -51,8 +51,10 @@ impl Oracle {
             });
             for index in 0..grid.n_blocks() {
                 let block = plan.block(BlockId { task: id, index });
-                let position = block.write_roi.begin().as_slice().iter().zip(grid.total_write().begin().iter());
-                let position = position.enumerate().map(|(axis, (at, from))| (at - from) / grid.write_shape()[axis]);
+                let position =
+                    block.write_roi.begin().as_slice().iter().zip(grid.total_write().begin().iter());
+                let position =
+                    position.enumerate().map(|(axis, (at, from))| (at - from) / grid.write_shape()[axis]);
                 level.push(position.enumerate().map(|(axis, p)| p % period[axis]).collect::<Vec<_>>());
                 read.push(Bounds::of(&block.read_roi));
                 write.push(Bounds::of(&block.write_roi));
@@ -60,8 +62,12 @@ impl Oracle {
             first.push(read.len());
         }
         let n = read.len();
-        let mut oracle =
-            Self { first, upstream: vec![Vec::new(); n], downstream: vec![Vec::new(); n], conflicting: vec![Vec::new(); n] };
+        let mut oracle = Self {
+            first,
+            upstream: vec![Vec::new(); n],
+            downstream: vec![Vec::new(); n],
+            conflicting: vec![Vec::new(); n],
+        };
         for (task, planned) in plan.tasks().iter().enumerate() {
             let own = oracle.first[task]..oracle.first[task + 1];
             if planned.task.conflicts().is_some() {

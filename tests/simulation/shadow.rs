@@ -303,7 +303,10 @@ impl Shadow {
         let entry = &mut self.workers[worker.0 as usize];
         assert!(entry.slots > 0, "an assignment to {worker}, which is lost");
         entry.flights.push_back(lease);
-        assert!(entry.flights.len() <= (entry.slots + self.config.credits) as usize, "{worker} holds too much");
+        assert!(
+            entry.flights.len() <= (entry.slots + self.config.credits) as usize,
+            "{worker} holds too much"
+        );
         self.state[block] = State::InFlight;
         self.flights.insert(lease, (*assignment, block));
         let counts = &mut self.counts[id.task.as_usize()];

@@ -39,7 +39,10 @@ enum Happening {
     /// A slot of a worker ends its block.
     Done(usize),
     /// A worker ends; or only seems to.
-    Death { worker: WorkerId, is_real: bool },
+    Death {
+        worker: WorkerId,
+        is_real: bool,
+    },
     Tick,
 }
 
