@@ -120,6 +120,12 @@ impl Scheduler {
         self.tasks[task.as_usize()].counts
     }
 
+    /// The block that `worker` was given under `lease`, unless it was taken back since.
+    #[inline]
+    pub fn block_of(&self, worker: WorkerId, lease: Lease) -> Option<BlockId> {
+        self.leases.find(lease, worker).map(|flight| flight.block)
+    }
+
     /// Number of workers that joined and were not lost.
     pub fn n_workers(&self) -> usize {
         self.workers.n_alive()

@@ -1,0 +1,70 @@
+# What a developer types. `make help` lists it; `.ci/run` is what a change has to pass.
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+CARGO ?= cargo
+MPIRUN ?= mpirun
+# Ranks of the demo: one schedules, the others work.
+NP ?= 4
+DEMO_ARGS ?= --input made-up --output demo-out/smooth.zarr --sigma 2 --png demo-out
+BENCHES := scheduler dispatch scale
+
+# rustup's default place, for shells that have not been told of it.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# How MPI is started is the launcher's affair: all of it stands here, none of it in the library.
+# More ranks than cores: Open MPI 4 reads the first, Open MPI 5 the second; ranks that wait give the core away.
+export OMPI_MCA_rmaps_base_oversubscribe ?= 1
+export PRTE_MCA_rmaps_default_mapping_policy ?= :oversubscribe
+export OMPI_MCA_mpi_yield_when_idle ?= 1
+# mpirun refuses root, who is all there is in many containers.
+ifeq ($(shell id -u),0)
+export OMPI_ALLOW_RUN_AS_ROOT := 1
+export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
+endif
+# Containers forbid one process to read another's memory; Open MPI 4 would complain at every large message.
+ifneq ($(wildcard /.dockerenv /run/.containerenv),)
+export OMPI_MCA_btl_vader_single_copy_mechanism ?= none
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench bench-short clean-demo
+
+help:
+	@echo 'make setup        install what is missing (Debian, Ubuntu), or say which modules to load'
+	@echo 'make demo         smooth a made-up 256^3 volume on $(NP) ranks (NP=...), into demo-out/'
+	@echo 'make test         all tests: unit, integration, examples, documentation'
+	@echo 'make check        formatting, lints, documentation, and the build without MPI and Zarr'
+	@echo 'make bench        all benchmarks in full'
+	@echo 'make bench-short  each benchmark once, shortened: $(BENCHES)'
+	@echo 'make clean-demo   remove demo-out/'
+
+setup:
+	@.ci/setup.sh
+
+demo: setup clean-demo
+	$(CARGO) build --release --example smooth
+	@mkdir -p demo-out
+	$(MPIRUN) -n $(NP) $(TARGET_DIR)/release/examples/smooth $(DEMO_ARGS)
+	@ls -l demo-out/*.png
+
+test: setup
+	$(CARGO) test
+
+check: setup
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) check --no-default-features
+	$(CARGO) clippy --no-default-features --lib -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
+
+bench: setup
+	$(CARGO) bench
+
+bench-short: setup
+	@set -e; for bench in $(BENCHES); do \
+		echo "$(CARGO) bench --bench $$bench -- --short"; \
+		$(CARGO) bench --bench $$bench -- --short; \
+	done
+
+clean-demo:
+	rm -rf demo-out

@@ -1,0 +1,218 @@
+//! How a run went: the execution summary, and what a program can ask it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::Roi;
+use crate::scheduler::Counts;
+
+/// How a run went. Every rank gets the same one.
+///
+/// [`Display`](fmt::Display) writes the execution summary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The tasks, in the order of the pipeline.
+    pub tasks: Vec<TaskReport>,
+    /// Seconds from the first worker to the last block.
+    pub elapsed_s: f64,
+    /// Workers that took part: ranks, or threads where there are no ranks.
+    pub n_workers: usize,
+    /// Blocks that they processed at once.
+    pub n_slots: u64,
+    /// The most memory in bytes that a worker said to use, where status checks were made.
+    pub most_memory: Option<u64>,
+    /// Whether a signal ended the run before all blocks were done.
+    pub is_interrupted: bool,
+}
+
+/// How one task went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TaskReport {
+    /// Its name.
+    pub name: String,
+    /// How its blocks ended.
+    #[serde(with = "CountsFields")]
+    pub counts: Counts,
+    /// Seconds that workers spent on its blocks, all together.
+    pub busy_s: f64,
+    /// The first failures, by time; [`TaskReport::MAX_FAILURES`] at most.
+    pub failures: Vec<BlockFailure>,
+}
+
+/// A block that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BlockFailure {
+    /// Which block of the task.
+    pub index: u64,
+    /// What it should have written, in world units, as text.
+    pub write_roi: String,
+    /// The worker on which it failed last.
+    pub worker: u32,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the last failure said.
+    pub message: String,
+}
+
+/// The fields of [`Counts`], which knows nothing of files.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Counts")]
+struct CountsFields {
+    total: u64,
+    pending: u64,
+    ready: u64,
+    in_flight: u64,
+    completed: u64,
+    skipped: u64,
+    failed: u64,
+    orphaned: u64,
+}
+
+impl Report {
+    /// A report without tasks.
+    pub fn new(elapsed_s: f64, n_workers: usize, n_slots: u64) -> Self {
+        Self { tasks: Vec::new(), elapsed_s, n_workers, n_slots, most_memory: None, is_interrupted: false }
+    }
+
+    /// Whether every block of every task completed.
+    pub fn all_completed(&self) -> bool {
+        self.tasks.iter().all(|task| task.counts.all_completed())
+    }
+
+    /// The report of a task by name.
+    pub fn task(&self, name: &str) -> Option<&TaskReport> {
+        self.tasks.iter().find(|task| task.name == name)
+    }
+
+    fn sum(&self, part: impl Fn(&Counts) -> u64) -> u64 {
+        self.tasks.iter().map(|task| part(&task.counts)).sum()
+    }
+}
+
+impl TaskReport {
+    /// So many failures are kept for each task.
+    pub const MAX_FAILURES: usize = 10;
+
+    /// The report of a task that has not begun.
+    pub fn new(name: &str, counts: Counts) -> Self {
+        Self { name: name.to_owned(), counts, busy_s: 0.0, failures: Vec::new() }
+    }
+
+    /// Keeps a failure, if there is room.
+    pub fn add_failure(&mut self, index: u64, write_roi: &Roi, worker: u32, attempts: u32, message: String) {
+        if self.failures.len() < Self::MAX_FAILURES {
+            self.failures.push(BlockFailure {
+                index,
+                write_roi: write_roi.to_string(),
+                worker,
+                attempts,
+                message,
+            });
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Execution Summary")?;
+        writeln!(f, "-----------------")?;
+        for task in &self.tasks {
+            writeln!(f, "{task}")?;
+        }
+        let (failed, orphaned) = (self.sum(|c| c.failed), self.sum(|c| c.orphaned));
+        let remaining = self.sum(Counts::open);
+        if self.all_completed() {
+            write!(f, "all blocks processed successfully")?;
+        } else {
+            let mut parts = Vec::new();
+            for (count, what) in [(failed, "failed"), (orphaned, "orphaned"), (remaining, "not processed")] {
+                if count > 0 {
+                    parts.push(format!("{count} blocks {what}"));
+                }
+            }
+            let why = if self.is_interrupted { "interrupted: " } else { "" };
+            write!(f, "{why}{}", parts.join(", "))?;
+        }
+        let n_blocks = self.sum(|c| c.completed + c.failed);
+        write!(f, " ({n_blocks} blocks in {:.2} s on {} slots)", self.elapsed_s, self.n_slots)
+    }
+}
+
+impl fmt::Display for TaskReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { total, completed, skipped, failed, orphaned, .. } = self.counts;
+        writeln!(f, "Task {}:", self.name)?;
+        writeln!(f, "num blocks : {total}")?;
+        writeln!(f, "completed ✔: {completed} (skipped {skipped})")?;
+        writeln!(f, "failed ✗: {failed}")?;
+        writeln!(f, "orphaned ∅: {orphaned}")?;
+        if self.counts.open() > 0 {
+            writeln!(f, "not processed: {}", self.counts.open())?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "  {failure}")?;
+        }
+        let hidden = failed.saturating_sub(self.failures.len() as u64);
+        if hidden > 0 {
+            writeln!(f, "  and {hidden} more failed blocks")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for BlockFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, write_roi, worker, attempts, message } = self;
+        write!(f, "block {index} {write_roi} failed {attempts} times, last on worker {worker}: {message}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(counts: Counts) -> Report {
+        let mut report = Report::new(1.5, 2, 2);
+        report.tasks.push(TaskReport::new("square", counts));
+        report
+    }
+
+    #[test]
+    fn the_summary_is_the_one_that_users_know() {
+        let text = report(Counts { total: 250, completed: 250, ..Counts::default() }).to_string();
+        let expected = "Execution Summary\n-----------------\nTask square:\nnum blocks : 250\n\
+            completed ✔: 250 (skipped 0)\nfailed ✗: 0\norphaned ∅: 0\n\n\
+            all blocks processed successfully (250 blocks in 1.50 s on 2 slots)";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn failures_and_what_remains_are_told() {
+        let counts =
+            Counts { total: 20, completed: 2, failed: 12, orphaned: 1, pending: 5, ..Counts::default() };
+        let mut report = report(counts);
+        report.is_interrupted = true;
+        let roi = Roi::new([0], [1]).expect("a box");
+        for index in 0..12 {
+            report.tasks[0].add_failure(index, &roi, 3, 2, "no luck".to_owned());
+        }
+        let text = report.to_string();
+        assert!(text.contains("  block 0 [0:1] failed 2 times, last on worker 3: no luck\n"), "{text}");
+        assert!(text.contains("and 2 more failed blocks"), "{text}");
+        assert!(
+            text.contains("interrupted: 12 blocks failed, 1 blocks orphaned, 5 blocks not processed"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_report_survives_json() -> Result<(), serde_json::Error> {
+        let report = report(Counts { total: 9, completed: 8, failed: 1, ..Counts::default() });
+        assert_eq!(serde_json::from_str::<Report>(&serde_json::to_string(&report)?)?, report);
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! DRIVES: the only place that ties planning, scheduling, messages, transports and closures together.
+//!
+//! [`run`] is all that most programs need; [`Runner`] takes options; [`main`] gives a program its exit code and one
+//! error message from all ranks. Rank 0 runs `coordinator`, every other rank a `worker` loop; a program that is alone
+//! does the same with threads.
+
+mod coordinator;
+mod error;
+mod greeting;
+mod interrupt;
+mod launcher;
+mod options;
+mod panics;
+mod place;
+mod program;
+mod runner;
+mod worker;
+
+pub use error::{Incomplete, RunError};
+pub use options::{Options, OptionsError};
+pub use program::{is_coordinator, main};
+pub use runner::{Runner, run};
+pub use worker::{BlockOutcome, Worker};

@@ -1,0 +1,143 @@
+//! What rank 0 writes down for people: failures, times, snapshots, the report.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::observe::{Longest, Report, Snapshot, TaskReport, TaskSnapshot};
+use crate::plan::{BlockId, Plan, TaskId};
+use crate::scheduler::{Cause, Counts, Failure, Scheduler, Verdict};
+
+/// So many failures of a task are told as they happen; the report has the count of all.
+const TOLD: u64 = 20;
+/// Looking for the block that takes longest is done this seldom: it looks at all blocks in flight.
+const LOOKING: Duration = Duration::from_secs(5);
+
+pub(super) struct Books {
+    plan: Arc<Plan>,
+    tasks: Vec<TaskReport>,
+    busy_us: Vec<u64>,
+    n_told: Vec<u64>,
+    n_workers: usize,
+    n_slots: u64,
+    is_interrupted: bool,
+    longest: Option<(Instant, Option<Longest>)>,
+}
+
+impl Books {
+    pub fn new(plan: Arc<Plan>, slots: &[u32]) -> Self {
+        let report =
+            |planned: &crate::plan::PlannedTask| TaskReport::new(planned.task.name(), Counts::default());
+        let tasks: Vec<TaskReport> = plan.tasks().iter().map(report).collect();
+        Self {
+            busy_us: vec![0; tasks.len()],
+            n_told: vec![0; tasks.len()],
+            tasks,
+            n_workers: slots.len(),
+            n_slots: slots.iter().copied().map(u64::from).sum(),
+            is_interrupted: false,
+            longest: None,
+            plan,
+        }
+    }
+
+    /// A worker spent so long on a block of `task`.
+    #[inline]
+    pub fn note_busy(&mut self, task: TaskId, busy_us: u64) {
+        self.busy_us[task.as_usize()] += busy_us;
+    }
+
+    /// Tells of failures, and keeps the final ones.
+    #[inline]
+    pub fn note_failures(&mut self, failures: &mut Vec<Failure>) {
+        for failure in failures.drain(..) {
+            self.note_failure(failure);
+        }
+    }
+
+    fn note_failure(&mut self, Failure { block, worker, cause, verdict }: Failure) {
+        let message = match cause {
+            Cause::Error(message) => message,
+            Cause::WorkerLost => "its worker was lost".to_owned(),
+        };
+        let place = block.task.as_usize();
+        let write_roi = self.plan.block(block).write_roi;
+        let BlockId { index, .. } = block;
+        let name = &self.tasks[place].name;
+        self.n_told[place] += 1;
+        if self.n_told[place] <= TOLD {
+            match verdict {
+                Verdict::Retry { attempts } => log::warn!(
+                    "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, will be tried \
+                     again): {message}"
+                ),
+                Verdict::GiveUp { attempts } => log::error!(
+                    "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, given up): \
+                     {message}"
+                ),
+            }
+        } else if self.n_told[place] == TOLD + 1 {
+            log::warn!("task {name:?}: more blocks fail; the report at the end counts them");
+        }
+        if let Verdict::GiveUp { attempts } = verdict {
+            self.tasks[place].add_failure(index, &write_roi, worker.0, attempts, message);
+        }
+    }
+
+    pub fn interrupt(&mut self) {
+        self.is_interrupted = true;
+    }
+
+    pub fn is_interrupted(&self) -> bool {
+        self.is_interrupted
+    }
+
+    /// Blocks that have not ended.
+    pub fn n_open(&self, scheduler: &Scheduler) -> u64 {
+        self.ids().map(|task| scheduler.counts(task).open()).sum()
+    }
+
+    pub fn snapshot(&mut self, scheduler: &Scheduler, elapsed: Duration) -> Snapshot {
+        let tasks = self
+            .ids()
+            .zip(&self.tasks)
+            .map(|(id, task)| TaskSnapshot { name: task.name.clone(), counts: scheduler.counts(id) });
+        let tasks = tasks.collect();
+        Snapshot {
+            elapsed,
+            tasks,
+            n_workers: scheduler.n_workers(),
+            longest: self.longest(scheduler, elapsed),
+        }
+    }
+
+    pub fn report(&mut self, scheduler: &Scheduler, elapsed: Duration, most_memory: Option<u64>) -> Report {
+        let mut report = Report::new(elapsed.as_secs_f64(), self.n_workers, self.n_slots);
+        report.is_interrupted = self.is_interrupted;
+        report.most_memory = most_memory;
+        report.tasks = std::mem::take(&mut self.tasks);
+        for ((id, task), busy_us) in (0..).map(TaskId).zip(&mut report.tasks).zip(&self.busy_us) {
+            task.counts = scheduler.counts(id);
+            task.busy_s = Duration::from_micros(*busy_us).as_secs_f64();
+        }
+        report
+    }
+
+    fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (0..self.plan.tasks().len()).zip(0..).map(|(_, id)| TaskId(id))
+    }
+
+    fn longest(&mut self, scheduler: &Scheduler, elapsed: Duration) -> Option<Longest> {
+        let now = Instant::now();
+        let is_fresh = self.longest.as_ref().is_some_and(|(looked, _)| now - *looked < LOOKING);
+        if !is_fresh {
+            let found = scheduler.oldest_in_flight().map(|(since, block, worker)| Longest {
+                task: self.tasks[block.task.as_usize()].name.clone(),
+                index: block.index,
+                worker: worker.0,
+                held: elapsed.saturating_sub(Duration::from_micros(since)),
+            });
+            self.longest = Some((now, found));
+        }
+        self.longest.as_ref().and_then(|(_, longest)| longest.clone())
+    }
+}

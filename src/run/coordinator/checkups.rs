@@ -1,0 +1,65 @@
+//! Status checks: each worker is asked every few seconds how it is doing.
+
+use std::time::{Duration, Instant};
+
+use crate::scheduler::WorkerId;
+use crate::wire::Status;
+
+/// No more workers are asked at once, so that a large run does not stop to hear them all.
+const AT_ONCE: usize = 256;
+
+pub(super) struct Checkups {
+    interval: Duration,
+    /// For each worker from 1: when it is asked next, or `None` while its answer is awaited.
+    next: Vec<Option<Instant>>,
+    /// Where the search for the next worker to ask goes on.
+    place: usize,
+    n_open: usize,
+    most_memory: Option<u64>,
+}
+
+impl Checkups {
+    /// The first check comes one interval after the start; an interval of zero means no checks.
+    pub fn new(n_workers: usize, interval: Duration) -> Self {
+        let first = Instant::now() + interval;
+        let n_asked = if interval.is_zero() { 0 } else { n_workers };
+        Self { interval, next: vec![Some(first); n_asked], place: 0, n_open: 0, most_memory: None }
+    }
+
+    /// The workers to ask now.
+    pub fn due(&mut self, now: Instant) -> Vec<WorkerId> {
+        let mut due = Vec::new();
+        for _ in 0..self.next.len().min(AT_ONCE) {
+            let place = self.place;
+            self.place = (place + 1) % self.next.len();
+            if self.next[place].is_some_and(|next| next <= now) {
+                self.next[place] = None;
+                self.n_open += 1;
+                // Ranks are counted by 32 bits.
+                due.push(WorkerId(place as u32 + 1));
+            }
+        }
+        due
+    }
+
+    /// A worker answered.
+    pub fn heard(&mut self, worker: WorkerId, status: Status) {
+        log::debug!("{worker}: {status:?}");
+        self.most_memory = self.most_memory.max(status.memory);
+        let place = (worker.0 as usize).checked_sub(1);
+        if let Some(next) = place.and_then(|place| self.next.get_mut(place)).filter(|next| next.is_none()) {
+            *next = Some(Instant::now() + self.interval);
+            self.n_open -= 1;
+        }
+    }
+
+    /// Whether an answer is awaited.
+    pub fn is_any_open(&self) -> bool {
+        self.n_open > 0
+    }
+
+    /// The most memory, in bytes, that any worker said to use.
+    pub fn most_memory(&self) -> Option<u64> {
+        self.most_memory
+    }
+}

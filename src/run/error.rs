@@ -1,0 +1,123 @@
+//! Why a run did not begin, broke off, or did not complete its blocks.
+
+use thiserror::Error;
+
+use super::options::OptionsError;
+use crate::observe::Report;
+use crate::plan::{BlockId, PlanError};
+use crate::transport::TransportError;
+use crate::wire::WireError;
+
+/// Why a run did not begin, broke off, or did not complete its blocks.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The pipeline is wrong.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// An option or environment variable is wrong.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// A task has no process closure.
+    #[error("task {task:?} has no process closure: give it one, or run the pipeline with Runner::run_with")]
+    NoProcess {
+        /// The task's name.
+        task: String,
+    },
+    /// Some rank cannot run, so that none does. The same message on every rank.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong, and on which ranks.
+        message: String,
+    },
+    /// The launcher started several processes that do not see each other.
+    #[error(
+        "the launcher started {launched} ranks, but MPI sees {seen}: mpirun or srun and the MPI library that this \
+         program was built with do not belong together; load the same MPI module for building and running, and \
+         with Slurm try srun --mpi=pmix (srun --mpi=list shows what there is)"
+    )]
+    WrongLauncher {
+        /// Ranks that the launcher started.
+        launched: usize,
+        /// Ranks that MPI sees.
+        seen: usize,
+    },
+    /// Several ranks, and a build that knows none.
+    #[error(
+        "the launcher started several ranks, but bellis was built without the feature mpi: build with it"
+    )]
+    WithoutMpi,
+    /// No worker is left.
+    #[error(
+        "no worker is left and {remaining} blocks remain: start at least 2 ranks, or look at the workers' logs"
+    )]
+    NoWorkers {
+        /// Blocks that have not ended.
+        remaining: u64,
+    },
+    /// A message was not sent or received.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A message was not understood.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A worker released a block that it did not acquire.
+    #[error("{0} was released without being acquired: release each acquired block once")]
+    NotAcquired(BlockId),
+    /// A thread could not be started.
+    #[error(
+        "a thread could not be started ({0}): use fewer slots, or raise the limit on processes (ulimit -u)"
+    )]
+    Thread(String),
+    /// The run ended and not every block completed.
+    #[error("{0}")]
+    Incomplete(Incomplete),
+}
+
+/// What is missing after a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomplete {
+    /// Blocks that failed.
+    pub failed: u64,
+    /// Blocks that were never run, because one that they wait for failed.
+    pub orphaned: u64,
+    /// Blocks that were never run, because the run was interrupted.
+    pub remaining: u64,
+    /// The first failure, as text.
+    pub first_failure: Option<String>,
+}
+
+impl std::fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { failed, orphaned, remaining, first_failure } = self;
+        write!(f, "{failed} blocks failed, {orphaned} orphaned, {remaining} not processed")?;
+        match first_failure {
+            Some(failure) => write!(f, "; first: {failure}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Report {
+    /// An error unless every block completed, for `?` at the end of a program.
+    ///
+    /// # Errors
+    /// [`RunError::Incomplete`] with how many blocks are missing and why the first of them failed.
+    pub fn into_result(self) -> Result<(), RunError> {
+        if self.all_completed() {
+            return Ok(());
+        }
+        let sum =
+            |part: fn(&crate::scheduler::Counts) -> u64| self.tasks.iter().map(|t| part(&t.counts)).sum();
+        let first = self
+            .tasks
+            .iter()
+            .find_map(|task| task.failures.first().map(|failure| format!("task {:?}, {failure}", task.name)));
+        Err(RunError::Incomplete(Incomplete {
+            failed: sum(|counts| counts.failed),
+            orphaned: sum(|counts| counts.orphaned),
+            remaining: sum(crate::scheduler::Counts::open),
+            first_failure: first,
+        }))
+    }
+}

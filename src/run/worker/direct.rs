@@ -1,0 +1,108 @@
+//! One slot: the thread that processes blocks also talks to rank 0.
+//!
+//! While it is busy with a block, a small helper thread looks in every few milliseconds: it answers status checks,
+//! takes in blocks sent ahead and sends answers that wait. Where MPI lets only one thread call it, there is no
+//! helper: then every answer leaves at once, and status checks wait for the block to end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::link::Link;
+use super::{Loop, Port, Setup, Worker};
+use crate::plan::{Plan, WorkerInfo};
+use crate::run::error::RunError;
+use crate::transport::{Idle, Transport, Waiting};
+use crate::wire::{Assigned, Finished, Stop};
+
+/// How often the helper looks in.
+const LOOKING_IN: Duration = Duration::from_millis(5);
+
+struct Direct {
+    link: Arc<Mutex<Link>>,
+    idle: Idle,
+    has_helper: bool,
+}
+
+fn lock(link: &Mutex<Link>) -> MutexGuard<'_, Link> {
+    // Closures run outside the lock; a panic under it would be a bug, and leaves the link as it was between messages.
+    link.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Port for Direct {
+    fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError> {
+        let mut link = lock(&self.link);
+        if let Some(assigned) = link.inbox.pop_front() {
+            return Ok((Some(assigned), false));
+        }
+        link.flush()?;
+        link.busy_since = None;
+        let mut waiting = Waiting::new(self.idle);
+        loop {
+            link.pump()?;
+            if let Some(assigned) = link.inbox.pop_front() {
+                link.busy_since = Some(Instant::now());
+                return Ok((Some(assigned), true));
+            }
+            if link.stop.is_some() {
+                return Ok((None, true));
+            }
+            waiting.pause(|limit| link.transport().sleep(limit));
+        }
+    }
+
+    fn done(&mut self, finished: Finished, is_urgent: bool) -> Result<(), RunError> {
+        let mut link = lock(&self.link);
+        link.answer(&finished)?;
+        // Half of what was sent ahead is answered before the other half runs out: neither side waits.
+        if is_urgent || !self.has_helper || link.n_answers() >= link.inbox.len() {
+            link.flush()?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn work(
+    transport: Box<dyn Transport>,
+    setup: Setup,
+    plan: &Arc<Plan>,
+    body: &Loop<'_>,
+) -> Result<Stop, RunError> {
+    let link = Arc::new(Mutex::new(Link::new(transport)));
+    let port = Direct { link: link.clone(), idle: setup.idle, has_helper: setup.may_share };
+    let info = WorkerInfo { rank: setup.rank, slot: 0 };
+    let mut worker = Worker::new(Box::new(port), info, plan.clone());
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let help = || help(&link, &is_over);
+        let helper = setup.may_share.then(|| thread::Builder::new().spawn_scoped(scope, help)).transpose();
+        let helper = helper.map_err(|error| RunError::Thread(error.to_string()))?;
+        let driven = worker.drive(body);
+        is_over.store(true, Ordering::Relaxed);
+        if let Some(helper) = helper {
+            helper.thread().unpark();
+        }
+        driven
+    })?;
+    drop(worker);
+    let link = Arc::into_inner(link).map(|link| link.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let link = link.expect("the helper and the worker are gone, and held the only other references");
+    Ok(link.close()?.expect("the loop ends when rank 0 says stop"))
+}
+
+/// Looks in while the other thread is busy. An error here shows up there too, at the next message.
+fn help(link: &Mutex<Link>, is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Relaxed) {
+        thread::park_timeout(LOOKING_IN);
+        match link.try_lock() {
+            Ok(mut link) => {
+                if let Err(error) = link.flush().and_then(|()| link.pump().map(drop)) {
+                    log::error!("{error}");
+                    return;
+                }
+            }
+            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => {}
+        }
+    }
+}

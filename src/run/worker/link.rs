@@ -1,0 +1,112 @@
+//! A worker's line to rank 0: blocks come in, answers go out, status checks are answered.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::run::error::RunError;
+use crate::run::greeting::tag;
+use crate::transport::Transport;
+use crate::wire::{Assigned, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode};
+
+pub(super) struct Link {
+    transport: Box<dyn Transport>,
+    /// Blocks to process, in order.
+    pub inbox: VecDeque<Assigned>,
+    answers: BatchWriter<Finished>,
+    /// What rank 0 said when the run was over.
+    pub stop: Option<Stop>,
+    /// Since when the oldest block at hand is processed.
+    pub busy_since: Option<Instant>,
+    n_finished: u64,
+    received: Vec<u8>,
+    sent: Vec<u8>,
+}
+
+impl Link {
+    pub fn new(transport: Box<dyn Transport>) -> Self {
+        Self {
+            transport,
+            inbox: VecDeque::new(),
+            answers: BatchWriter::default(),
+            stop: None,
+            busy_since: None,
+            n_finished: 0,
+            received: Vec::new(),
+            sent: Vec::new(),
+        }
+    }
+
+    /// Takes in all that has arrived; whether that was anything.
+    #[inline]
+    pub fn pump(&mut self) -> Result<bool, RunError> {
+        let mut has_heard = false;
+        while self.stop.is_none() && self.transport.try_receive(&mut self.received)?.is_some() {
+            has_heard = true;
+            match decode(&self.received)? {
+                ToWorker::Assign(batch) => {
+                    for assigned in batch.iter() {
+                        self.inbox.push_back(assigned?);
+                    }
+                }
+                ToWorker::Status => self.tell_status()?,
+                ToWorker::Stop(stop) => self.stop = Some(stop),
+            }
+        }
+        Ok(has_heard)
+    }
+
+    /// Keeps an answer for the next [`flush`](Self::flush).
+    #[inline]
+    pub fn answer(&mut self, finished: &Finished) -> Result<(), RunError> {
+        self.n_finished += 1;
+        Ok(self.answers.push(finished)?)
+    }
+
+    /// How many answers are kept.
+    pub fn n_answers(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// Sends the answers that are kept, if any.
+    #[inline]
+    pub fn flush(&mut self) -> Result<(), RunError> {
+        if !self.answers.is_empty() {
+            let message = FromWorker::Report(self.answers.batch());
+            encode(&message, &mut self.sent)?;
+            self.transport.send(0, tag(message.kind()), &self.sent)?;
+            self.answers.clear();
+        }
+        Ok(())
+    }
+
+    pub fn transport(&mut self) -> &mut dyn Transport {
+        &mut *self.transport
+    }
+
+    /// Closes the transport; what rank 0 said at last.
+    pub fn close(self) -> Result<Option<Stop>, RunError> {
+        self.transport.close()?;
+        Ok(self.stop)
+    }
+
+    fn tell_status(&mut self) -> Result<(), RunError> {
+        let busy = self.busy_since.map(|since| since.elapsed().as_millis());
+        let status = Status {
+            n_finished: self.n_finished,
+            n_waiting: u32::try_from(self.inbox.len()).unwrap_or(u32::MAX),
+            busy_ms: busy.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+            memory: memory_in_use(),
+        };
+        let message = FromWorker::Status(status);
+        encode(&message, &mut self.sent)?;
+        Ok(self.transport.send(0, tag(message.kind()), &self.sent)?)
+    }
+}
+
+/// The process's resident memory in bytes, where the system tells.
+fn memory_in_use() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

@@ -1,0 +1,135 @@
+//! Several slots: threads that process blocks, and a communication thread that alone talks to rank 0.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::link::Link;
+use super::{Loop, Port, Setup, Worker};
+use crate::plan::{Plan, WorkerInfo};
+use crate::run::error::RunError;
+use crate::transport::{Transport, Waiting};
+use crate::wire::{Assigned, Finished, Stop};
+
+/// What the slots and the communication thread share.
+#[derive(Default)]
+struct Pool {
+    shared: Mutex<Shared>,
+    /// There are blocks, or the run is over.
+    for_slots: Condvar,
+    /// There are answers.
+    for_line: Condvar,
+}
+
+#[derive(Default)]
+struct Shared {
+    inbox: VecDeque<Assigned>,
+    answers: Vec<Finished>,
+    is_over: bool,
+    /// How many slots are busy, and since when at least one is.
+    n_busy: u32,
+    busy_since: Option<Instant>,
+}
+
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Closures run outside the lock, and the queues are whole between any two operations.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One slot's side.
+struct Slot(Arc<Pool>);
+
+impl Port for Slot {
+    fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError> {
+        let mut shared = self.0.lock();
+        let mut has_waited = false;
+        loop {
+            if let Some(assigned) = shared.inbox.pop_front() {
+                shared.n_busy += 1;
+                shared.busy_since.get_or_insert_with(Instant::now);
+                return Ok((Some(assigned), has_waited));
+            }
+            if shared.is_over {
+                return Ok((None, true));
+            }
+            has_waited = true;
+            shared = self.0.for_slots.wait(shared).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn done(&mut self, finished: Finished, _is_urgent: bool) -> Result<(), RunError> {
+        let mut shared = self.0.lock();
+        shared.answers.push(finished);
+        shared.n_busy = shared.n_busy.saturating_sub(1);
+        if shared.n_busy == 0 {
+            shared.busy_since = None;
+        }
+        drop(shared);
+        self.0.for_line.notify_one();
+        Ok(())
+    }
+}
+
+/// The calling thread becomes the communication thread.
+pub(super) fn work(
+    transport: Box<dyn Transport>,
+    setup: Setup,
+    plan: &Arc<Plan>,
+    body: &Loop<'_>,
+) -> Result<Stop, RunError> {
+    let pool = Arc::new(Pool::default());
+    let mut link = Link::new(transport);
+    thread::scope(|scope| {
+        let start = |slot| {
+            let info = WorkerInfo { rank: setup.rank, slot };
+            let mut worker = Worker::new(Box::new(Slot(pool.clone())), info, plan.clone());
+            let drive = move || worker.drive(body);
+            thread::Builder::new().name(format!("slot {slot}")).spawn_scoped(scope, drive)
+        };
+        let started = (0..setup.slots as usize).map(start).collect::<Result<Vec<_>, _>>();
+        let talked = match &started {
+            Ok(_) => talk(&mut link, &pool, setup),
+            Err(error) => Err(RunError::Thread(error.to_string())),
+        };
+        // The slots end, whatever happened.
+        pool.lock().is_over = true;
+        pool.for_slots.notify_all();
+        talked
+    })?;
+    Ok(link.close()?.expect("talking ends when rank 0 says stop"))
+}
+
+/// Carries blocks to the slots and answers to rank 0 until rank 0 says stop.
+fn talk(link: &mut Link, pool: &Pool, setup: Setup) -> Result<(), RunError> {
+    let mut waiting = Waiting::new(setup.idle);
+    let mut answers = Vec::new();
+    while link.stop.is_none() {
+        let has_heard = link.pump()?;
+        let mut shared = pool.lock();
+        if !link.inbox.is_empty() {
+            shared.inbox.append(&mut link.inbox);
+            pool.for_slots.notify_all();
+        }
+        std::mem::swap(&mut shared.answers, &mut answers);
+        link.busy_since = shared.busy_since;
+        drop(shared);
+        if answers.is_empty() && !has_heard {
+            waiting.pause(|limit| {
+                let shared = pool.lock();
+                if shared.answers.is_empty() {
+                    drop(pool.for_line.wait_timeout(shared, limit));
+                }
+            });
+            continue;
+        }
+        waiting.reset();
+        for finished in answers.drain(..) {
+            link.answer(&finished)?;
+        }
+        link.flush()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The loop that runs the closures of tasks.
+
+use super::{BlockOutcome, Worker, with_sources};
+use crate::plan::{Block, BoxError, Process};
+use crate::run::panics;
+
+/// Processes blocks with the closures of their tasks until the run is over.
+pub(crate) fn process_all(worker: &mut Worker) -> Result<(), BoxError> {
+    // One prepared closure for each task that this slot has met.
+    let mut prepared: Vec<Option<Process>> = Vec::new();
+    while let Some(block) = worker.acquire()? {
+        let place = block.id.task.as_usize();
+        if place >= prepared.len() {
+            prepared.resize_with(place + 1, || None);
+        }
+        let outcome = match panics::catch(|| process(worker, &mut prepared[place], &block)) {
+            Ok(outcome) => outcome,
+            Err(panic) => {
+                // What the closure keeps may be half done.
+                prepared[place] = None;
+                BlockOutcome::Failed(panic)
+            }
+        };
+        worker.release(block, outcome)?;
+    }
+    Ok(())
+}
+
+fn process(worker: &Worker, prepared: &mut Option<Process>, block: &Block) -> BlockOutcome {
+    let body = worker.task(block).body();
+    match body.is_done(block) {
+        Ok(true) => return BlockOutcome::Skipped,
+        Ok(false) => {}
+        Err(error) => return BlockOutcome::Failed(format!("its check failed: {}", with_sources(&*error))),
+    }
+    let process = match prepared {
+        Some(process) => process,
+        None => match body.prepare(&worker.info()) {
+            Some(Ok(process)) => prepared.insert(process),
+            Some(Err(error)) => {
+                let why = with_sources(&*error);
+                return BlockOutcome::Failed(format!("the worker could not be prepared: {why}"));
+            }
+            None => return BlockOutcome::Failed("its task has no process closure".to_owned()),
+        },
+    };
+    process(block).into()
+}

@@ -1,0 +1,73 @@
+//! MPI's own life: who initialized it, who finalizes it, how many threads may call it.
+
+use std::sync::OnceLock;
+
+use ::mpi::environment::{Universe, initialize_with_threading, is_finalized, threading_support};
+use ::mpi::{Threading, ffi};
+
+use super::Comm;
+use crate::transport::TransportError;
+
+/// How this process stands with MPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Environment {
+    /// Whether bellis initialized MPI, and so finalizes it.
+    pub is_ours: bool,
+    /// Whether several threads may call MPI, one at a time (MPI_THREAD_SERIALIZED or more).
+    pub is_serialized: bool,
+    /// Whether several threads may call MPI at the same time.
+    pub is_multiple: bool,
+}
+
+/// Whether bellis initialized MPI in this process.
+static OURS: OnceLock<()> = OnceLock::new();
+
+/// Initializes MPI if nobody has, for several threads at once, and tells how things stand. What is initialized here
+/// is finalized when the process exits, so that a program can run one pipeline after another.
+///
+/// # Errors
+/// MPI is finalized already.
+pub fn environment() -> Result<Environment, TransportError> {
+    if is_finalized() {
+        return Err(TransportError::Finalized);
+    }
+    if let Some((universe, _)) = initialize_with_threading(Threading::Multiple) {
+        OURS.get_or_init(|| finalize_at_exit(universe));
+    }
+    let level = threading_support();
+    Ok(Environment {
+        is_ours: OURS.get().is_some(),
+        is_serialized: level >= Threading::Serialized,
+        is_multiple: level >= Threading::Multiple,
+    })
+}
+
+/// Whether MPI is initialized and not finalized.
+pub fn is_initialized() -> bool {
+    ::mpi::environment::is_initialized() && !is_finalized()
+}
+
+/// Ends all ranks of the job at once.
+pub fn abort(code: i32) -> ! {
+    // SAFETY: `world` is a constant of an initialized MPI.
+    unsafe { ffi::MPI_Abort(Comm::world().raw, code) };
+    std::process::exit(code)
+}
+
+/// Hands the duty to finalize MPI over from rsmpi's guard to the end of the process: dropping the guard after a run
+/// would leave none for the next.
+fn finalize_at_exit(universe: Universe) {
+    std::mem::forget(universe);
+    // SAFETY: `finalize` is an `extern "C" fn()` that does not unwind.
+    let registered = unsafe { libc::atexit(finalize) };
+    if registered != 0 {
+        log::warn!("MPI will not be finalized when the program ends: atexit has no room");
+    }
+}
+
+extern "C" fn finalize() {
+    if !is_finalized() {
+        // SAFETY: MPI is initialized and not finalized. Every run has closed its communicator.
+        unsafe { ffi::MPI_Finalize() };
+    }
+}

@@ -1,0 +1,112 @@
+//! Many small things in one message, written and read one by one.
+
+use std::marker::PhantomData;
+
+use bincode::de::BorrowDecoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{BorrowDecode, Decode, Encode};
+
+use super::codec::{CONFIG, WireError};
+
+/// A sequence of `T` within a received message; nothing is decoded before it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch<'a, T> {
+    len: u32,
+    bytes: &'a [u8],
+    item: PhantomData<T>,
+}
+
+impl<'a, T: Decode<()> + 'a> Batch<'a, T> {
+    /// How many there are, as the sender says.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The items in order. After an error there is nothing more.
+    pub fn iter(&self) -> impl Iterator<Item = Result<T, WireError>> + use<'a, T> {
+        let mut left = self.len;
+        let mut rest = self.bytes;
+        std::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            match bincode::decode_from_slice(rest, CONFIG) {
+                Ok((item, length)) => {
+                    rest = &rest[length..];
+                    Some(Ok(item))
+                }
+                Err(error) => {
+                    left = 0;
+                    Some(Err(WireError::from(error)))
+                }
+            }
+        })
+    }
+}
+
+impl<T> Encode for Batch<'_, T> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.len.encode(encoder)?;
+        self.bytes.encode(encoder)
+    }
+}
+
+impl<'de, T, Context> BorrowDecode<'de, Context> for Batch<'de, T> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = Context>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let len = u32::decode(decoder)?;
+        let bytes = <&[u8]>::borrow_decode(decoder)?;
+        Ok(Self { len, bytes, item: PhantomData })
+    }
+}
+
+/// Collects items for a [`Batch`]; keeps its memory from one batch to the next.
+#[derive(Debug)]
+pub struct BatchWriter<T> {
+    len: u32,
+    bytes: Vec<u8>,
+    item: PhantomData<T>,
+}
+
+impl<T> Default for BatchWriter<T> {
+    fn default() -> Self {
+        Self { len: 0, bytes: Vec::new(), item: PhantomData }
+    }
+}
+
+impl<T: Encode> BatchWriter<T> {
+    /// Adds an item.
+    ///
+    /// # Errors
+    /// The item cannot be encoded.
+    #[inline]
+    pub fn push(&mut self, item: &T) -> Result<(), WireError> {
+        bincode::encode_into_std_write(item, &mut self.bytes, CONFIG)?;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All items.
+    pub fn batch(&self) -> Batch<'_, T> {
+        Batch { len: self.len, bytes: &self.bytes, item: PhantomData }
+    }
+
+    /// Forgets all items and keeps the memory.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.bytes.clear();
+    }
+}

@@ -1,0 +1,140 @@
+//! The messages.
+
+use bincode::{BorrowDecode, Decode, Encode};
+
+use super::batch::Batch;
+use crate::geometry::Roi;
+use crate::plan::BlockId;
+
+/// Texts are cut to this many bytes before they are sent.
+pub const MAX_TEXT: usize = 4096;
+
+/// The kinds of messages; their numbers are the tags they travel under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum MessageKind {
+    /// A worker introduces itself.
+    Hello = 1,
+    /// Blocks for a worker.
+    Assign = 2,
+    /// Blocks that a worker finished.
+    Report = 3,
+    /// How is it going? And the answer.
+    Status = 4,
+    /// The run is over.
+    Stop = 5,
+}
+
+/// From rank 0 to a worker.
+#[derive(Debug, PartialEq, Encode, BorrowDecode)]
+pub enum ToWorker<'a> {
+    /// Blocks to process, in this order.
+    Assign(Batch<'a, Assigned>),
+    /// Tell how it is going.
+    Status,
+    /// The run is over: send nothing more.
+    Stop(Stop),
+}
+
+/// From a worker to rank 0.
+#[derive(Debug, PartialEq, Encode, BorrowDecode)]
+pub enum FromWorker<'a> {
+    /// The first message: who is there, with which pipeline.
+    Hello(Hello),
+    /// Blocks that are finished.
+    Report(Batch<'a, Finished>),
+    /// How it is going.
+    Status(Status),
+}
+
+impl ToWorker<'_> {
+    /// Which kind it is.
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Self::Assign(_) => MessageKind::Assign,
+            Self::Status => MessageKind::Status,
+            Self::Stop(_) => MessageKind::Stop,
+        }
+    }
+}
+
+impl FromWorker<'_> {
+    /// Which kind it is.
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Self::Hello(_) => MessageKind::Hello,
+            Self::Report(_) => MessageKind::Report,
+            Self::Status(_) => MessageKind::Status,
+        }
+    }
+}
+
+/// One block for a worker: coordinates and names, never data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assigned {
+    /// Which block.
+    pub block: BlockId,
+    /// To be given back with the answer.
+    pub lease: u64,
+    /// What it may read.
+    pub read_roi: Roi,
+    /// What it may write.
+    pub write_roi: Roi,
+}
+
+/// One finished block.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Finished {
+    /// The lease under which it was given.
+    pub lease: u64,
+    /// How long it took, in microseconds.
+    pub busy_us: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a block ended.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Outcome {
+    /// Processed.
+    Success,
+    /// Found to be done already.
+    Skipped,
+    /// Failed, and why.
+    Failed(String),
+}
+
+/// Who a worker is and what it was built for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Hello {
+    /// How many blocks it processes at once.
+    pub slots: u32,
+    /// Where it runs.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// Which pipeline it built, as text (cut to [`MAX_TEXT`]), and the whole text's fingerprint; or why it cannot run.
+    pub pipeline: Result<(u64, String), String>,
+}
+
+/// How a worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Status {
+    /// Blocks finished since the run began.
+    pub n_finished: u64,
+    /// Blocks waiting to be processed.
+    pub n_waiting: u32,
+    /// For how long the oldest block at hand has been processed, in milliseconds; `None` when idle.
+    pub busy_ms: Option<u64>,
+    /// Memory in use, in bytes, where the system tells.
+    pub memory: Option<u64>,
+}
+
+/// Why the run is over.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Stop {
+    /// It ended; this is its report, as JSON.
+    Ended(String),
+    /// It never began; this is why.
+    Refused(String),
+}
