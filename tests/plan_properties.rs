@@ -154,7 +154,7 @@ fn index_set(grid: &Grid, positions: impl Iterator<Item = Coordinate>) -> BTreeS
 fn grid_of(described: &Described) -> Option<Task> {
     match described.builder("a").build() {
         Ok(task) => Some(task),
-        Err(PlanError::Task { problem: TaskProblem::NoBlocks { .. }, .. }) => {
+        Err(PlanError::Task { problem, .. }) if matches!(*problem, TaskProblem::NoBlocks { .. }) => {
             assert!(described.expected().is_empty());
             None
         }
@@ -356,7 +356,7 @@ fn spoils(described: &Described, lattice: &Lattice) -> bool {
 fn problem(result: Result<Task, PlanError>) -> Option<TaskProblem> {
     match result {
         Ok(_) => None,
-        Err(PlanError::Task { problem, .. }) => Some(problem),
+        Err(PlanError::Task { problem, .. }) => Some(*problem),
         Err(other) => panic!("not a problem of the task: {other}"),
     }
 }

@@ -1,5 +1,7 @@
 //! What the benches share: a table on the terminal, figures as JSON, and the short form for CI.
 
+#![allow(clippy::print_stdout, reason = "a bench is a program, and its table is what it is for")]
+
 use std::path::PathBuf;
 
 use serde::Serialize;

@@ -14,8 +14,8 @@ pub enum PlanError {
     Task {
         /// The task's name.
         task: String,
-        /// What is wrong with it.
-        problem: TaskProblem,
+        /// What is wrong with it. Boxed: a result that may hold an error is passed around far more often than one that does.
+        problem: Box<TaskProblem>,
     },
     /// A pipeline without tasks.
     #[error("the pipeline has no task: add one")]

@@ -234,7 +234,7 @@ impl TaskBuilder {
     /// outside the read ROI, shapes that are not positive, no block at all, an output that blocks would spoil.
     pub fn build(self) -> Result<Task, PlanError> {
         let name = self.name.clone();
-        self.build_inner().map_err(|problem| PlanError::Task { task: name, problem })
+        self.build_inner().map_err(|problem| PlanError::Task { task: name, problem: Box::new(problem) })
     }
 
     fn build_inner(self) -> Result<Task, TaskProblem> {

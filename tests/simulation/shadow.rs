@@ -1,7 +1,7 @@
 //! What must be true of the scheduler at every moment, kept beside it: each event and action is checked against the
 //! oracle's dependencies and against books of its own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bellis::plan::{Plan, TaskId};
@@ -42,7 +42,7 @@ pub struct Shadow {
     flights: BTreeMap<Lease, (Assignment, Number)>,
     workers: Vec<Worker>,
     counts: Vec<Counts>,
-    last_lease_of: BTreeMap<Lease, ()>,
+    granted: BTreeSet<Lease>,
     is_draining: bool,
     n_late: u64,
     expected_failures: Vec<Failure>,
@@ -73,7 +73,7 @@ impl Shadow {
             flights: BTreeMap::new(),
             workers: Vec::new(),
             counts,
-            last_lease_of: BTreeMap::new(),
+            granted: BTreeSet::new(),
             is_draining: false,
             n_late: 0,
             expected_failures: Vec::new(),
@@ -292,7 +292,7 @@ impl Shadow {
         let block = self.oracle.number(id);
         self.mix(block as u64 ^ u64::from(worker.0) << 32);
         self.mix(lease.0);
-        assert!(self.last_lease_of.insert(lease, ()).is_none(), "lease {lease:?} was granted before");
+        assert!(self.granted.insert(lease), "lease {lease:?} was granted before");
         assert_eq!(self.state[block], State::Open, "{id} is handed out");
         assert_eq!(self.n_left[block], 0, "{id} starts before what it waits for");
         for other in &self.oracle.conflicting[block] {

@@ -59,6 +59,7 @@ struct Worker {
 
 struct World {
     rng: Rng,
+    is_traced: bool,
     conditions: Conditions,
     scheduler: Scheduler,
     shadow: Shadow,
@@ -97,6 +98,7 @@ pub fn run(seed: u64) -> u64 {
         assignments: Vec::new(),
         actions: Actions::default(),
         conditions,
+        is_traced: std::env::var_os("BELLIS_SIM_TRACE").is_some(),
         rng,
     };
     world.populate();
@@ -166,7 +168,7 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
-        if std::env::var_os("BELLIS_SIM_TRACE").is_some() {
+        if self.is_traced {
             eprintln!("{:>8} {event:?}", self.now);
         }
         self.shadow.before(&event);
@@ -174,11 +176,11 @@ impl World {
         let had_backlog = self.scheduler.has_backlog();
         self.scheduler.handle(self.now, event, &mut self.actions);
         let actions = std::mem::take(&mut self.actions);
-        if std::env::var_os("BELLIS_SIM_TRACE").is_some() {
+        if self.is_traced {
             eprintln!("         {actions:?}");
         }
         self.shadow.after(&self.scheduler, &actions);
-        if self.n_happenings % self.conditions.check_every == 0 {
+        if self.n_happenings.is_multiple_of(self.conditions.check_every) {
             let checked = if self.shadow.oracle.n_blocks() <= 60 {
                 self.scheduler.sanity_check_blocks()
             } else {
@@ -191,14 +193,14 @@ impl World {
         }
         self.actions = actions;
         // The caller ticks while there is backlog; other events come in between.
-        if self.scheduler.has_backlog() && (!had_backlog || self.now_is_tick()) {
+        if self.scheduler.has_backlog() && (!had_backlog || self.no_tick_is_due()) {
             let at = self.now + self.rng.range(0, 2);
             self.happen(at, Happening::Tick);
         }
     }
 
     /// Whether no tick is under way.
-    fn now_is_tick(&self) -> bool {
+    fn no_tick_is_due(&self) -> bool {
         !self.heap.iter().any(|Reverse((_, _, happening))| *happening == Happening::Tick)
     }
 
