@@ -237,7 +237,11 @@ fn main() -> Result<(), Error> {
     };
     let (cost, is_measured) = cost_per_block();
     let mut figures = Figures::of("scale");
-    figures.add("cost_per_block", cost as f64 / 1e9, if is_measured { "s, measured" } else { "s, assumed" });
+    figures.add(
+        "cost_per_block",
+        cost as f64 / 1e3,
+        if is_measured { "us, measured" } else { "us, assumed" },
+    );
     for (n_workers, size) in sizes.iter().copied() {
         let n_blocks = i64::from(n_workers) * BLOCKS_PER_WORKER;
         let plain = || -> Result<Pipeline, Error> { Ok(task("a", n_blocks)?.into()) };

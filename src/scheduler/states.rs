@@ -133,6 +133,7 @@ impl States {
         let mut n_released = 0;
         let mut next = indices.next();
         while let Some(first) = next {
+            debug_assert!(first < self.n_blocks, "a block of this task");
             let number = first / CHUNK;
             if self.entry(number) == ENDED {
                 // The block is an orphan: this one of its upstream blocks completed, another one failed before.
