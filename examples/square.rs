@@ -26,7 +26,8 @@ struct Arguments {
 fn main() -> ExitCode {
     bellis::main(|| {
         let Some(Arguments { folder }) = common::arguments()? else { return Ok(()) };
-        let numbers = Array::<i64>::create(folder.join("a.zarr"), &ArraySpec::new([N_NUMBERS]).chunks([BLOCK]))?;
+        let numbers =
+            Array::<i64>::create(folder.join("a.zarr"), &ArraySpec::new([N_NUMBERS]).chunks([BLOCK]))?;
         let squares = Array::<i64>::create(folder.join("squares.zarr"), &ArraySpec::like(&numbers))?;
         let report = bellis::run(fill(&numbers)? + square(&numbers, &squares)?)?;
         let elapsed_s = report.elapsed_s;

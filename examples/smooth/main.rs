@@ -117,7 +117,12 @@ fn make_up(path: &Path, shape: &[u64]) -> bellis::Result<Task> {
 }
 
 /// The task that smooths.
-fn smooth(input: Arc<Volume>, output: &Array<f32>, gaussian: &Gaussian, block: &[u64]) -> bellis::Result<Task> {
+fn smooth(
+    input: Arc<Volume>,
+    output: &Array<f32>,
+    gaussian: &Gaussian,
+    block: &[u64],
+) -> bellis::Result<Task> {
     let voxel_size = output.voxel_size();
     let voxels = Coordinate::from_fn(block.len(), |axis| i64::try_from(block[axis]).unwrap_or(i64::MAX));
     let context = gaussian.context(voxel_size)?;
@@ -159,12 +164,14 @@ fn require_axes(option: &str, given: &[u64], input: &Volume) -> bellis::Result {
 
 fn create_output(path: &Path, input: &Volume, chunks: &[u64]) -> bellis::Result<Array<f32>> {
     require_axes("--chunks", chunks, input)?;
-    let is_input = path.canonicalize().is_ok_and(|path| input.info.path.canonicalize().is_ok_and(|i| i == path));
+    let is_input =
+        path.canonicalize().is_ok_and(|path| input.info.path.canonicalize().is_ok_and(|i| i == path));
     if is_input {
         return Err(format!("{} is input and output: choose another output", path.display()).into());
     }
     let n_channel_axes = input.info.n_channel_axes();
-    let spatial = chunks.iter().zip(&input.info.shape[n_channel_axes..]).map(|(chunk, extent)| *chunk.min(extent));
+    let spatial =
+        chunks.iter().zip(&input.info.shape[n_channel_axes..]).map(|(chunk, extent)| *chunk.min(extent));
     let chunks: Vec<u64> = input.info.channel_shape().iter().copied().chain(spatial).collect();
     Ok(Array::create(path, &input.spec.clone().chunks(chunks))?)
 }

@@ -17,7 +17,8 @@ pub fn write_both(folder: &Path, before: &Volume, after: &Array<f32>) -> bellis:
     let brightest = before.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     for (name, slice) in [("before.png", before), ("after.png", after)] {
         let path = folder.join(name);
-        write(&path, &slice, darkest, brightest).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+        write(&path, &slice, darkest, brightest)
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
         super::common::say(path.display());
     }
     Ok(())

@@ -33,9 +33,10 @@ impl Volume {
             DataType::I64 => Self::of::<i64>(path),
             DataType::F32 => Self::of::<f32>(path),
             DataType::F64 => Self::of::<f64>(path),
-            other => {
-                Err(StorageError::UnsupportedDataType { path: path.to_path_buf(), data_type: other.to_string() })
-            }
+            other => Err(StorageError::UnsupportedDataType {
+                path: path.to_path_buf(),
+                data_type: other.to_string(),
+            }),
         }
     }
 
