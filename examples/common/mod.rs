@@ -31,7 +31,6 @@ pub fn arguments<A: Parser>() -> bellis::Result<Option<A>> {
 }
 
 /// Prints a line once, on rank 0. Standard output is the program's; bellis itself writes to standard error.
-#[allow(clippy::print_stdout)]
 pub fn say(line: impl Display) {
     if bellis::is_coordinator() {
         println!("{line}");
