@@ -275,7 +275,8 @@ fn twice(call: &Call) -> Result {
     let record = Record::new(&call.directory);
     let (first, second) = (record.clone(), record.clone());
     let first = line("first", 9)?.process(move |block| first.during("first", block, || Ok(()))).build()?;
-    let second = line("second", 5)?.process(move |block| second.during("second", block, || Ok(()))).build()?;
+    let second =
+        line("second", 5)?.process(move |block| second.during("second", block, || Ok(()))).build()?;
     plain(first.clone())?;
     plain(second.clone())?;
     if bellis::is_coordinator() {

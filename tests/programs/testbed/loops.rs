@@ -58,8 +58,7 @@ fn all(call: &Call, task: Task) -> Result {
     plain(task.clone(), |worker| {
         while let Some(block) = worker.acquire()? {
             record.during("loop", &block, || Ok(()))?;
-            let outcome =
-                if block.index() % 3 == 1 { BlockOutcome::Skipped } else { BlockOutcome::Success };
+            let outcome = if block.index() % 3 == 1 { BlockOutcome::Skipped } else { BlockOutcome::Success };
             worker.release(block, outcome)?;
         }
         Ok(())
