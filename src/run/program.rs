@@ -10,6 +10,7 @@ use super::launcher::launched_rank;
 use super::panics;
 use super::place::{Place, abort_all, is_launched, is_mpi_foreign, rank};
 use super::worker::with_sources;
+use crate::observe::Report;
 use crate::plan::BoxError;
 use crate::transport::Idle;
 use crate::wire::Stop;
@@ -25,8 +26,15 @@ const THE_END: &str = "no more pipelines: the program has ended";
 /// Whether a run took place in this process.
 static HAS_RUN: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn note_run() {
-    HAS_RUN.store(true, Ordering::Relaxed);
+/// Whether all ranks have been told that they cannot run, and why, and no run took place since. Some of them may have
+/// heard it in [`main`], where they came without running: nobody waits for them there again.
+static IS_REFUSED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn note_run(result: &Result<Report, RunError>) {
+    if result.is_ok() {
+        HAS_RUN.store(true, Ordering::Relaxed);
+    }
+    IS_REFUSED.store(matches!(result, Err(RunError::Refused { .. })), Ordering::Relaxed);
 }
 
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
@@ -81,7 +89,7 @@ fn agree(message: Option<String>) -> Result<(), String> {
     let mine: Brought = message.clone().map_or_else(|| Ok((0, THE_END.to_owned())), Err);
     let to_text = |error: RunError| error.to_string();
     let alone = || message.map_or(Ok(()), Err);
-    if !is_launched() {
+    if !is_launched() || IS_REFUSED.load(Ordering::Relaxed) {
         return alone();
     }
     match Place::find(None) {

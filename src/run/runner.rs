@@ -149,16 +149,20 @@ impl<'c> Runner<'c> {
     }
 
     fn run_prepared(&self, prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
-        let report = match Place::find(self.communicator)? {
+        let result = self.run_in_place(prepared, body);
+        super::program::note_run(&result);
+        result
+    }
+
+    fn run_in_place(&self, prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
+        match Place::find(self.communicator)? {
             Place::Alone => {
                 let (plan, options) = prepared?;
                 alone(&plan, options, body)
             }
             Place::Rank { transport, .. } if transport.rank() == 0 => coordinate(transport, prepared, body),
             Place::Rank { transport, may_share } => join(transport, may_share, prepared, body),
-        }?;
-        super::program::note_run();
-        Ok(report)
+        }
     }
 }
 
