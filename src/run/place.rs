@@ -9,6 +9,7 @@ pub(super) enum Place {
     /// No other ranks.
     Alone,
     /// One of several ranks.
+    #[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "there are no ranks without MPI"))]
     Rank {
         /// The line to the others, on a communicator of its own.
         transport: Box<dyn Transport>,
@@ -67,7 +68,7 @@ mod with_mpi {
                 return Ok(Some(Self::Alone));
             }
             let environment = mpi::environment()?;
-            let comm = communicator.unwrap_or_else(|| Comm::world());
+            let comm = communicator.unwrap_or_else(Comm::world);
             let (_, size) = comm.rank_and_size()?;
             match launched() {
                 Launcher::Ranks(Some(launched)) if communicator.is_none() && size == 1 && launched > 1 => {

@@ -19,7 +19,7 @@ use std::time::Instant;
 use super::error::RunError;
 use super::greeting::cut;
 use super::panics;
-use crate::plan::{Block, BlockResult, BoxError, Plan, Task, WorkerInfo};
+use crate::plan::{Block, BlockId, BlockResult, BoxError, Plan, Task, WorkerInfo};
 use crate::transport::{Idle, Transport};
 use crate::wire::{Assigned, Finished, Outcome, Stop};
 
@@ -76,7 +76,7 @@ trait Port: Send {
 /// A block that was acquired and not yet released.
 #[derive(Debug)]
 struct Held {
-    block: Block,
+    block: BlockId,
     lease: u64,
     begin: Instant,
 }
@@ -110,9 +110,8 @@ impl Worker {
         let (assigned, has_waited) = next?;
         Ok(assigned.map(|Assigned { block, lease, read_roi, write_roi }| {
             let begin = self.last_release.filter(|_| !has_waited).unwrap_or_else(Instant::now);
-            let block = Block { id: block, read_roi, write_roi };
             self.held.push(Held { block, lease, begin });
-            block
+            Block { id: block, read_roi, write_roi }
         }))
     }
 
@@ -122,12 +121,16 @@ impl Worker {
     /// # Errors
     /// [`RunError::NotAcquired`] for a block that is not held; rank 0 cannot be reached.
     pub fn release(&mut self, block: Block, outcome: impl Into<BlockOutcome>) -> Result<(), RunError> {
-        let place = self.held.iter().position(|held| held.block.id == block.id);
-        let held = self.held.swap_remove(place.ok_or(RunError::NotAcquired(block.id))?);
+        self.give_back(block.id, outcome.into())
+    }
+
+    fn give_back(&mut self, block: BlockId, outcome: BlockOutcome) -> Result<(), RunError> {
+        let place = self.held.iter().position(|held| held.block == block);
+        let held = self.held.swap_remove(place.ok_or(RunError::NotAcquired(block))?);
         let now = Instant::now();
         self.last_release = Some(now);
         let busy_us = u64::try_from((now - held.begin).as_micros()).unwrap_or(u64::MAX);
-        let outcome = match outcome.into() {
+        let outcome = match outcome {
             BlockOutcome::Success => Outcome::Success,
             BlockOutcome::Skipped => Outcome::Skipped,
             BlockOutcome::Failed(message) => Outcome::Failed(cut(message)),
@@ -164,7 +167,7 @@ impl Worker {
         let mut is_told = false;
         while let Some(held) = self.held.last() {
             let block = held.block;
-            self.release(block, reason())?;
+            self.give_back(block, reason())?;
             is_told = true;
         }
         while let Some(block) = self.acquire()? {

@@ -32,9 +32,9 @@ impl<'c> Comm<'c> {
     }
 
     /// All ranks of the job. MPI must be initialized.
-    pub fn world() -> Comm<'static> {
+    pub fn world() -> Self {
         // SAFETY: a constant of the MPI library.
-        Comm { raw: unsafe { ffi::RSMPI_COMM_WORLD }, borrowed: PhantomData }
+        Self { raw: unsafe { ffi::RSMPI_COMM_WORLD }, borrowed: PhantomData }
     }
 
     /// This rank, and how many there are.

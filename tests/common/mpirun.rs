@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -54,16 +54,24 @@ pub struct Outcome {
 
 /// The testbed's `scenario` with further arguments.
 pub fn testbed(ranks: Ranks, scenario: &str, more: &[&str]) -> Scenario {
+    let mut testbed = program(ranks, "testbed", &[scenario]);
+    testbed.command.arg(testbed.directory.path()).args(more);
+    testbed.words.extend(more.iter().copied().map(str::to_owned));
+    testbed
+}
+
+/// The example `name` with these arguments, in an empty directory.
+pub fn program(ranks: Ranks, name: &str, arguments: &[&str]) -> Scenario {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let mut command = match ranks {
-        Ranks::Alone => Command::new(example("testbed")),
+        Ranks::Alone => Command::new(example(name)),
         Ranks::Mpirun(n_ranks) => {
             let mut command = Command::new("mpirun");
-            command.args(["-n", &n_ranks.to_string()]).arg(example("testbed"));
+            command.args(["-n", &n_ranks.to_string()]).arg(example(name));
             command
         }
     };
-    command.arg(scenario).arg(directory.path()).args(more);
+    command.args(arguments).current_dir(directory.path());
     for (name, _) in std::env::vars_os() {
         let is_ours = |prefix: &&str| name.to_string_lossy().starts_with(prefix);
         if ["BELLIS_", "RUST_LOG", "RUST_BACKTRACE", "OMPI_COMM_", "PMI", "SLURM_"].iter().any(is_ours) {
@@ -71,7 +79,7 @@ pub fn testbed(ranks: Ranks, scenario: &str, more: &[&str]) -> Scenario {
         }
     }
     command.envs(ENVIRONMENT).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let words = std::iter::once(scenario).chain(more.iter().copied()).map(str::to_owned).collect();
+    let words = std::iter::once(name).chain(arguments.iter().copied()).map(str::to_owned).collect();
     Scenario { ranks, words, command, directory }
 }
 
@@ -88,6 +96,18 @@ impl Scenario {
     /// Sets an environment variable, on all ranks.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Runs in this directory.
+    pub fn inside(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Starts so many more ranks in the same job, with these arguments instead.
+    pub fn and(mut self, n_ranks: usize, name: &str, arguments: &[&str]) -> Self {
+        self.command.args([":", "-n", &n_ranks.to_string()]).arg(example(name)).args(arguments);
         self
     }
 

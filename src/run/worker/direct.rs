@@ -33,7 +33,7 @@ fn lock(link: &Mutex<Link>) -> MutexGuard<'_, Link> {
 impl Port for Direct {
     fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError> {
         let mut link = lock(&self.link);
-        if let Some(assigned) = link.inbox.pop_front() {
+        if let Some(assigned) = link.inbox.pop()? {
             return Ok((Some(assigned), false));
         }
         if let Some(trouble) = link.trouble.take() {
@@ -44,7 +44,7 @@ impl Port for Direct {
         let mut waiting = Waiting::new(self.idle);
         loop {
             link.pump()?;
-            if let Some(assigned) = link.inbox.pop_front() {
+            if let Some(assigned) = link.inbox.pop()? {
                 link.busy_since = Some(Instant::now());
                 return Ok((Some(assigned), true));
             }

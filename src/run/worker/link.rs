@@ -1,17 +1,18 @@
 //! A worker's line to rank 0: blocks come in, answers go out, status checks are answered.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::run::error::RunError;
 use crate::run::greeting::{await_stop, introduce, tag};
 use crate::transport::{Idle, Transport};
-use crate::wire::{Assigned, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode};
+use crate::wire::{
+    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode,
+};
 
 pub(super) struct Link {
     transport: Box<dyn Transport>,
     /// Blocks to process, in order.
-    pub inbox: VecDeque<Assigned>,
+    pub inbox: BatchQueue<Assigned>,
     answers: BatchWriter<Finished>,
     /// What went wrong while nobody waited for a message.
     pub trouble: Option<RunError>,
@@ -30,7 +31,7 @@ impl Link {
     pub fn new(transport: Box<dyn Transport>) -> Self {
         Self {
             transport,
-            inbox: VecDeque::new(),
+            inbox: BatchQueue::default(),
             answers: BatchWriter::default(),
             trouble: None,
             stop: None,
@@ -49,15 +50,11 @@ impl Link {
         while self.stop.is_none() && self.transport.try_receive(&mut self.received)?.is_some() {
             has_heard = true;
             match decode(&self.received)? {
-                ToWorker::Assign(batch) => {
-                    for assigned in batch.iter() {
-                        self.inbox.push_back(assigned?);
-                    }
-                }
+                ToWorker::Assign(batch) => self.inbox.push(&batch),
                 ToWorker::Status => self.tell_status()?,
                 ToWorker::Stop(stop) => {
                     // Blocks are left only when rank 0 broke off.
-                    self.inbox.clear();
+                    self.inbox = BatchQueue::default();
                     self.stop = Some(stop);
                 }
             }

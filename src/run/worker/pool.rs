@@ -122,7 +122,9 @@ fn talk(link: &mut Link, pool: &Pool, setup: Setup) -> Result<(), RunError> {
         let has_heard = link.pump()?;
         let mut shared = pool.lock();
         if !link.inbox.is_empty() {
-            shared.inbox.append(&mut link.inbox);
+            while let Some(assigned) = link.inbox.pop()? {
+                shared.inbox.push_back(assigned);
+            }
             pool.for_slots.notify_all();
         }
         std::mem::swap(&mut shared.answers, &mut answers);

@@ -1,0 +1,75 @@
+//! Bulk data on disk, read and written by ROI in world units.
+//!
+//! An [`Array`] is what a task's function holds: it says which part of the world it covers, reads any ROI of it and
+//! writes any ROI inside it, from as many threads and ranks at once as there are. The blocks that travel between
+//! ranks carry no data; every worker opens the arrays itself and goes to the disk.
+//!
+//! ```
+//! # #[cfg(feature = "zarr")] {
+//! use bellis::storage::{Array, ArraySpec};
+//! use bellis::Roi;
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("a.zarr");
+//! let spec = ArraySpec::new([100, 200]).voxel_size([4, 2]).offset([-40, 0]).units("nm");
+//! let array = Array::<f32>::create(&path, &spec)?;
+//! let roi = Roi::new([0, 0], [8, 6])?;
+//! array.write(&roi, &ndarray::arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))?;
+//! assert_eq!(array.read(&roi)?[[1, 2]], 6.0);
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layout
+//!
+//! * [`Array`] checks ROIs and shapes and fills borders: what is true of every format;
+//! * `spec`, `resolve` and `info`: what an array should be, will be, and is; `attributes` writes the part of it that Zarr, N5
+//!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
+//! * `backend` is what a format must offer, `format` finds out which one a path is in;
+//! * `zarr`: Zarr v2 and v3, and the only file that knows of its library. Another format is another such file.
+//!
+//! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
+
+// Without any format there is nobody left to use what the formats share.
+#![cfg_attr(not(feature = "zarr"), allow(dead_code))]
+
+mod array;
+mod attributes;
+mod backend;
+mod border;
+mod element;
+mod error;
+mod format;
+mod info;
+mod resolve;
+mod spec;
+#[cfg(feature = "zarr")]
+mod zarr;
+#[cfg(not(feature = "zarr"))]
+#[path = "storage/without_zarr.rs"]
+mod zarr;
+
+use std::path::Path;
+
+pub use array::Array;
+pub use border::Border;
+pub use element::{DataType, Element, FillValue};
+pub use error::StorageError;
+pub use info::ArrayInfo;
+pub use spec::{ArraySpec, Compression, ZarrVersion};
+
+/// The result of an operation on arrays.
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+
+/// What the array at `path` is, whatever its data type: for tools that choose the type of [`Array`] by it.
+///
+/// Reads the metadata and no chunk.
+///
+/// # Errors
+/// As [`Array::open`], but for the data type.
+pub fn describe(path: impl AsRef<Path>) -> Result<ArrayInfo> {
+    let path = path.as_ref();
+    match format::of_existing(path)? {
+        format::Format::Zarr => zarr::describe(path),
+        other => Err(other.unavailable(path)),
+    }
+}

@@ -1,0 +1,232 @@
+//! What can go wrong with bulk data.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::DataType;
+use crate::geometry::{GeometryError, Roi};
+
+/// An array that cannot be opened, created, read or written. Each names the place, and what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// There is nothing at the path.
+    #[error("{path} does not exist{}: check the path, or create the array first", nearby(.nearest, .arrays))]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+        /// The longest part of it that exists.
+        nearest: PathBuf,
+        /// The arrays that lie in there, if it is a group.
+        arrays: Vec<String>,
+    },
+    /// There is something else than an array at the path.
+    #[error("{path} is no array but {found}{}", instead(.path, .arrays))]
+    NotAnArray {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// The arrays below it.
+        arrays: Vec<String>,
+    },
+    /// No format goes with the name of the path.
+    #[error("cannot tell the format of {path}: end the name of the file in .zarr, as in {path}.zarr")]
+    UnknownFormat {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The array is in a format that this build cannot handle.
+    #[error("{path} is in format {format}, which is not available here: {remedy}")]
+    FormatUnavailable {
+        /// The path.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The array holds another type of element.
+    #[error(
+        "{path} holds {on_disk} but was opened as Array<{}>: open it as Array<{}>",
+        .asked.rust_name(), .on_disk.rust_name()
+    )]
+    DataTypeDiffers {
+        /// The path.
+        path: PathBuf,
+        /// What the file holds.
+        on_disk: DataType,
+        /// What the program asked for.
+        asked: DataType,
+    },
+    /// The array holds elements that no [`Element`](super::Element) stands for.
+    #[error(
+        "{path} holds {data_type}, which bellis does not handle: convert it to one of uint8 to uint64, int8 to int64, float32, float64"
+    )]
+    UnsupportedDataType {
+        /// The path.
+        path: PathBuf,
+        /// The type in the file.
+        data_type: String,
+    },
+    /// `create` found an array that is not the one asked for.
+    #[error(
+        "{path} exists with {property} {existing} but {wanted} is asked for: remove it or choose another path"
+    )]
+    Differs {
+        /// The path.
+        path: PathBuf,
+        /// What differs.
+        property: &'static str,
+        /// As it is.
+        existing: String,
+        /// As it should be.
+        wanted: String,
+    },
+    /// An [`ArraySpec`](super::ArraySpec) that no array can meet.
+    #[error("cannot create {path}: {property} is {value} but must be {rule}")]
+    InvalidSpec {
+        /// The path.
+        path: PathBuf,
+        /// Which part of the specification.
+        property: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// An attribute that makes no sense.
+    #[error("{path}: attribute {name} is {value} but must {rule}")]
+    Attribute {
+        /// The array's path.
+        path: PathBuf,
+        /// The attribute.
+        name: &'static str,
+        /// Its value, as JSON.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// Metadata that cannot be read: not JSON, or asking for what is not supported.
+    #[error("metadata {path} cannot be used ({reason}): repair the file, or write the array again")]
+    Metadata {
+        /// The metadata file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A chunk that cannot be decoded.
+    #[error("chunk {path} is corrupt ({reason}): restore it, or remove it and compute its blocks again")]
+    CorruptChunk {
+        /// The chunk's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A ROI that has another number of axes than the array.
+    #[error("{path} has {array} spatial axes but ROI {roi} has {}: use a ROI of {array} axes", .roi.n_axes())]
+    AxesDiffer {
+        /// The array's path.
+        path: PathBuf,
+        /// The ROI.
+        roi: Roi,
+        /// The array's number of spatial axes.
+        array: usize,
+    },
+    /// A ROI that does not fall on whole voxels, or coordinates beyond 64 bits.
+    #[error("{path}: {source}")]
+    Geometry {
+        /// The array's path.
+        path: PathBuf,
+        /// What is wrong.
+        source: GeometryError,
+    },
+    /// A write that would go past the border.
+    #[error(
+        "cannot write ROI {roi} to {path}, which covers {extent}: intersect the ROI with the array's first"
+    )]
+    OutsideArray {
+        /// The array's path.
+        path: PathBuf,
+        /// The ROI.
+        roi: Roi,
+        /// The array's ROI.
+        extent: Roi,
+    },
+    /// Data of another shape than the ROI it is to be written to.
+    #[error("cannot write data of shape {data:?} to ROI {roi} of {path}: that ROI takes shape {expected:?}")]
+    ShapeDiffers {
+        /// The array's path.
+        path: PathBuf,
+        /// The ROI.
+        roi: Roi,
+        /// The shape of the data.
+        data: Vec<usize>,
+        /// The shape of the ROI: channel axes, then voxels.
+        expected: Vec<usize>,
+    },
+    /// A ROI that no memory can hold.
+    #[error("ROI {roi} of {path} does not fit into memory: read it in smaller pieces")]
+    TooLarge {
+        /// The array's path.
+        path: PathBuf,
+        /// The ROI.
+        roi: Roi,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {source}{}", remedy(.source))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl StorageError {
+    /// Wraps what the operating system said about `path`.
+    pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// What there is where the path leads to nothing.
+fn nearby(nearest: &Path, arrays: &[String]) -> String {
+    match (nearest.as_os_str().is_empty(), arrays) {
+        (true, _) => String::new(),
+        (false, []) => format!(" ({} does)", nearest.display()),
+        (false, arrays) => format!(" (arrays in {}: {})", nearest.display(), arrays.join(", ")),
+    }
+}
+
+/// What to do when the operating system refuses.
+fn remedy(refusal: &io::Error) -> &'static str {
+    match refusal.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose another path, or ask who may use this one"
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "; check the path",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room, or choose another path",
+        _ => "",
+    }
+}
+
+/// Which arrays could have been meant.
+fn instead(path: &Path, arrays: &[String]) -> String {
+    match arrays {
+        [] => ": give the path of an array".to_owned(),
+        [first, ..] => {
+            let example = path.join(first);
+            format!(
+                ", with arrays {} below it: open one of them, as in {}",
+                arrays.join(", "),
+                example.display()
+            )
+        }
+    }
+}

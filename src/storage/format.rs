@@ -1,0 +1,121 @@
+//! Which format a path is in: by what is on disk, or, for what is yet to be created, by its name.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::{Result, StorageError, zarr};
+
+/// The file formats that bellis knows of, whether or not it can read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Zarr,
+    N5,
+    Hdf5,
+}
+
+impl Format {
+    fn of_suffix(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "zarr" => Some(Self::Zarr),
+            "n5" => Some(Self::N5),
+            "h5" | "hdf5" | "hdf" => Some(Self::Hdf5),
+            _ => None,
+        }
+    }
+
+    /// The error for a format that this build cannot handle.
+    pub(super) fn unavailable(self, path: &Path) -> StorageError {
+        let (format, remedy) = match self {
+            Self::Zarr => ("Zarr", "bellis was built without feature zarr, build it with --features zarr"),
+            Self::N5 => ("N5", "this version of bellis reads and writes Zarr, convert the array"),
+            Self::Hdf5 => ("HDF5", "this version of bellis reads and writes Zarr, convert the array"),
+        };
+        StorageError::FormatUnavailable { path: path.to_path_buf(), format, remedy }
+    }
+}
+
+/// The format of what is at `path`, which may be a dataset inside a file: `volume.h5/raw`.
+pub(super) fn of_existing(path: &Path) -> Result<Format> {
+    let nearest = nearest_existing(path);
+    if nearest.is_file() {
+        return of_file(path, &nearest);
+    }
+    if nearest == path {
+        return of_directory(path);
+    }
+    let arrays = zarr_arrays_below(&nearest);
+    Err(StorageError::NotFound { path: path.to_path_buf(), nearest, arrays })
+}
+
+/// The format that a new array at `path` gets.
+pub(super) fn of_new(path: &Path) -> Result<Format> {
+    let by_disk = || path.ancestors().find_map(of_marked_directory);
+    let by_name = path.ancestors().find_map(Format::of_suffix);
+    by_name.or_else(by_disk).ok_or_else(|| StorageError::UnknownFormat { path: path.to_path_buf() })
+}
+
+fn of_file(path: &Path, file: &Path) -> Result<Format> {
+    const HDF5_SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
+    let mut start = Vec::new();
+    let opened = File::open(file).map_err(StorageError::io("open", file))?;
+    opened.take(8).read_to_end(&mut start).map_err(StorageError::io("read", file))?;
+    if start == HDF5_SIGNATURE {
+        return Ok(Format::Hdf5);
+    }
+    let found = if path == file { "a file".to_owned() } else { format!("below the file {}", file.display()) };
+    Err(StorageError::NotAnArray { path: path.to_path_buf(), found, arrays: Vec::new() })
+}
+
+fn of_directory(path: &Path) -> Result<Format> {
+    of_marked_directory(path).ok_or_else(|| StorageError::NotAnArray {
+        path: path.to_path_buf(),
+        found: "a directory without array metadata".to_owned(),
+        arrays: zarr_arrays_below(path),
+    })
+}
+
+/// The format whose metadata lies in `directory`.
+fn of_marked_directory(directory: &Path) -> Option<Format> {
+    let has = |name: &str| directory.join(name).is_file();
+    if ["zarr.json", ".zarray", ".zgroup"].into_iter().any(has) {
+        Some(Format::Zarr)
+    } else if has("attributes.json") {
+        Some(Format::N5)
+    } else {
+        None
+    }
+}
+
+/// The longest part of `path` that exists; empty where none of a relative path does.
+fn nearest_existing(path: &Path) -> PathBuf {
+    path.ancestors().find(|part| part.exists()).unwrap_or(Path::new("")).to_path_buf()
+}
+
+/// The Zarr arrays below `directory`, by relative path, sorted: a few, for a message.
+pub(super) fn zarr_arrays_below(directory: &Path) -> Vec<String> {
+    const MAX_DEPTH: usize = 4;
+    const MAX_ARRAYS: usize = 20;
+    const MAX_ENTRIES: usize = 1000;
+    let mut arrays = Vec::new();
+    let mut waiting = vec![(directory.to_path_buf(), 0)];
+    while let Some((current, depth)) = waiting.pop() {
+        // Directories that cannot be read hold nothing that a message could offer.
+        let Ok(entries) = current.read_dir() else { continue };
+        for entry in
+            entries.flatten().take(MAX_ENTRIES).map(|entry| entry.path()).filter(|path| path.is_dir())
+        {
+            if zarr::is_array(&entry) {
+                arrays.extend(entry.strip_prefix(directory).ok().map(|path| path.display().to_string()));
+            } else if depth + 1 < MAX_DEPTH && of_marked_directory(&entry) == Some(Format::Zarr) {
+                waiting.push((entry, depth + 1));
+            }
+        }
+        if arrays.len() >= MAX_ARRAYS {
+            break;
+        }
+    }
+    arrays.sort();
+    arrays.truncate(MAX_ARRAYS);
+    arrays
+}

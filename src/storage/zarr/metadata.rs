@@ -1,0 +1,158 @@
+//! What the metadata files of Zarr arrays and groups say.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use zarrs::array::{Array, ArrayCreateError};
+
+use super::files::Files;
+use super::{one_line, without_global_pool};
+use crate::storage::format::zarr_arrays_below;
+use crate::storage::resolve::byte_size;
+use crate::storage::{
+    ArrayInfo, DataType, Element, FillValue, Result, StorageError, ZarrVersion, attributes,
+};
+
+/// What lies in a directory, as far as Zarr is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Node {
+    Array(ZarrVersion),
+    Group(ZarrVersion),
+}
+
+impl ZarrVersion {
+    pub(super) fn format(self) -> &'static str {
+        match self {
+            Self::V2 => "Zarr v2",
+            Self::V3 => "Zarr v3",
+        }
+    }
+}
+
+/// What lies in `directory`; `None` where it holds no Zarr metadata.
+pub(super) fn node(directory: &Path) -> Result<Option<Node>> {
+    let v3 = directory.join("zarr.json");
+    if let Some(metadata) = read_json(&v3)? {
+        return match metadata["node_type"].as_str() {
+            Some("array") => Ok(Some(Node::Array(ZarrVersion::V3))),
+            Some("group") => Ok(Some(Node::Group(ZarrVersion::V3))),
+            _ => {
+                let reason = format!("node_type is {}, neither array nor group", metadata["node_type"]);
+                Err(StorageError::Metadata { path: v3, reason })
+            }
+        };
+    }
+    let has = |name| {
+        let path = directory.join(name);
+        path.try_exists().map_err(StorageError::io("look for", path))
+    };
+    if has(".zarray")? {
+        return Ok(Some(Node::Array(ZarrVersion::V2)));
+    }
+    Ok(has(".zgroup")?.then_some(Node::Group(ZarrVersion::V2)))
+}
+
+/// The JSON in a file; `None` where there is no file.
+fn read_json(path: &Path) -> Result<Option<Value>> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(StorageError::io("read", path)(error)),
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|error| StorageError::Metadata { path: path.to_path_buf(), reason: error.to_string() })
+}
+
+/// Opens the array at `path`, of whatever type.
+pub(super) fn open(path: &Path) -> Result<Array<Files>> {
+    let version = match node(path)? {
+        Some(Node::Array(version)) => version,
+        Some(Node::Group(version)) => {
+            return Err(not_an_array(path, &format!("a {} group", version.format())));
+        }
+        None => return Err(not_an_array(path, "a directory without Zarr metadata")),
+    };
+    without_global_pool(|| Array::open(Arc::new(Files::new(path)), "/"))
+        .map_err(|error| metadata_error(path, version, &error))
+}
+
+pub(super) fn not_an_array(path: &Path, found: &str) -> StorageError {
+    let arrays = zarr_arrays_below(path);
+    StorageError::NotAnArray { path: path.to_path_buf(), found: found.to_owned(), arrays }
+}
+
+fn metadata_error(path: &Path, version: ZarrVersion, error: &ArrayCreateError) -> StorageError {
+    use zarrs::storage::StorageError as Store;
+    let default = match version {
+        ZarrVersion::V2 => ".zarray",
+        ZarrVersion::V3 => "zarr.json",
+    };
+    let (file, reason) = match error {
+        ArrayCreateError::StorageError(Store::InvalidMetadata(key, reason)) => (key.as_str(), reason.clone()),
+        other => (default, one_line(other)),
+    };
+    StorageError::Metadata { path: path.join(file), reason }
+}
+
+/// The type of the elements.
+pub(super) fn data_type(path: &Path, array: &Array<Files>) -> Result<DataType> {
+    let name =
+        array.data_type().name_v3().map_or_else(|| "an unnamed type".to_owned(), |name| name.into_owned());
+    DataType::from_name(&name)
+        .ok_or_else(|| StorageError::UnsupportedDataType { path: path.to_path_buf(), data_type: name })
+}
+
+/// The fill value, of an array whose elements are `T`.
+pub(super) fn fill_value<T: Element>(path: &Path, array: &Array<Files>) -> Result<T> {
+    let bytes = array.fill_value().as_ne_bytes().to_vec();
+    let decoded = T::from_array_bytes(array.data_type(), bytes.into());
+    match decoded.as_deref() {
+        Ok([value]) => Ok(*value),
+        _ => Err(StorageError::Metadata {
+            path: path.to_path_buf(),
+            reason: "unreadable fill value".to_owned(),
+        }),
+    }
+}
+
+/// What the array is.
+pub(super) fn info(
+    path: &Path,
+    array: &Array<Files>,
+    data_type: DataType,
+    fill_value: FillValue,
+) -> Result<ArrayInfo> {
+    let version = match array.metadata() {
+        zarrs::array::ArrayMetadata::V2(_) => ZarrVersion::V2,
+        zarrs::array::ArrayMetadata::V3(_) => ZarrVersion::V3,
+    };
+    let unsupported =
+        |reason: &str| StorageError::Metadata { path: path.to_path_buf(), reason: reason.to_owned() };
+    let grid = array.chunk_grid();
+    let chunk_shape = grid.chunk_shape_u64(&vec![0; array.shape().len()]).ok().flatten();
+    let chunks = chunk_shape
+        .filter(|_| grid.metadata().name() == "regular")
+        .ok_or_else(|| unsupported("its chunks are not all of one shape"))?;
+    if byte_size(&chunks, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+        return Err(unsupported("its chunks do not fit into memory"));
+    }
+    let found = attributes::parse(path, array.shape().len(), array.attributes())?;
+    Ok(ArrayInfo {
+        path: path.to_path_buf(),
+        format: version.format(),
+        data_type,
+        shape: array.shape().to_vec(),
+        chunks,
+        offset: found.offset,
+        voxel_size: found.voxel_size,
+        axis_names: found.axis_names,
+        units: found.units,
+        fill_value,
+    })
+}

@@ -1,0 +1,208 @@
+//! What people get wrong, and what they are told.
+
+use std::fs;
+
+use bellis::Array;
+use bellis::storage::{ArraySpec, ZarrVersion};
+use ndarray::{ArrayD, IxDyn};
+
+use super::{error_of, roi};
+
+#[test]
+fn what_is_not_there_is_said_to_be_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("a.zarr");
+    let shown = missing.display();
+    assert_eq!(
+        error_of(Array::<u8>::open(&missing)),
+        format!(
+            "{shown} does not exist ({} does): check the path, or create the array first",
+            dir.path().display()
+        )
+    );
+    Array::<u8>::create(missing.join("raw"), &ArraySpec::new([4])).unwrap();
+    Array::<u8>::create(missing.join("deep/labels"), &ArraySpec::new([4])).unwrap();
+    assert_eq!(
+        error_of(Array::<u8>::open(missing.join("row"))),
+        format!(
+            "{shown}/row does not exist (arrays in {shown}: deep/labels, raw): check the path, or create the array first"
+        )
+    );
+    assert_eq!(
+        error_of(Array::<u8>::open(&missing)),
+        format!(
+            "{shown} is no array but a Zarr v3 group, with arrays deep/labels, raw below it: \
+             open one of them, as in {shown}/deep/labels"
+        )
+    );
+    assert!(error_of(Array::<u8>::open("no-such.zarr")).starts_with("no-such.zarr does not exist: check"));
+}
+
+#[test]
+fn other_things_than_arrays_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("notes.txt");
+    fs::write(&file, "hello").unwrap();
+    let shown = file.display();
+    assert_eq!(
+        error_of(Array::<u8>::open(&file)),
+        format!("{shown} is no array but a file: give the path of an array")
+    );
+    assert!(error_of(Array::<u8>::open(file.join("raw"))).contains(&format!("below the file {shown}")));
+    let empty = error_of(Array::<u8>::open(dir.path()));
+    assert!(empty.contains("a directory without array metadata"), "{empty}");
+    let hdf5 = dir.path().join("a.h5");
+    fs::write(&hdf5, b"\x89HDF\r\n\x1a\nrest").unwrap();
+    assert!(
+        error_of(Array::<u8>::open(hdf5.join("raw"))).contains("is in format HDF5, which is not available")
+    );
+    let spec = ArraySpec::new([4]);
+    assert!(error_of(Array::<u8>::create(dir.path().join("a.n5/x"), &spec)).contains("is in format N5"));
+    let unknown = dir.path().join("a");
+    assert_eq!(
+        error_of(Array::<u8>::create(&unknown, &spec)),
+        format!(
+            "cannot tell the format of {0}: end the name of the file in .zarr, as in {0}.zarr",
+            unknown.display()
+        )
+    );
+}
+
+#[test]
+fn another_type_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zarr");
+    Array::<u8>::create(&path, &ArraySpec::new([4])).unwrap();
+    assert_eq!(
+        error_of(Array::<f32>::open(&path)),
+        format!("{} holds uint8 but was opened as Array<f32>: open it as Array<u8>", path.display())
+    );
+    let metadata = fs::read_to_string(path.join("zarr.json")).unwrap();
+    fs::write(path.join("zarr.json"), metadata.replace("uint8", "bool").replace(": 0", ": false")).unwrap();
+    let refused = error_of(Array::<u8>::open(&path));
+    assert!(refused.contains("holds bool, which bellis does not handle: convert it"), "{refused}");
+}
+
+#[test]
+fn rois_must_fit_the_array() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zarr");
+    let array =
+        Array::<u8>::create(&path, &ArraySpec::new([10, 10]).voxel_size([4, 2]).offset([2, 0])).unwrap();
+    let shown = path.display();
+    assert_eq!(
+        error_of(array.read(&roi([0], [4]))),
+        format!("{shown} has 2 spatial axes but ROI [0:4] has 1: use a ROI of 2 axes")
+    );
+    assert_eq!(
+        error_of(array.read(&roi([4, 0], [4, 4]))),
+        format!(
+            "{shown}: ROI [4:8, 0:4] does not fall on whole voxels of size (4, 2) counted from offset (2, 0): \
+             use a ROI whose begin and shape are multiples of the voxel size"
+        )
+    );
+    let data = ArrayD::<u8>::zeros(IxDyn(&[2, 2]));
+    assert_eq!(
+        error_of(array.write(&roi([-2, 0], [8, 4]), &data)),
+        format!(
+            "cannot write ROI [-2:6, 0:4] to {shown}, which covers [2:42, 0:20]: \
+             intersect the ROI with the array's first"
+        )
+    );
+    assert_eq!(
+        error_of(array.write(&roi([2, 0], [12, 4]), &data)),
+        format!(
+            "cannot write data of shape [2, 2] to ROI [2:14, 0:4] of {shown}: that ROI takes shape [3, 2]"
+        )
+    );
+    let huge = roi([2, 0], [1 << 60, 1 << 50]);
+    assert!(error_of(array.read(&huge)).contains("does not fit into memory"));
+    assert!(error_of(array.read(&roi([2, 0], [1 << 46, 2]))).contains("does not fit into memory"));
+    let vast = Array::<u8>::create(dir.path().join("b.zarr"), &ArraySpec::new([1 << 50])).unwrap();
+    assert!(error_of(vast.read(&vast.roi())).contains("does not fit into memory"));
+}
+
+#[test]
+fn specifications_must_make_sense() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zarr");
+    let refused = |spec: ArraySpec| error_of(Array::<u8>::create(&path, &spec));
+    let shown = path.display();
+    assert_eq!(
+        refused(ArraySpec::new([0])),
+        format!("cannot create {shown}: shape is [0] but must be 1 or more along every axis")
+    );
+    assert!(refused(ArraySpec::new([4]).chunks([0])).contains("chunk shape is [0]"));
+    assert!(refused(ArraySpec::new([4]).chunks([4, 4])).contains("as many axes as the shape"));
+    assert!(refused(ArraySpec::new([4, 4]).chunks([1 << 62, 1 << 62])).contains("less than 2 GiB"));
+    assert!(refused(ArraySpec::new([])).contains("1 to 8 spatial axes"));
+    assert!(refused(ArraySpec::new([4]).channel_axes(1)).contains("1 to 8 spatial axes"));
+    assert!(refused(ArraySpec::new([1; 9])).contains("1 to 8 spatial axes"));
+    assert!(refused(ArraySpec::new([4]).offset([1, 2])).contains("offset is (1, 2)"));
+    assert!(refused(ArraySpec::new([4]).voxel_size([0])).contains("voxel size is (0)"));
+    assert!(refused(ArraySpec::new([4]).axis_names(["y", "x"])).contains("one name per axis"));
+    assert!(refused(ArraySpec::new([4]).axis_names(["c^"])).contains("only in the names of channel axes"));
+    assert!(refused(ArraySpec::new([4, 4, 4]).units_per_axis(["nm", "nm"])).contains("units"));
+    assert!(refused(ArraySpec::new([4]).fill_value(256)).contains("fill value is 256"));
+    assert!(refused(ArraySpec::new([u64::MAX])).contains("shape"));
+    assert!(refused(ArraySpec::new([i64::MAX as u64]).voxel_size([2])).contains("does not fit"));
+    assert!(!path.exists());
+}
+
+#[test]
+fn unwritable_places_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let path = file.join("a.zarr");
+    let refused = error_of(Array::<u8>::create(&path, &ArraySpec::new([4])));
+    assert!(
+        refused.contains(&path.display().to_string()) && refused.contains("Not a directory"),
+        "{refused}"
+    );
+
+    let array = Array::<u8>::create(dir.path().join("b.zarr"), &ArraySpec::new([4])).unwrap();
+    fs::write(array.path().join("c"), "in the way").unwrap();
+    let refused = error_of(array.write(&array.roi(), &ArrayD::from_elem(IxDyn(&[4]), 1u8)));
+    assert!(
+        refused.starts_with(&format!("cannot write chunk {}", array.path().join("c/0").display())),
+        "{refused}"
+    );
+}
+
+#[test]
+fn bad_metadata_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let v3 = dir.path().join("v3.zarr");
+    let v2 = dir.path().join("v2.zarr");
+    Array::<u8>::create(&v3, &ArraySpec::new([4])).unwrap();
+    Array::<u8>::create(&v2, &ArraySpec::new([4]).zarr_version(ZarrVersion::V2)).unwrap();
+    let good = fs::read_to_string(v3.join("zarr.json")).unwrap();
+    let with = |from: &str, to: &str| {
+        assert!(good.contains(from), "{good}");
+        fs::write(v3.join("zarr.json"), good.replace(from, to)).unwrap();
+        error_of(Array::<u8>::open(&v3))
+    };
+    let file = v3.join("zarr.json").display().to_string();
+    let codec = with("\"zstd\"", "\"no-such-codec\"");
+    assert!(codec.contains(&file) && codec.contains("no-such-codec"), "{codec}");
+    assert!(with("\"array\"", "\"thing\"").contains("node_type is \"thing\""));
+    assert!(with("\"regular\"", "\"odd\"").contains(&file));
+    let half = good[..good.len() / 2].to_owned();
+    assert!(with(&good, &half).contains(&file));
+    assert!(with(&good, "").contains("cannot be used"));
+    assert!(with(&good, "\u{0}\u{1}").contains("cannot be used"));
+    assert!(
+        with("\"voxel_size\": [\n      1\n    ]", "\"voxel_size\": [0.5]")
+            .contains("attribute voxel_size is 0.5")
+    );
+
+    for file in [".zattrs", ".zarray"] {
+        let former = fs::read(v2.join(file)).unwrap();
+        fs::write(v2.join(file), "{not json").unwrap();
+        let message = error_of(Array::<u8>::open(&v2));
+        assert!(message.contains(&v2.join(file).display().to_string()), "{message}");
+        fs::write(v2.join(file), former).unwrap();
+    }
+    Array::<u8>::open(&v2).unwrap();
+}

@@ -1,0 +1,194 @@
+//! Creating arrays: again, by many at once, and in groups.
+
+use std::path::Path;
+use std::process::Command;
+
+use bellis::Array;
+use bellis::storage::{ArraySpec, ZarrVersion};
+use ndarray::{ArrayD, Axis, IxDyn};
+
+use super::{VERSIONS, counting, error_of, files_below, roi};
+
+#[test]
+fn creating_again_opens_and_another_shape_is_refused() {
+    for version in VERSIONS {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/a.zarr/volumes/raw");
+        let spec = ArraySpec::new([8, 8]).chunks([4, 4]).voxel_size([2, 2]).zarr_version(version);
+        let array = Array::<i64>::create(&path, &spec).unwrap();
+        array.write(&array.roi(), &counting::<i64>(&[8, 8])).unwrap();
+        let again = Array::<i64>::create(&path, &spec).unwrap();
+        assert_eq!(again.read(&again.roi()).unwrap(), counting::<i64>(&[8, 8]));
+
+        let refused = |other: &ArraySpec| error_of(Array::<i64>::create(&path, other));
+        let shown = path.display();
+        assert_eq!(
+            refused(&spec.clone().offset([2, 0])),
+            format!(
+                "{shown} exists with offset (0, 0) but (2, 0) is asked for: remove it or choose another path"
+            )
+        );
+        assert!(refused(&spec.clone().voxel_size([2, 4])).contains("voxel size (2, 2) but (2, 4)"));
+        assert!(refused(&spec.clone().chunks([4, 8])).contains("chunk shape [4, 4] but [4, 8]"));
+        let other = ArraySpec::new([8, 9]).chunks([4, 4]).voxel_size([2, 2]);
+        assert!(refused(&other).contains("shape [8, 8] but [8, 9]"));
+        assert!(error_of(Array::<u8>::create(&path, &spec)).contains("data type int64 but uint8"));
+        let channels = ArraySpec::new([8, 8]).chunks([4, 4]).channel_axes(1);
+        assert!(refused(&channels).contains("number of channel axes 0 but 1"));
+        // Nothing was changed, and nothing is left over.
+        assert_eq!(again.read(&again.roi()).unwrap(), counting::<i64>(&[8, 8]));
+        assert!(
+            files_below(dir.path()).iter().all(|file| file.extension().is_none_or(|suffix| suffix != "tmp"))
+        );
+    }
+}
+
+#[test]
+fn a_new_array_follows_the_version_of_its_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let group = dir.path().join("a.zarr");
+    let spec = ArraySpec::new([4]);
+    Array::<u8>::create(group.join("x"), &spec.clone().zarr_version(ZarrVersion::V2)).unwrap();
+    let second = Array::<u8>::create(group.join("deep/y"), &spec).unwrap();
+    assert_eq!(second.info().format, "Zarr v2");
+    let refused = error_of(Array::<u8>::create(group.join("z"), &spec.clone().zarr_version(ZarrVersion::V3)));
+    assert!(refused.contains("Zarr version is") && refused.contains("group"), "{refused}");
+    assert!(error_of(Array::<u8>::create(group.join("x/inside"), &spec)).contains("below the array"));
+    assert!(error_of(Array::<u8>::create(&group, &spec)).contains("a Zarr v2 group"));
+}
+
+#[test]
+fn many_threads_create_one_array() {
+    for version in VERSIONS {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.zarr/raw");
+            let spec = ArraySpec::new([16]).chunks([1]).offset([3]).zarr_version(version);
+            std::thread::scope(|scope| {
+                for thread in 0..8 {
+                    let (path, spec) = (&path, &spec);
+                    scope.spawn(move || {
+                        let array = Array::<u32>::create(path, spec).unwrap();
+                        array.write(&roi([3 + thread], [1]), &ndarray::arr1(&[thread as u32 + 1])).unwrap();
+                    });
+                }
+            });
+            let array = Array::<u32>::open(&path).unwrap();
+            assert_eq!(
+                array.read(&roi([3], [8])).unwrap(),
+                ndarray::arr1(&[1, 2, 3, 4, 5, 6, 7, 8]).into_dyn()
+            );
+        }
+    }
+}
+
+#[test]
+fn creators_that_disagree_do_not_all_succeed_with_their_own() {
+    for version in VERSIONS {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zarr");
+        let outcomes: Vec<bool> = std::thread::scope(|scope| {
+            let create = |thread: i64| {
+                let spec = ArraySpec::new([16]).offset([thread % 2]).zarr_version(version);
+                Array::<u32>::create(&path, &spec).is_ok_and(|array| array.roi().offset()[0] == thread % 2)
+            };
+            let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || create(thread))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let winner = Array::<u32>::open(&path).unwrap().roi().offset()[0];
+        for (thread, succeeded) in outcomes.into_iter().enumerate() {
+            assert_eq!(succeeded, thread as i64 % 2 == winner);
+        }
+    }
+}
+
+const CHILD: &str = "BELLIS_TEST_STORAGE_CHILD";
+
+/// What the processes of the next test run: this test again, told by the environment where.
+#[test]
+fn child_process() {
+    let Ok(task) = std::env::var(CHILD) else { return };
+    let (index, path) = task.split_once(' ').unwrap();
+    let index: i64 = index.parse().unwrap();
+    let version = if path.contains("v2") { ZarrVersion::V2 } else { ZarrVersion::V3 };
+    for repetition in 0..10 {
+        let path = Path::new(path).join(format!("{repetition}.zarr/raw"));
+        let spec = ArraySpec::new([16, 16]).chunks([4, 4]).zarr_version(version);
+        let array = Array::<i64>::create(path, &spec).unwrap();
+        array.write(&roi([4 * index, 0], [4, 16]), &ArrayD::from_elem(IxDyn(&[4, 16]), index + 1)).unwrap();
+    }
+}
+
+#[test]
+fn many_processes_create_one_array() {
+    for version in ["v2", "v3"] {
+        let dir = tempfile::Builder::new().prefix(version).tempdir().unwrap();
+        let start = |index: usize| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "creating::child_process"])
+                .env(CHILD, format!("{index} {}", dir.path().display()))
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let children: Vec<_> = (0..4).map(start).collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        for repetition in 0..10 {
+            let array = Array::<i64>::open(dir.path().join(format!("{repetition}.zarr/raw"))).unwrap();
+            let data = array.read(&array.roi()).unwrap();
+            for (row, values) in data.axis_iter(Axis(0)).enumerate() {
+                assert!(values.iter().all(|&v| v == row as i64 / 4 + 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_that_share_chunks_lose_nothing() {
+    for version in VERSIONS {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = ArraySpec::new([64]).chunks([32]).zarr_version(version);
+        let array = Array::<u8>::create(dir.path().join("a.zarr"), &spec).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let array = array.clone();
+                scope.spawn(move || {
+                    for voxel in (thread..64).step_by(8) {
+                        array.write(&roi([voxel], [1]), &ndarray::arr1(&[voxel as u8 + 1])).unwrap();
+                    }
+                });
+            }
+        });
+        let expected: Vec<u8> = (1..=64).collect();
+        assert_eq!(array.read(&array.roi()).unwrap().into_raw_vec_and_offset().0, expected);
+    }
+}
+
+const COUNTING: &str = "BELLIS_TEST_STORAGE_THREADS";
+
+/// What the process of the next test runs: alone, so that it may count its threads.
+#[test]
+fn count_threads() {
+    let Ok(path) = std::env::var(COUNTING) else { return };
+    let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    let before = threads();
+    let array = Array::<u64>::create(path, &ArraySpec::new([40, 40]).chunks([8, 8])).unwrap();
+    array.write(&array.roi(), &counting::<u64>(&[40, 40])).unwrap();
+    array.read(&roi([3, 3], [30, 30])).unwrap();
+    // A thread that has been joined may take a moment to go.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert_eq!(threads(), before, "bulk data are moved by the calling thread alone");
+}
+
+#[test]
+fn no_thread_is_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let counted = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "creating::count_threads", "--test-threads", "1"])
+        .env(COUNTING, dir.path().join("a.zarr"))
+        .output()
+        .unwrap();
+    assert!(counted.status.success(), "{}", String::from_utf8_lossy(&counted.stdout));
+}

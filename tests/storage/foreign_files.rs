@@ -1,0 +1,121 @@
+//! Files by other hands: by the letter of the specification, and by zarr-python.
+
+use std::fs;
+use std::path::Path;
+
+use bellis::geometry::OnLattice;
+use bellis::storage::ArraySpec;
+use bellis::{Array, Coordinate};
+use ndarray::s;
+use sha2::{Digest, Sha256};
+
+use super::{chunk_files, counting, error_of, roi};
+
+/// Written by the Zarr v2 specification, by hand: big endian, column-major, no compressor, `.` between the indices.
+#[test]
+fn big_endian_column_major_v2() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zarr");
+    fs::create_dir(&path).unwrap();
+    let metadata = r#"{"zarr_format": 2, "shape": [2, 3], "chunks": [2, 3], "dtype": ">i2", "order": "F",
+        "fill_value": null, "compressor": null, "filters": null}"#;
+    fs::write(path.join(".zarray"), metadata).unwrap();
+    fs::write(path.join(".zattrs"), r#"{"resolution": [4.0, 2], "units": "nm"}"#).unwrap();
+    fs::write(path.join("0.0"), [0, 0, 1, 0, 0, 1, 1, 1, 0, 2, 1, 2]).unwrap();
+    let array = Array::<i16>::open(&path).unwrap();
+    assert_eq!(array.read(&array.roi()).unwrap(), ndarray::arr2(&[[0, 1, 2], [256, 257, 258]]).into_dyn());
+    assert_eq!(array.voxel_size(), &Coordinate::from([4, 2]));
+    assert_eq!(array.info().units, ["nm", "nm"]);
+    array.write(&roi([4, 4], [4, 2]), &ndarray::arr2(&[[-1i16]])).unwrap();
+    assert_eq!(fs::read(path.join("0.0")).unwrap(), [0, 0, 1, 0, 0, 1, 1, 1, 0, 2, 255, 255]);
+}
+
+/// The brain template of the shared data: what zarr-python wrote, and what numpy says of it.
+#[test]
+fn real_data_of_zarr_python() {
+    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
+    if !data.is_dir() {
+        eprintln!("skipped: {} is absent", data.display());
+        return;
+    }
+    let expected: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(data.join("expected.json")).unwrap()).unwrap();
+    for name in ["mni152_v3.zarr/t1", "mni152_v3.zarr/t1_sharded", "mni152_v2.zarr/t1"] {
+        let array = Array::<u8>::open(data.join(name)).unwrap();
+        assert_eq!(array.roi(), roi([-72000, -134000, -98000], [189_000, 233_000, 197_000]), "{name}");
+        assert_eq!(array.voxel_size(), &Coordinate::from([1000, 1000, 1000]));
+        assert_eq!(array.info().axis_names, ["z", "y", "x"]);
+        assert_eq!(array.info().units, ["um", "um", "um"]);
+        let voxels = array.read(&array.roi()).unwrap();
+        let sum: u64 = voxels.iter().map(|&v| u64::from(v)).sum();
+        assert_eq!(Some(sum), expected["sum"].as_u64(), "{name}");
+        let digest = Sha256::digest(voxels.as_slice().unwrap());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(Some(digest.as_str()), expected["sha256_c_order"].as_str(), "{name}");
+        // Piece by piece, with context.
+        let block = roi([-72000 + 50_000, -134_000 + 60_000, -98_000], [70_000, 11_000, 197_000]);
+        assert_eq!(array.read(&block).unwrap(), voxels.slice(s![50..120, 60..71, ..]).into_dyn(), "{name}");
+    }
+    let shards = Array::<u8>::open(data.join("mni152_v3.zarr/t1_sharded")).unwrap();
+    assert_eq!(shards.lattice().cell, Coordinate::from([128_000; 3]));
+    assert!(error_of(Array::<u8>::open(data.join("mni152.n5/t1"))).contains("format N5"));
+    assert!(error_of(Array::<u8>::open(data.join("mni152.h5/volumes/t1"))).contains("format HDF5"));
+}
+
+/// A new array whose chunks are 4³ in shards of 8³, as its metadata say.
+fn sharded(path: &Path) -> Array<u16> {
+    let array = Array::<u16>::create(path, &ArraySpec::new([10, 16, 9]).chunks([8, 8, 8])).unwrap();
+    let file = array.path().join("zarr.json");
+    let mut metadata: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    metadata["codecs"] = serde_json::json!([{"name": "sharding_indexed", "configuration": {
+        "chunk_shape": [4, 4, 4],
+        "codecs": metadata["codecs"],
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+    }}]);
+    fs::write(file, metadata.to_string()).unwrap();
+    Array::open(path).unwrap()
+}
+
+#[test]
+fn shards_are_read_and_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let array = sharded(&dir.path().join("a.zarr"));
+    assert_eq!(array.lattice().cell, Coordinate::from([8, 8, 8]));
+    let mut data = counting::<u16>(&[10, 16, 9]);
+    array.write(&array.roi(), &data).unwrap();
+    let part = roi([1, 5, 0], [8, 6, 9]);
+    let patch = counting::<u16>(&[8, 6, 9]).mapv(|v| v + 200);
+    data.slice_mut(s![1..9, 5..11, ..]).assign(&patch);
+    array.write(&part, &patch).unwrap();
+    assert_eq!(array.read(&array.roi()).unwrap(), data);
+    assert_eq!(array.read(&part).unwrap(), patch);
+    assert_eq!(chunk_files(array.path()).len(), 8);
+}
+
+#[test]
+fn a_spoilt_shard_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let array = sharded(&dir.path().join("a.zarr"));
+    let data = counting::<u16>(&[10, 16, 9]);
+    array.write(&array.roi(), &data).unwrap();
+    let shard = chunk_files(array.path())[0].clone();
+    let good = fs::read(&shard).unwrap();
+    for length in [0, 10, good.len() - 100, good.len() - 1] {
+        fs::write(&shard, &good[..length]).unwrap();
+        let message = error_of(array.read(&array.roi()));
+        assert!(
+            message.starts_with(&format!("chunk {} is corrupt (", shard.display())),
+            "{length}: {message}"
+        );
+    }
+    // The index is at the end.
+    for bit in (good.len() - 140) * 8..good.len() * 8 {
+        let mut bad = good.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&shard, bad).unwrap();
+        if let Ok(read) = array.read(&array.roi()) {
+            assert_eq!(read, data, "bit {bit} went unnoticed");
+        }
+        let _ = array.read(&roi([3, 3, 3], [2, 2, 2]));
+    }
+}
