@@ -5,6 +5,7 @@
 #![cfg(feature = "mpi")]
 
 mod common {
+    #[allow(dead_code)] // Other tests use the rest.
     pub mod mpirun;
 }
 

@@ -325,3 +325,66 @@ fn with_threads(
         Ok(report)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Roi;
+    use crate::plan::Task;
+    use crate::run::greeting::tag;
+    use crate::wire::MessageKind;
+
+    /// Runs rank 0 of three beside ranks 1 and 2, each of which sends what it is given and then waits for the end.
+    fn beside(says: impl Fn(&mut LocalTransport, &Plan) + Sync) -> (Result<Report, RunError>, Vec<Stop>) {
+        let total = Roi::new([0], [10]).expect("a box");
+        let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
+        let plan =
+            Arc::new(Plan::new(&Pipeline::from(task.build().expect("a task"))).expect("one task is a plan"));
+        let mut ranks = network(3).into_iter();
+        let rank0 = ranks.next().expect("there are three");
+        thread::scope(|scope| {
+            let start = |mut rank: LocalTransport| {
+                let (says, plan) = (&says, &plan);
+                scope.spawn(move || {
+                    says(&mut rank, plan);
+                    await_stop(&mut rank, Idle::Sleep).expect("rank 0 says stop")
+                })
+            };
+            let others: Vec<_> = ranks.map(start).collect();
+            let options = Options { progress: Progress::Off, ..Options::default() };
+            let report = coordinate(Box::new(rank0), Ok((plan.clone(), options)), &process_all);
+            (report, others.into_iter().map(|rank| rank.join().expect("it does not panic")).collect())
+        })
+    }
+
+    #[test]
+    fn whoever_cannot_be_understood_keeps_nobody_waiting() {
+        for is_greeted in [false, true] {
+            let (report, stops) = beside(|rank, plan| {
+                if is_greeted || rank.rank() == 1 {
+                    introduce(rank, 1, brought(plan)).expect("rank 0 is there");
+                }
+                if rank.rank() == 2 {
+                    rank.send(0, tag(MessageKind::Hello), &[77]).expect("rank 0 is there");
+                }
+            });
+            assert!(matches!(report, Err(RunError::Wire(_))), "{report:?}");
+            let is_refused =
+                |stop: &Stop| matches!(stop, Stop::Refused(why) if why.contains("speaks protocol 77"));
+            assert!(stops.iter().all(is_refused), "{stops:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_cannot_go_on_ends_the_run_for_all() {
+        let (report, stops) = beside(|rank, plan| {
+            introduce(rank, 1, brought(plan)).expect("rank 0 is there");
+            if rank.rank() == 2 {
+                introduce(rank, 0, Err("no more threads".to_owned())).expect("rank 0 is there");
+            }
+        });
+        let message = "worker 2 cannot go on: no more threads".to_owned();
+        assert_eq!(report, Err(RunError::Refused { message: message.clone() }));
+        assert_eq!(stops, [Stop::Refused(message.clone()), Stop::Refused(message)]);
+    }
+}
