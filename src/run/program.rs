@@ -44,9 +44,12 @@ pub fn is_coordinator() -> bool {
 /// orphaned or remain (or the program failed after a run), 2 when something was wrong before anything ran.
 ///
 /// Under a launcher, all ranks wait here for each other. An error is printed once, by rank 0, with the ranks that it
-/// comes from, even when it kept only some of them from starting; no rank is left waiting for another. A program that
-/// initializes MPI itself does so before it calls `main` and finalizes MPI afterwards: its ranks wait for each other
-/// only when they fail, and one that fails while others go on ends the job after some seconds. `env_logger` is set up unless a logger is: warnings are shown unless `RUST_LOG` says otherwise.
+/// comes from, even when it kept only some of them from starting; no rank is left waiting for another. `env_logger`
+/// is set up unless a logger is: warnings are shown unless `RUST_LOG` says otherwise.
+///
+/// A program that initializes MPI itself does so before it calls `main`, on all ranks, and finalizes MPI afterwards. A
+/// rank of it that fails by itself waits some seconds for the others and then ends the job: they may be waiting for
+/// messages that it will not send.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -69,9 +72,11 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     }
     let agreed = match (mpi_owner(), &message) {
         (MpiOwner::Bellis, _) => agree(message, None),
-        // How the ranks of such a program stand with each other is its own affair, as long as all goes well.
-        (_, None) => return ExitCode::SUCCESS,
-        (MpiOwner::Program, Some(_)) => agree(message.clone(), Some(patience())),
+        (MpiOwner::Finalized, None) => return ExitCode::SUCCESS,
+        // Other ranks may wait for messages of the program's own that this one will not send.
+        (MpiOwner::Program, Some(_)) if !is_shared => agree(message.clone(), Some(patience())),
+        // Others may still be in a run of theirs: that is no reason to end them.
+        (MpiOwner::Program, _) => agree(message.clone(), None),
         // Nobody can be asked any more, but the leader of a run has the same to tell as its other ranks.
         (MpiOwner::Finalized, Some(_)) if is_shared && !IS_LEADER.load(Ordering::Relaxed) => {
             return ExitCode::from(code());

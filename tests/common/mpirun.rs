@@ -45,6 +45,7 @@ pub struct Scenario {
 pub struct Outcome {
     /// The scenario and the number of ranks, for messages.
     pub what: String,
+    /// `None` when a signal ended it, or the launcher had to be killed when all ranks had ended.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -157,10 +158,20 @@ impl Scenario {
 
 /// Waits for the end; `None` when it had to be killed.
 fn wait(child: &mut Child, begin: Instant, mut meanwhile: impl FnMut()) -> Option<ExitStatus> {
+    let mut stuck_since = None;
     loop {
         meanwhile();
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
             return Some(status);
+        }
+        if is_stuck(child.id()) {
+            stuck_since.get_or_insert_with(Instant::now);
+        } else {
+            stuck_since = None;
+        }
+        if stuck_since.is_some_and(|since| since.elapsed() > Duration::from_secs(5)) {
+            let _ = child.kill();
+            return Some(child.wait().expect("a child can be waited for"));
         }
         if begin.elapsed() > TIME_LIMIT {
             // mpirun passes on its end to the ranks; a rank that is alone may ask for it twice.
@@ -174,6 +185,18 @@ fn wait(child: &mut Child, begin: Instant, mut meanwhile: impl FnMut()) -> Optio
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether a launcher sits there with nothing but ranks that have ended. Open MPI 4.1.4's mpirun does so now and then
+/// after MPI_Abort (it waits for itself): there is nothing that a rank could do about it.
+fn is_stuck(launcher: u32) -> bool {
+    let children = std::fs::read_to_string(format!("/proc/{launcher}/task/{launcher}/children"));
+    let children = children.unwrap_or_default();
+    let has_ended = |pid: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    };
+    !children.is_empty() && children.split_whitespace().all(has_ended)
 }
 
 /// Sends a signal to a process.

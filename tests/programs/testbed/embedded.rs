@@ -48,6 +48,13 @@ fn program(call: &Call, world: &SimpleCommunicator) -> Result {
             Ok(report.into_result()?)
         }
         "embedded-before" if call.is_meant() => Err("no such file".into()),
+        "embedded-blocked" => {
+            if call.is_meant() {
+                return Err("no such file".into());
+            }
+            world.barrier();
+            Ok(())
+        }
         "embedded-refused" => {
             let name = if call.is_meant() { "other" } else { "work" };
             Runner::new().communicator(world).run(line(name, 5)?.process(|_| Ok(())).build()?)?;
