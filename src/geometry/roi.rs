@@ -196,8 +196,10 @@ impl Roi {
     /// A grid that is not positive, a different number of axes, or a border beyond 64 bits.
     pub fn snap_to_grid(&self, grid: &Coordinate, snap: Snap) -> Result<Self> {
         let closest = |point: &Coordinate| -> Result<Coordinate> {
-            let doubled = point.checked_add(point)?.checked_add(grid)?;
-            doubled.div_floor(&grid.checked_add(grid)?)
+            let (floor, rest) = (point.div_floor(grid)?, point.rem_floor(grid)?);
+            Ok(Coordinate::from_fn(grid.n_axes(), |axis| {
+                floor[axis] + i64::from(rest[axis] >= grid[axis] - rest[axis])
+            }))
         };
         let end = self.end();
         let (first, last) = match snap {

@@ -189,7 +189,29 @@ impl Grid {
         debug_assert!(index < self.n_blocks);
         let mut rest = index;
         let mut position = Coordinate::zeros(self.n_axes());
-        for axis in (1..self.n_axes()).rev() {
+        let n_axes = self.n_axes();
+        if let Ok(mut rest) = u32::try_from(index) {
+            // As below. A division of 32 bits takes a fraction of one of 64.
+            for axis in (1..n_axes).rev() {
+                if rest == 0 {
+                    return position;
+                }
+                match u32::try_from(self.shape[axis]) {
+                    Ok(extent) => {
+                        position[axis] = i64::from(rest % extent);
+                        rest /= extent;
+                    }
+                    // The extent is larger than the rest.
+                    Err(_) => {
+                        position[axis] = i64::from(rest);
+                        rest = 0;
+                    }
+                }
+            }
+            position[0] = i64::from(rest);
+            return position;
+        }
+        for axis in (1..n_axes).rev() {
             // Every extent is at least 1, and the product of all fits into an i64: neither cast changes a value.
             let extent = self.shape[axis] as u64;
             position[axis] = (rest % extent) as i64;
