@@ -1,5 +1,7 @@
 //! Every example is run, alone and on several ranks, with good input and with bad.
 
+#![allow(clippy::unwrap_used)] // A test may stop at a surprise, its helpers too.
+
 mod bad_input;
 #[allow(dead_code)] // Other tests use the rest.
 #[path = "../common/mpirun.rs"]
