@@ -25,27 +25,30 @@
 //! * `spec`, `resolve` and `info`: what an array should be, will be, and is; `attributes` writes the part of it that Zarr, N5
 //!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
-//! * `zarr`: Zarr v2 and v3, and the only file that knows of its library. Another format is another such file.
+//! * `zarr` (v2 and v3), `n5`: each the only file that knows of its library. Another format is another such file.
+//! * `boxes`, `files` and `locks`: what formats share that keep their chunks in files.
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
 
 // Without any format there is nobody left to use what the formats share.
-#![cfg_attr(not(feature = "zarr"), allow(dead_code))]
+#![cfg_attr(not(any(feature = "n5", feature = "zarr")), allow(dead_code))]
 
 mod array;
 mod attributes;
 mod backend;
 mod border;
+mod boxes;
 mod element;
 mod error;
+mod files;
 mod format;
 mod info;
+mod locks;
+#[cfg(feature = "n5")]
+mod n5;
 mod resolve;
 mod spec;
 #[cfg(feature = "zarr")]
-mod zarr;
-#[cfg(not(feature = "zarr"))]
-#[path = "storage/without_zarr.rs"]
 mod zarr;
 
 use std::path::Path;
@@ -68,8 +71,5 @@ pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 /// As [`Array::open`], but for the data type.
 pub fn describe(path: impl AsRef<Path>) -> Result<ArrayInfo> {
     let path = path.as_ref();
-    match format::of_existing(path)? {
-        format::Format::Zarr => zarr::describe(path),
-        other => Err(other.unavailable(path)),
-    }
+    format::of_existing(path)?.describe(path)
 }

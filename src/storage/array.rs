@@ -8,8 +8,7 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
 use super::backend::{Backend, Opened};
 use super::border::{self, AxisPlan};
-use super::format::{self, Format};
-use super::{ArrayInfo, ArraySpec, Border, Element, Result, StorageError, zarr};
+use super::{ArrayInfo, ArraySpec, Border, Element, Result, StorageError, format};
 use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
 
 /// An array of `T` on disk, read and written by ROI in world units.
@@ -66,10 +65,7 @@ impl<T: Element> Array<T> {
     /// Nothing there, or no array; another type of element; metadata that cannot be read or is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        match format::of_existing(path)? {
-            Format::Zarr => Self::from_opened(zarr::open(path)?),
-            other => Err(other.unavailable(path)),
-        }
+        Self::from_opened(format::of_existing(path)?.open(path)?)
     }
 
     /// Creates the array at `path`, with all directories above it, or opens it if it exists.
@@ -83,15 +79,12 @@ impl<T: Element> Array<T> {
     /// An array that exists and differs; a `spec` that makes no sense; a place that cannot be written.
     pub fn create(path: impl AsRef<Path>, spec: &ArraySpec) -> Result<Self> {
         let path = path.as_ref();
-        match format::of_new(path)? {
-            Format::Zarr => Self::from_opened(zarr::create(path, spec)?),
-            other => Err(other.unavailable(path)),
-        }
+        Self::from_opened(format::of_new(path)?.create(path, spec)?)
     }
 
     fn from_opened(opened: Opened<T>) -> Result<Self> {
         let Opened { info, fill_value, backend } = opened;
-        let (roi, cell) = (info.roi()?, info.chunk_cell()?);
+        let (roi, cell) = (info.roi()?, info.write_cell()?);
         Ok(Self { inner: Arc::new(Inner { info, roi, cell, fill_value, backend }) })
     }
 
@@ -262,7 +255,7 @@ impl<T> std::fmt::Debug for Array<T> {
 }
 
 impl<T: Element> OnLattice for Array<T> {
-    /// The chunks, over the spatial axes.
+    /// What no two may write at the same time, over the spatial axes: shards, chunks, or single voxels.
     fn lattice(&self) -> Lattice {
         Lattice { extent: self.inner.roi, cell: self.inner.cell }
     }

@@ -33,20 +33,24 @@ pub enum StorageError {
         arrays: Vec<String>,
     },
     /// No format goes with the name of the path.
-    #[error("cannot tell the format of {path}: end the name of the file in .zarr, as in {path}.zarr")]
+    #[error(
+        "cannot tell the format of {path}: end the name of the file in .zarr, .n5 or .h5, as in {path}.zarr"
+    )]
     UnknownFormat {
         /// The path.
         path: PathBuf,
     },
     /// The array is in a format that this build cannot handle.
-    #[error("{path} is in format {format}, which is not available here: {remedy}")]
+    #[error(
+        "{path} is in format {format}, which is not available here: bellis was built without feature {feature}, build it with --features {feature}"
+    )]
     FormatUnavailable {
         /// The path.
         path: PathBuf,
         /// The format.
         format: &'static str,
-        /// What to do.
-        remedy: &'static str,
+        /// The Cargo feature that brings it.
+        feature: &'static str,
     },
     /// The array holds another type of element.
     #[error(

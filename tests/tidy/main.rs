@@ -74,7 +74,7 @@ const MAX_FILE_LINES: usize = 600;
 const MAX_FUNCTION_LINES: usize = 80;
 
 /// Features that are there, and on by default.
-const FEATURES: &[&str] = &["mpi", "zarr"];
+const FEATURES: &[&str] = &["mpi", "n5", "zarr"];
 
 #[test]
 fn the_source_keeps_the_house_rules() {
