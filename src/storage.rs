@@ -25,13 +25,13 @@
 //! * `spec`, `resolve` and `info`: what an array should be, will be, and is; `attributes` writes the part of it that Zarr, N5
 //!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
-//! * `zarr` (v2 and v3), `n5`: each the only file that knows of its library. Another format is another such file.
+//! * `zarr` (v2 and v3), `n5` and `hdf5`: each the only file that knows of its library. Another format is another such file.
 //! * `boxes`, `files` and `locks`: what formats share that keep their chunks in files.
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
 
 // Without any format there is nobody left to use what the formats share.
-#![cfg_attr(not(any(feature = "n5", feature = "zarr")), allow(dead_code))]
+#![cfg_attr(not(any(feature = "hdf5", feature = "n5", feature = "zarr")), allow(dead_code))]
 
 mod array;
 mod attributes;
@@ -42,6 +42,8 @@ mod element;
 mod error;
 mod files;
 mod format;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod info;
 mod locks;
 #[cfg(feature = "n5")]
@@ -57,6 +59,8 @@ pub use array::Array;
 pub use border::Border;
 pub use element::{DataType, Element, FillValue};
 pub use error::StorageError;
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+pub use hdf5::MpiIo;
 pub use info::ArrayInfo;
 pub use spec::{ArraySpec, Compression, ZarrVersion};
 

@@ -82,6 +82,30 @@ impl<T: Element> Array<T> {
         Self::from_opened(format::of_new(path)?.create(path, spec)?)
     }
 
+    /// As [`create`](Self::create), of an HDF5 dataset that all ranks of a communicator then read and write through the
+    /// library's MPI-IO driver, whose tuning for a file system (stripes, aggregators, ROMIO hints) may be wanted.
+    ///
+    /// Collective: all ranks call it together, and get the same error where one of them fails. Reads and writes are
+    /// not. Without it an uncompressed dataset is written directly: see [`storage`](super#hdf5-from-several-ranks).
+    /// The file is never closed, as that would be collective too, and wait for a lost rank forever: what was written
+    /// is in the file all the same.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); a path to something else than HDF5; a compressed dataset.
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn create_mpio(path: impl AsRef<Path>, spec: &ArraySpec, ranks: super::MpiIo) -> Result<Self> {
+        Self::from_opened(super::hdf5::create_mpio(path.as_ref(), spec, ranks)?)
+    }
+
+    /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio).
+    ///
+    /// # Errors
+    /// As [`create_mpio`](Self::create_mpio).
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn open_mpio(path: impl AsRef<Path>, ranks: super::MpiIo) -> Result<Self> {
+        Self::from_opened(super::hdf5::open_mpio(path.as_ref(), ranks)?)
+    }
+
     fn from_opened(opened: Opened<T>) -> Result<Self> {
         let Opened { info, fill_value, backend } = opened;
         let (roi, cell) = (info.roi()?, info.write_cell()?);

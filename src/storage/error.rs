@@ -129,6 +129,57 @@ pub enum StorageError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The HDF5 library refused.
+    #[error("cannot {action} {path}: {reason}")]
+    Hdf5 {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or dataset.
+        path: PathBuf,
+        /// What the library says.
+        reason: String,
+    },
+    /// An HDF5 file that is open for writing elsewhere, or on a file system without locks.
+    #[error(
+        "cannot {action} {path}: the file is locked ({reason}). Close it in the program that has it open; or, where the          file system knows no locks and nobody else writes, set HDF5_USE_FILE_LOCKING=FALSE"
+    )]
+    Locked {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the library says.
+        reason: String,
+    },
+    /// A compressed HDF5 dataset, where several ranks are to write.
+    #[error(
+        "{path} is compressed, and compressed HDF5 cannot be written by several ranks: write Zarr, with shards if few \
+         files are wanted, or HDF5 without compression"
+    )]
+    CompressedInParallel {
+        /// The dataset.
+        path: PathBuf,
+    },
+    /// Another rank could not do its part of a collective call.
+    #[error("rank {rank} failed: {message}")]
+    OtherRank {
+        /// Which one.
+        rank: usize,
+        /// What it said.
+        message: String,
+    },
+    /// An HDF5 file that ends before the data that it should hold.
+    #[error(
+        "{path} is cut short: its data should end at byte {expected}, the file ends at byte {actual}; restore it, or remove it and compute it again"
+    )]
+    CutShort {
+        /// The dataset.
+        path: PathBuf,
+        /// How long the file must be at least.
+        expected: u64,
+        /// How long it is.
+        actual: u64,
+    },
     /// A ROI that has another number of axes than the array.
     #[error("{path} has {array} spatial axes but ROI {roi} has {}: use a ROI of {array} axes", .roi.n_axes())]
     AxesDiffer {

@@ -44,19 +44,24 @@ fn write_beside<R>(path: &Path, content: &[u8], place: impl FnOnce(&Path) -> io:
     result
 }
 
-fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+/// A path in the directory of `path` that nobody uses.
+pub(super) fn unique_beside(path: &Path) -> PathBuf {
     // Other processes, also on other nodes, write to the same directory: the name is drawn at random for each process
-    // and counts on, and `create_new` makes sure.
+    // and counts on.
     static NAMESPACE: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    path.with_file_name(format!(".{name}.{:016x}-{count}.tmp", *NAMESPACE))
+}
+
+fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     const MAX_ATTEMPTS: usize = 8;
     let directory = path.parent().unwrap_or(Path::new(""));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let beside = directory.join(format!(".{name}.{:016x}-{count}.tmp", *NAMESPACE));
+        let beside = unique_beside(path);
         match OpenOptions::new().write(true).create_new(true).open(&beside) {
             Ok(file) => return Ok((beside, file)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

@@ -16,7 +16,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    fn of_suffix(path: &Path) -> Option<Self> {
+    pub(super) fn of_suffix(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "zarr" => Some(Self::Zarr),
             "n5" => Some(Self::N5),
@@ -32,6 +32,8 @@ impl Format {
             Self::Zarr => super::zarr::describe(path),
             #[cfg(feature = "n5")]
             Self::N5 => super::n5::describe(path),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::describe(path),
             #[allow(unreachable_patterns)]
             missing => Err(missing.unavailable(path)),
         }
@@ -44,6 +46,8 @@ impl Format {
             Self::Zarr => super::zarr::open(path),
             #[cfg(feature = "n5")]
             Self::N5 => super::n5::open(path),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::open(path),
             #[allow(unreachable_patterns)]
             missing => Err(missing.unavailable(path)),
         }
@@ -56,6 +60,8 @@ impl Format {
             Self::Zarr => super::zarr::create(path, spec),
             #[cfg(feature = "n5")]
             Self::N5 => super::n5::create(path, spec),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::create(path, spec),
             #[allow(unreachable_patterns)]
             missing => {
                 let _ = spec;
@@ -177,7 +183,7 @@ pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
     arrays
 }
 
-#[cfg(all(test, not(any(feature = "n5", feature = "zarr"))))]
+#[cfg(all(test, not(any(feature = "hdf5", feature = "n5", feature = "zarr"))))]
 mod tests {
     use crate::storage::{Array, ArraySpec};
 

@@ -40,7 +40,13 @@ fn real_data_of_reference_implementations() {
     }
     let expected: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(data.join("expected.json")).unwrap()).unwrap();
-    for name in ["mni152_v3.zarr/t1", "mni152_v3.zarr/t1_sharded", "mni152_v2.zarr/t1", "mni152.n5/t1"] {
+    for name in [
+        "mni152_v3.zarr/t1",
+        "mni152_v3.zarr/t1_sharded",
+        "mni152_v2.zarr/t1",
+        "mni152.n5/t1",
+        "mni152.h5/volumes/t1",
+    ] {
         let array = Array::<u8>::open(data.join(name)).unwrap();
         assert_eq!(array.roi(), roi([-72000, -134000, -98000], [189_000, 233_000, 197_000]), "{name}");
         assert_eq!(array.voxel_size(), &Coordinate::from([1000, 1000, 1000]));

@@ -1,6 +1,6 @@
 //! Arrays on disk, as a program sees them: one suite for every format and version, and the errors people meet.
 
-#![cfg(all(feature = "n5", feature = "zarr"))]
+#![cfg(all(feature = "hdf5", feature = "n5", feature = "zarr"))]
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
@@ -17,15 +17,6 @@ use bellis::storage::{ArraySpec, Compression, Element, FillValue, StorageError, 
 use ndarray::{ArrayD, IxDyn};
 use tempfile::TempDir;
 
-const VERSIONS: [ZarrVersion; 2] = [ZarrVersion::V2, ZarrVersion::V3];
-
-const COMPRESSIONS: [Compression; 4] = [
-    Compression::None,
-    Compression::Zstd { level: 1 },
-    Compression::Gzip { level: 3 },
-    Compression::Blosc { level: 5 },
-];
-
 /// A way to store an array.
 #[derive(Clone, Copy)]
 struct Kind {
@@ -35,16 +26,49 @@ struct Kind {
     has_fill_value: bool,
     /// Whether each chunk is a file of its own.
     has_chunk_files: bool,
+    /// Whether chunks are stored as they are, so that parts of them can be read.
+    has_bare_chunks: bool,
     spec: fn(ArraySpec) -> ArraySpec,
 }
 
 impl Kind {
     const fn zarr(format: &'static str, spec: fn(ArraySpec) -> ArraySpec) -> Self {
-        Self { format, suffix: "zarr", has_fill_value: true, has_chunk_files: true, spec }
+        Self {
+            format,
+            suffix: "zarr",
+            has_fill_value: true,
+            has_chunk_files: true,
+            has_bare_chunks: false,
+            spec,
+        }
     }
 
     const fn n5(spec: fn(ArraySpec) -> ArraySpec) -> Self {
-        Self { format: "N5", suffix: "n5", has_fill_value: false, has_chunk_files: true, spec }
+        Self {
+            format: "N5",
+            suffix: "n5",
+            has_fill_value: false,
+            has_chunk_files: true,
+            has_bare_chunks: false,
+            spec,
+        }
+    }
+
+    const fn hdf5(spec: fn(ArraySpec) -> ArraySpec) -> Self {
+        let format = "HDF5";
+        Self {
+            format,
+            suffix: "h5",
+            has_fill_value: true,
+            has_chunk_files: false,
+            has_bare_chunks: false,
+            spec,
+        }
+    }
+
+    const fn bare(mut self) -> Self {
+        self.has_bare_chunks = true;
+        self
     }
 
     /// Where an array of this kind may be created.
@@ -65,21 +89,24 @@ impl Kind {
 }
 
 /// All ways to store an array that the suite goes through.
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 17] = [
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2)),
-    Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::None)),
+    Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::None)).bare(),
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::Gzip { level: 3 })),
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::Blosc { level: 5 })),
     Kind::zarr("Zarr v3", |s| s),
-    Kind::zarr("Zarr v3", |s| s.compression(Compression::None)),
+    Kind::zarr("Zarr v3", |s| s.compression(Compression::None)).bare(),
     Kind::zarr("Zarr v3", |s| s.compression(Compression::Gzip { level: 3 })),
     Kind::zarr("Zarr v3", |s| s.compression(Compression::Blosc { level: 5 })),
     Kind::n5(|s| s),
     Kind::n5(|s| s.compression(Compression::None)),
     Kind::n5(|s| s.compression(Compression::Gzip { level: 9 })),
     Kind::n5(|s| s.compression(Compression::Bzip2 { level: 1 })),
-    Kind::n5(|s| s.compression(Compression::Lz4)),
+    Kind::n5(|s| s.compression(Compression::Lz4)).bare(),
     Kind::n5(|s| s.compression(Compression::Xz { level: 1 })),
+    Kind::hdf5(|s| s),
+    Kind::hdf5(|s| s.compression(Compression::None)),
+    Kind::hdf5(|s| s.compression(Compression::Gzip { level: 1 })),
 ];
 
 fn roi<const N: usize>(offset: [i64; N], shape: [i64; N]) -> Roi {
