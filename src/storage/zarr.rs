@@ -6,6 +6,7 @@
 mod create;
 mod files;
 mod metadata;
+mod ome;
 
 use std::ops::Range;
 use std::path::Path;
@@ -20,6 +21,8 @@ use super::boxes::{self, within};
 use super::element::dispatch;
 use super::locks::Locks;
 use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
+
+pub(super) use self::ome::write_multiscales;
 
 /// What zarrs asks of an element type.
 pub trait Stored: zarrs::array::ElementOwned {}

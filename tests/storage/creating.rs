@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bellis::Array;
-use bellis::storage::{ArraySpec, ZarrVersion};
+use bellis::storage::{ArraySpec, ZarrVersion, write_multiscales};
 use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::{KINDS, counting, error_of, files_below, roi};
@@ -191,4 +191,34 @@ fn no_thread_is_left_behind() {
         .output()
         .unwrap();
     assert!(counted.status.success(), "{}", String::from_utf8_lossy(&counted.stdout));
+}
+
+#[test]
+fn a_pyramid_says_where_its_levels_lie() {
+    for version in [ZarrVersion::V2, ZarrVersion::V3] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.ome.zarr");
+        let level = |name: &str, shape: [u64; 3], voxel: i64| {
+            let spec = ArraySpec::new(shape).channel_axes(1).voxel_size([voxel, voxel]).offset([-40, 8]);
+            let spec = spec.axis_names(["c", "y", "x"]).units("nm").zarr_version(version);
+            Array::<u8>::create(path.join(name), &spec).unwrap()
+        };
+        let levels = [level("0", [2, 64, 64], 4), level("1", [2, 32, 32], 8), level("2", [2, 16, 16], 16)];
+        write_multiscales(&path, &levels.each_ref().map(Array::info)).unwrap();
+        for level in levels {
+            // As another writer would have left it: only the group tells.
+            let file = level.path().join(if version == ZarrVersion::V2 { ".zattrs" } else { "zarr.json" });
+            let mut metadata: serde_json::Value =
+                serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+            match version {
+                ZarrVersion::V2 => metadata = serde_json::json!({}),
+                ZarrVersion::V3 => metadata["attributes"] = serde_json::json!({}),
+            }
+            std::fs::write(&file, metadata.to_string()).unwrap();
+            assert_eq!(Array::<u8>::open(level.path()).unwrap().info(), level.info());
+        }
+        let elsewhere = Array::<u8>::create(dir.path().join("b.zarr"), &ArraySpec::new([4])).unwrap();
+        let refused = error_of(write_multiscales(&path, &[elsewhere.info()]));
+        assert!(refused.contains("b.zarr does not lie in it"), "{refused}");
+    }
 }

@@ -6,6 +6,8 @@
 mod bad_input;
 mod creating;
 mod foreign_files;
+#[cfg(feature = "mpi")]
+mod ranks;
 mod spoilt_chunks;
 mod suite;
 

@@ -16,12 +16,13 @@ fn a_corrupt_chunk_is_named() {
         let array = Array::<u16>::create(kind.path_in(&dir), &spec).unwrap();
         let data = counting::<u16>(&[64, 64]);
         array.write(&array.roi(), &data).unwrap();
-        let chunk = chunk_files(array.path())[2].clone();
+        // The last one, whichever axis comes first in its name.
+        let chunk = chunk_files(array.path())[3].clone();
         let good = fs::read(&chunk).unwrap();
         let expected = format!("chunk {} is corrupt (", chunk.display());
         for length in [0, 1, 3, good.len() / 2, good.len() - 1] {
             fs::write(&chunk, &good[..length]).unwrap();
-            for part in [array.roi(), roi([30, 3], [20, 9]), roi([32, 0], [32, 32])] {
+            for part in [array.roi(), roi([30, 30], [20, 9]), roi([32, 32], [32, 32])] {
                 // Of an uncompressed chunk only the bytes that are wanted are read: those may all be there. So they are
                 // in a frame of LZ4 that lacks nothing but its end.
                 if let (true, Ok(read)) = (kind.has_bare_chunks, array.read(&part)) {
@@ -37,10 +38,10 @@ fn a_corrupt_chunk_is_named() {
                     array.path().display()
                 );
             }
-            if kind.has_bare_chunks && array.read(&roi([32, 0], [32, 32])).is_ok() {
+            if kind.has_bare_chunks && array.read(&roi([32, 32], [32, 32])).is_ok() {
                 continue;
             }
-            let part = roi([40, 4], [1, 1]);
+            let part = roi([40, 40], [1, 1]);
             let message = error_of(array.write(&part, &ArrayD::<u16>::zeros(IxDyn(&[1, 1]))));
             assert!(message.starts_with(&expected), "{} cut to {length}: {message}", array.path().display());
             assert_eq!(fs::read(&chunk).unwrap(), &good[..length], "a spoilt chunk is not written over");

@@ -15,9 +15,8 @@ use crate::storage::backend::Backend;
 use crate::storage::boxes;
 use crate::storage::{Element, Result, StorageError};
 
-/// A gap between two runs is read along when it is at most so many times as long as a run: one call more costs as
-/// much as some kilobytes more.
-const GAP_PER_RUN: u64 = 8;
+/// A gap between two short runs is read along when it is at most so long: one call more costs as much.
+const MAX_GAP: u64 = 4 << 10;
 /// Longer runs are read on their own.
 const SHORT_RUN: u64 = 16 << 10;
 /// What is read, or written, in one call, where runs are put together.
@@ -109,7 +108,7 @@ impl DirectArray {
 
     fn read_runs(&self, runs: &[Run], data: &mut [u8]) -> std::io::Result<()> {
         let mut span = Vec::new();
-        for group in together(runs, GAP_PER_RUN) {
+        for group in together(runs, MAX_GAP) {
             if let [run] = group {
                 let target = &mut data[run.in_memory..run.in_memory + run.length];
                 self.reader.read_exact_at(target, run.in_file)?;
@@ -218,7 +217,7 @@ fn strides(of: &[Range<u64>]) -> Vec<u64> {
 }
 
 /// Groups of runs that go in one call, gaps included.
-fn together(runs: &[Run], gap_per_run: u64) -> impl Iterator<Item = &[Run]> {
+fn together(runs: &[Run], max_gap: u64) -> impl Iterator<Item = &[Run]> {
     let mut rest = runs;
     std::iter::from_fn(move || {
         let first = rest.first()?;
@@ -226,7 +225,7 @@ fn together(runs: &[Run], gap_per_run: u64) -> impl Iterator<Item = &[Run]> {
             let (end, length) = (a.in_file + a.length as u64, a.length as u64);
             let gap = b.in_file.checked_sub(end);
             length <= SHORT_RUN
-                && gap.is_some_and(|gap| gap <= gap_per_run * length)
+                && gap.is_some_and(|gap| gap <= max_gap)
                 && b.in_file + b.length as u64 - first.in_file <= MAX_SPAN
         };
         let n = 1 + rest.windows(2).take_while(|pair| fits(&pair[0], &pair[1])).count();
@@ -268,8 +267,8 @@ mod tests {
     fn short_runs_are_read_together() {
         let runs: Vec<Run> =
             (0..4).map(|n| Run { in_file: n * 80, in_memory: 10 * n as usize, length: 10 }).collect();
-        assert_eq!(together(&runs, 8).map(<[Run]>::len).collect::<Vec<_>>(), [4]);
-        assert_eq!(together(&runs, 6).map(<[Run]>::len).collect::<Vec<_>>(), [1; 4]);
+        assert_eq!(together(&runs, 70).map(<[Run]>::len).collect::<Vec<_>>(), [4]);
+        assert_eq!(together(&runs, 69).map(<[Run]>::len).collect::<Vec<_>>(), [1; 4]);
         let adjacent: Vec<Run> =
             (0..3).map(|n| Run { in_file: n * 10, in_memory: 20 * n as usize, length: 10 }).collect();
         assert_eq!(together(&adjacent, 0).map(<[Run]>::len).collect::<Vec<_>>(), [3]);

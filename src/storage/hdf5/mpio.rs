@@ -43,7 +43,8 @@ impl MpiIo {
             mpi_sys::MPI_Finalized(&mut finalized);
         }
         // SAFETY: a constant of the MPI library.
-        (initialized != 0 && finalized == 0).then(|| Self { comm: unsafe { mpi_sys::RSMPI_COMM_WORLD } })
+        let comm = unsafe { mpi_sys::RSMPI_COMM_WORLD };
+        (initialized != 0 && finalized == 0).then_some(Self { comm })
     }
 
     /// The ranks of a communicator, such as the one a runner was given.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use zarrs::array::{Array, ArrayCreateError, ArrayShardedExt};
 
 use super::files::Files;
-use super::{one_line, without_global_pool};
+use super::{ome, one_line, without_global_pool};
 use crate::storage::format::arrays_below;
 use crate::storage::resolve::byte_size;
 use crate::storage::{
@@ -56,7 +56,7 @@ pub(super) fn node(directory: &Path) -> Result<Option<Node>> {
 }
 
 /// The JSON in a file; `None` where there is no file.
-fn read_json(path: &Path) -> Result<Option<Value>> {
+pub(super) fn read_json(path: &Path) -> Result<Option<Value>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -148,7 +148,13 @@ pub(super) fn info(
         Some(chunks) => (chunks, Some(write_grid.clone())),
         None => (write_grid.clone(), None),
     };
-    let found = attributes::parse(path, array.shape().len(), array.attributes())?;
+    let says_where = |name: &&str| array.attributes().contains_key(*name);
+    let of_pyramid = match ["offset", "voxel_size", "resolution"].iter().any(says_where) {
+        true => None,
+        false => ome::attributes(path)?,
+    };
+    let found =
+        attributes::parse(path, array.shape().len(), of_pyramid.as_ref().unwrap_or(array.attributes()))?;
     Ok(ArrayInfo {
         path: path.to_path_buf(),
         format: version.format(),
