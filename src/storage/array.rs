@@ -42,10 +42,13 @@ use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
 ///
 /// # Safety against crashes and each other
 ///
-/// A chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is killed while it
+/// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is killed while it
 /// writes leaves the former one. The content reaches the disk before it takes the name. Threads that write parts of
 /// one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
 /// to one chunk at the same time: see [`OnLattice`].
+///
+/// In uncompressed HDF5 each voxel has its own bytes, which are written in place: all may write at the same time, and
+/// whoever is killed leaves others' voxels alone. Compressed HDF5 is for one process, and not safe against its end.
 pub struct Array<T> {
     inner: Arc<Inner<T>>,
 }
@@ -59,7 +62,7 @@ struct Inner<T> {
 }
 
 impl<T: Element> Array<T> {
-    /// Opens the array at `path`: a directory, or a dataset inside one such as `volume.zarr/raw`.
+    /// Opens the array at `path`: a directory, or a dataset such as `volume.zarr/raw` or `volume.h5/raw`.
     ///
     /// # Errors
     /// Nothing there, or no array; another type of element; metadata that cannot be read or is not supported.
@@ -70,7 +73,8 @@ impl<T: Element> Array<T> {
 
     /// Creates the array at `path`, with all directories above it, or opens it if it exists.
     ///
-    /// The name ends in `.zarr` or lies in something that does (`volume.zarr/raw`). Every rank may call this at the same
+    /// The name ends in `.zarr`, `.n5` or `.h5`, or lies in something that does (`volume.zarr/raw`); in HDF5 it always
+    /// does. Every rank may call this at the same
     /// time: one creates the array, all open it, and none sees it half made. An array that exists is never changed:
     /// shape, type of element, chunks, offset and voxel size must be those of `spec`; fill value, compression, names
     /// and units stay as they are.

@@ -4,6 +4,8 @@
 //! Ranks share the blocks; then each reads all of them and checks. With KILL the last rank ends like one that is lost,
 //! by SIGKILL, after that many blocks; the others go on and leave without a collective call.
 
+#![allow(clippy::print_stdout)]
+
 use std::time::Instant;
 
 use bellis::storage::{ArraySpec, Compression, MpiIo};

@@ -1,5 +1,7 @@
 //! HDF5 written by real ranks: directly and through MPI-IO, to the end and with a rank that is lost.
 
+#![allow(clippy::print_stderr)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
