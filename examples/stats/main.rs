@@ -89,12 +89,11 @@ fn run<T: Measured>(arguments: &Arguments) -> bellis::Result {
             + reduce("add up counts", &roi, block, &counted, &histogram, bins::add)?;
     }
     let report = bellis::run(pipeline)?;
-    scratch.conclude(report, || {
+    let summary = scratch.conclude(report, || {
         let counts = if T::N_VALUES == 0 && n_bins.is_some() { Some(histogram.get(0)?) } else { None };
-        let summary = T::summary(&total.get(0)?, counts, n_bins, &source.info)?;
-        common::say(summary.to_json()?);
-        Ok(())
+        Ok(T::summary(&total.get(0)?, counts, n_bins, &source.info)?.to_json())
     })?;
+    summary.into_iter().for_each(common::say);
     Ok(())
 }
 

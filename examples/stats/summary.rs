@@ -65,14 +65,10 @@ impl Summary {
     }
 
     /// A field to a line.
-    pub fn to_json(&self) -> bellis::Result<String> {
-        let field = |(name, value)| Ok(format!("  {}: {}", Value::from(name), unquoted(value)));
-        let fields: Vec<String> = self
-            .fields
-            .iter()
-            .map(|(name, value)| field((name.as_str(), value)))
-            .collect::<bellis::Result<_>>()?;
-        Ok(format!("{{\n{}\n}}", fields.join(",\n")))
+    pub fn to_json(&self) -> String {
+        let field = |(name, value)| format!("  {}: {}", Value::from(name), unquoted(value));
+        let fields = self.fields.iter().map(|(name, value)| field((name.as_str(), value)));
+        format!("{{\n{}\n}}", fields.collect::<Vec<_>>().join(",\n"))
     }
 }
 

@@ -56,23 +56,24 @@ impl Scratch {
         Ok(task.process(move |_| Ok(make()?)).build()?)
     }
 
-    /// Hands `report` on, or makes an error of what is missing. Rank 0 first calls `conclude` if all is there, and
-    /// removes the folder in any case.
-    pub fn conclude(
+    /// What `conclude` makes of the folder on rank 0, which then removes it; `None` on all other ranks. An error if the
+    /// run did not complete every block.
+    pub fn conclude<R>(
         &self,
         report: Report,
-        conclude: impl FnOnce() -> bellis::Result,
-    ) -> bellis::Result<Report> {
-        let outcome = report.clone().into_result().map_err(RunError::into);
+        conclude: impl FnOnce() -> bellis::Result<R>,
+    ) -> bellis::Result<Option<R>> {
+        let completed = report.into_result();
         if !bellis::is_coordinator() {
-            return outcome.map(|()| report);
+            completed?;
+            return Ok(None);
         }
-        let outcome = outcome.and_then(|()| conclude());
+        let outcome = completed.map_err(RunError::into).and_then(|()| conclude());
         if let Err(error) = remove(&self.folder) {
             // What was asked for is there.
             log::warn!("cannot remove the scratch folder {}: {error}", self.folder.display());
         }
-        outcome.map(|()| report)
+        outcome.map(Some)
     }
 }
 
