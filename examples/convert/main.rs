@@ -26,7 +26,7 @@ use bellis::storage::{DataType, describe};
 use bellis::{Array, Fit, Task};
 
 use tool::number::{Loss, Number, cast_one, with_type};
-use tool::options::{Output, block_shape, data_type, extent, require_another};
+use tool::options::{Output, block_shape, data_type, extent, require_another, require_whole_chunks};
 use tool::source::Source;
 
 /// Copies an array into another format, chunking, compression or type of element.
@@ -75,6 +75,7 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
     let output = Array::<T>::create(dst, &spec)?;
     let block =
         block_shape(arguments.block.as_deref(), &source.info, output.voxel_size(), &output.lattice())?;
+    require_whole_chunks(&block, output.voxel_size(), &output)?;
 
     let to = output.clone();
     let task = Task::builder("convert").total_roi(output.roi()).block_shape(block).fit(Fit::Shrink);

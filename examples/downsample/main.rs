@@ -39,7 +39,7 @@ use bellis::{Array, Fit, Pipeline, Task};
 use level::{Odd, Step};
 use method::{Method, Reduce};
 use tool::number::{Loss, cast_one, with_type};
-use tool::options::{Output, block_shape, data_type, extent, is_same};
+use tool::options::{Output, block_shape, data_type, extent, is_same, require_whole_chunks};
 use tool::source::Source;
 
 /// Makes a pyramid of a volume.
@@ -136,6 +136,7 @@ fn copy<T: Reduce>(
     let output = Array::<T>::create(to, &spec)?;
     let level: Source<T> = Source::of(output.clone(), Loss::default());
     let block = block_shape(arguments.block.as_deref(), &level.info, &level.info.voxel_size, &level.lattice)?;
+    require_whole_chunks(&block, &level.info.voxel_size, &output)?;
     let task = Task::builder("level 0").total_roi(level.roi).block_shape(block).fit(Fit::Shrink);
     let (source, task) = (source.clone(), task.writes(&output));
     let task = task.process(move |block| {
@@ -156,6 +157,7 @@ fn downsample<T: Reduce>(
 ) -> bellis::Result<Task> {
     let below: Source<T> = Source::of(output.clone(), Loss::default());
     let block = block_shape(block, &below.info, &below.info.voxel_size, &below.lattice)?;
+    require_whole_chunks(&block, &below.info.voxel_size, output)?;
     let (to, factors) = (output.clone(), step.all_factors(&above.info));
     let task =
         Task::builder(format!("level {number}")).total_roi(below.roi).block_shape(block).fit(Fit::Shrink);

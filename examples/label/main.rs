@@ -45,7 +45,7 @@ use subject::Subject;
 use tasks::Labelling;
 use threshold::Threshold;
 use tool::number::{Loss, Number, with_type};
-use tool::options::{Output, block_shape, data_type, extent, require_another};
+use tool::options::{Output, block_shape, data_type, extent, require_another, require_whole_chunks};
 use tool::scratch::Scratch;
 use tool::source::Source;
 
@@ -58,7 +58,7 @@ struct Arguments {
     /// The array of labels that is made or, if it is there and fits, written over
     dst: PathBuf,
     /// A voxel belongs to a component if it is larger than this
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_hyphen_values = true)]
     threshold: Threshold,
     /// Shape of a block in voxels, a multiple of the output's chunks [default: whole chunks, about 2 million voxels]
     #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
@@ -97,6 +97,7 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
     let spec = arguments.output.over(subject.spec.clone().fill_value(0u8), &info)?;
     let output = Array::<T>::create(dst, &spec)?;
     let block = block_shape(arguments.block.as_deref(), &info, output.voxel_size(), &output.lattice())?;
+    require_whole_chunks(&block, output.voxel_size(), &output)?;
     let scratch = Scratch::beside(dst, "label", arguments.scratch.as_deref());
     let labelling = Labelling::new(subject, connectivity, &block, &scratch)?;
     let merged = scratch.exchange("merged");

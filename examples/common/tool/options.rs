@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellis::geometry::Lattice;
+use bellis::geometry::{Lattice, OnLattice};
 use bellis::storage::{ArrayInfo, Compression, DataType, ZarrVersion};
 use bellis::{ArraySpec, Coordinate};
 use clap::builder::RangedU64ValueParser;
@@ -94,6 +94,32 @@ pub fn block_shape(
         shape[axis] *= 2;
     }
     Ok(shape)
+}
+
+/// Refuses blocks that would share chunks of the output, in voxels, as `--block` was given; the planner would in world
+/// units.
+pub fn require_whole_chunks(
+    block: &Coordinate,
+    voxel_size: &Coordinate,
+    to: &impl OnLattice,
+) -> bellis::Result {
+    let Lattice { extent, cell } = to.lattice();
+    let is_whole = |axis: usize| block[axis] % cell[axis] == 0 || block[axis] >= extent.shape()[axis];
+    if (0..block.n_axes()).all(is_whole) {
+        return Ok(());
+    }
+    let text = |extent: &dyn Fn(usize) -> i64| {
+        let voxels = (0..block.n_axes()).map(|axis| (extent(axis) / voxel_size[axis]).to_string());
+        voxels.collect::<Vec<_>>().join(",")
+    };
+    let next =
+        |axis: usize| if is_whole(axis) { block[axis] } else { (block[axis] / cell[axis] + 1) * cell[axis] };
+    let (given, chunk, fitting) = (text(&|axis| block[axis]), text(&|axis| cell[axis]), text(&next));
+    let path = to.label();
+    Err(format!(
+        "--block {given} cuts the chunks of {path} ({chunk}), and two blocks would write one: use {fitting}"
+    )
+    .into())
 }
 
 /// Refuses an output that is the input.
