@@ -9,7 +9,7 @@
 #     .ci/slurm-single-machine.sh stop
 set -euo pipefail
 
-dir=${BELLIS_SLURM_DIR:-${TMPDIR:-/tmp}/bellis-slurm}
+dir=${SLURM_SINGLE_MACHINE_DIR:-${TMPDIR:-/tmp}/bellis-slurm}
 cpus_per_node=4 # Slurm is told so, whatever the machine has
 nodes=(n1 n2)
 

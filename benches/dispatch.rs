@@ -6,7 +6,7 @@
 mod common;
 
 use std::ffi::c_void;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bellis::{Idle, Progress, Roi, Runner, Task};
@@ -16,16 +16,55 @@ use mpi::traits::{Communicator, CommunicatorCollectives};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Set for the ranks that this bench starts.
-const AS_RANKS: &str = "--as-ranks";
-/// Bytes that bellis sends for one block of a 3-D task, and that come back: see `message_sizes` below.
-const TICKET: usize = 64;
+/// Tells the ranks that this bench starts which half they are to run.
+const RAW: &str = "--ranks-raw";
+const BELLIS: &str = "--ranks-bellis";
+/// Bytes that bellis sends for one block of a 3-D task, and that come back.
+const TICKET: usize = 117;
 const ANSWER: usize = 12;
+/// Blocks that a worker holds ahead.
+const CREDITS: [u32; 4] = [0, 1, 7, 63];
 
 fn main() -> Result<(), Error> {
-    if std::env::args().any(|argument| argument == AS_RANKS) {
-        return as_ranks();
+    let has = |mode: &str| std::env::args().any(|argument| argument == mode);
+    if has(RAW) {
+        return raw_ranks();
     }
+    if has(BELLIS) {
+        return bellis_ranks();
+    }
+    // MPI at its best: one thread, so that it takes no locks.
+    let raw = under_mpirun(RAW)?;
+    let dispatched = under_mpirun(BELLIS)?;
+    let mut figures = Figures::of("dispatch");
+    for credits in CREDITS {
+        let (raw, blocks) = (find(&raw, credits)?, find(&dispatched, credits)?);
+        let window = credits + 1;
+        figures.add(&format!("raw_{window}"), raw, "round trips/s");
+        figures.add(&format!("blocks_per_s_{window}"), blocks, "blocks/s");
+        figures.add(&format!("ratio_{window}"), blocks / raw, "");
+    }
+    let (raw, blocks) = (find(&raw, CREDITS[3])?, find(&dispatched, CREDITS[3])?);
+    figures.add("blocks_per_s", blocks, "blocks/s");
+    figures.add("ratio", blocks / raw, "");
+    figures.add("idle_cpu", find(&dispatched, IDLE)?, "% of a core");
+    figures.write()?;
+    Ok(())
+}
+
+/// In place of credits: the share of a core that rank 0 uses when there is little to do.
+const IDLE: u32 = u32::MAX;
+
+/// What a run printed: credits and a figure in each line.
+type Lines = Vec<(u32, f64)>;
+
+fn find(lines: &Lines, credits: u32) -> Result<f64, Error> {
+    let line = lines.iter().find(|(of, _)| *of == credits);
+    line.map(|(_, value)| *value).ok_or_else(|| format!("the ranks gave no figure for {credits}").into())
+}
+
+/// Starts this program again as two ranks.
+fn under_mpirun(mode: &str) -> Result<Lines, Error> {
     let mut ranks = Command::new("mpirun");
     // Root and few cores are the bench's affair, not the library's.
     for (name, value) in [
@@ -36,44 +75,46 @@ fn main() -> Result<(), Error> {
     ] {
         ranks.env(name, value);
     }
-    ranks.args(["-n", "2"]).arg(std::env::current_exe()?).args(std::env::args().skip(1)).arg(AS_RANKS);
-    let status = ranks.status().map_err(|error| format!("mpirun: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("mpirun: {status}").into()) }
+    ranks.args(["-n", "2"]).arg(std::env::current_exe()?).args(std::env::args().skip(1)).arg(mode);
+    let output = ranks.stderr(Stdio::inherit()).output().map_err(|error| format!("mpirun: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("mpirun: {}", output.status).into());
+    }
+    let parse = |line: &str| {
+        let (credits, value) = line.split_once(' ')?;
+        Some((credits.parse().ok()?, value.trim().parse().ok()?))
+    };
+    Ok(String::from_utf8(output.stdout)?.lines().filter_map(parse).collect())
 }
 
-/// One of two ranks.
-fn as_ranks() -> Result<(), Error> {
-    let (universe, _) =
-        mpi::initialize_with_threading(mpi::Threading::Multiple).ok_or("MPI is initialized")?;
+fn n_blocks() -> u64 {
+    if common::is_short() { 50_000 } else { 3_000_000 }
+}
+
+/// One of two ranks that play ping-pong.
+fn raw_ranks() -> Result<(), Error> {
+    let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Single).ok_or("MPI is initialized")?;
     let world = universe.world();
-    if world.size() != 2 {
-        return Err("this bench takes two ranks".into());
+    for credits in CREDITS {
+        world.barrier();
+        let rate = ping(world.rank() == 0, n_blocks(), credits + 1);
+        if world.rank() == 0 {
+            println!("{credits} {rate}");
+        }
     }
-    let is_first = world.rank() == 0;
-    let n = if common::is_short() { 50_000 } else { 3_000_000 };
-    let mut figures = is_first.then(|| Figures::of("dispatch"));
-    let mut add = |name: &str, value: f64, unit| {
-        if let Some(figures) = &mut figures {
-            figures.add(name, value, unit);
-        }
-    };
-    for credits in [0, 1, 7, 63] {
-        world.barrier();
-        let raw = ping(is_first, n, credits + 1);
-        world.barrier();
-        let dispatched = dispatch(n, credits)?;
-        add(&format!("raw_{}", credits + 1), raw, "round trips/s");
-        add(&format!("blocks_per_s_{}", credits + 1), dispatched, "blocks/s");
-        add(&format!("ratio_{}", credits + 1), dispatched / raw, "");
-        if credits == 63 {
-            add("blocks_per_s", dispatched, "blocks/s");
-            add("ratio", dispatched / raw, "");
-        }
+    Ok(())
+}
+
+/// One of two ranks that run pipelines.
+fn bellis_ranks() -> Result<(), Error> {
+    let mut lines = Vec::new();
+    for credits in CREDITS {
+        lines.push((credits, dispatch(n_blocks(), credits)?));
     }
     let idle = idle_cpu(if common::is_short() { 3 } else { 30 })?;
-    add("idle_cpu", 100.0 * idle, "% of a core");
-    if let Some(figures) = figures {
-        figures.write()?;
+    lines.push((IDLE, 100.0 * idle));
+    if bellis::is_coordinator() {
+        lines.iter().for_each(|(credits, value)| println!("{credits} {value}"));
     }
     Ok(())
 }
@@ -98,7 +139,9 @@ fn ping(is_first: bool, n: u64, window: u32) -> f64 {
     let mut answer = [0u8; ANSWER];
     if is_first {
         let window = u64::from(window).min(n);
-        (0..window).for_each(|_| drop(send(&ticket, 1)));
+        for _ in 0..window {
+            send(&ticket, 1);
+        }
         for done in 0..n {
             receive(&mut answer, 1);
             if done + window < n {

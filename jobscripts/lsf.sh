@@ -22,6 +22,12 @@ program=(PROGRAM ARGUMENT)
 # module purge
 # module load openmpi hdf5-parallel
 
+# How the run is done; README.md lists all of these. `-x NAME` hands them to ranks on other hosts:
+# export BELLIS_SLOTS=4           # blocks that a worker processes at once
+# export BELLIS_CREDITS=8         # blocks that it holds ahead: more for blocks of microseconds
+# export BELLIS_RANK0_SLOTS=1     # blocks that rank 0 processes beside scheduling
+# export BELLIS_PROGRESS=off      # no progress and no summary in the job's output
+
 mpirun -n "$LSB_DJOB_NUMPROC" "${program[@]}"
 
 # Instead of mpirun, on machines with jsrun (there `#BSUB -nnodes 2` takes the place of -n, span and rusage):

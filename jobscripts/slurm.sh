@@ -22,6 +22,12 @@ set -euo pipefail
 # module purge
 # module load openmpi hdf5-parallel
 
+# How the run is done; README.md lists all of these:
+# export BELLIS_SLOTS=$SLURM_CPUS_PER_TASK    # blocks that a worker processes at once
+# export BELLIS_CREDITS=8                     # blocks that it holds ahead: more for blocks of microseconds
+# export BELLIS_RANK0_SLOTS=1                 # blocks that rank 0 processes beside scheduling
+# export BELLIS_PROGRESS=off                  # no progress and no summary in the job's output
+
 if [ $# -eq 0 ]; then
     echo "usage: sbatch jobscripts/slurm.sh PROGRAM [ARGUMENT...]" >&2
     exit 2

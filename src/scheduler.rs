@@ -6,8 +6,8 @@
 //!
 //! # How it stays small and fast
 //!
-//! * A block that waits for nothing is never stored before it is handed out: [`roots`] walks the grid.
-//! * A block that waits has a counter from the moment its first dependency completes ([`states`], in chunks that
+//! * A block that waits for nothing is never stored before it is handed out: `roots` walks the grid.
+//! * A block that waits has a counter from the moment its first dependency completes (`states`, in chunks that
 //!   exist while the frontier passes through them); its first value is computed from the grid.
 //! * A completed block releases its dependents one by one, each in O(1); a block with more dependents than one call
 //!   should walk continues in the next call ([`Scheduler::has_backlog`]).

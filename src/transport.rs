@@ -58,6 +58,9 @@ pub trait Transport: Send {
     /// # Errors
     /// Something could not be sent.
     fn close(self: Box<Self>) -> Result<(), TransportError>;
+
+    /// Gives the endpoint up alone, with messages on their way to it that nobody will receive; what was sent leaves.
+    fn abandon(self: Box<Self>);
 }
 
 /// A message could not be moved.

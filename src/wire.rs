@@ -9,7 +9,7 @@ mod batch;
 mod codec;
 mod message;
 
-pub use batch::{Batch, BatchWriter};
+pub use batch::{Batch, BatchQueue, BatchWriter};
 pub use codec::{PROTOCOL, WireError, decode, encode};
 pub use message::{
     Assigned, Finished, FromWorker, Hello, MAX_TEXT, MessageKind, Outcome, Status, Stop, ToWorker,

@@ -39,7 +39,8 @@ impl Gaussian {
         self.weights.get(distance).copied().unwrap_or(0.0).into()
     }
 
-    /// `data`, in C order, smoothed along all axes from `first_axis` on, each of which gets shorter by the radius at both ends.
+    /// `data`, in C order, smoothed along all axes from `first_axis` on, each of which gets shorter by the radius at
+    /// both ends.
     ///
     /// # Costs
     /// A multiplication and two additions for each voxel, axis and distance, and memory for twice the data.

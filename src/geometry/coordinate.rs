@@ -58,17 +58,19 @@ impl Coordinate {
     ///
     /// # Panics
     /// As [`splat`](Self::splat).
+    #[inline]
     pub fn zeros(n_axes: usize) -> Self {
-        Self::splat(n_axes, 0)
+        assert!((1..=MAX_AXES).contains(&n_axes), "a coordinate has 1 to {MAX_AXES} axes, not {n_axes}");
+        Self { axes: [0; MAX_AXES], len: n_axes as u8 }
     }
 
     /// One value per axis, computed from the axis.
     ///
     /// # Panics
     /// As [`splat`](Self::splat).
-    pub fn from_fn(n_axes: usize, value: impl FnMut(usize) -> i64) -> Self {
+    #[inline]
+    pub fn from_fn(n_axes: usize, mut value: impl FnMut(usize) -> i64) -> Self {
         let mut result = Self::zeros(n_axes);
-        let mut value = value;
         for axis in 0..n_axes {
             result.axes[axis] = value(axis);
         }
@@ -290,7 +292,7 @@ impl FromStr for Coordinate {
             (None, None) => trimmed,
             _ => return Err(unreadable()),
         };
-        let values = bare.trim_end_matches(',').split(',').map(|part| part.trim().parse::<i64>());
+        let values = bare.strip_suffix(',').unwrap_or(bare).split(',').map(|part| part.trim().parse::<i64>());
         let values = values.collect::<std::result::Result<Vec<_>, _>>().map_err(|_| unreadable())?;
         Self::new(&values)
     }
@@ -331,7 +333,7 @@ mod tests {
         }
         assert_eq!("[4,5]".parse(), Ok(Coordinate::from([4, 5])));
         assert_eq!("(4,)".parse(), Ok(Coordinate::from([4])));
-        for text in ["", "(1", "1)", "a", "1,,2", "1.5"] {
+        for text in ["", "(1", "1)", "a", "1,,2", "1,,", "1.5"] {
             assert!(text.parse::<Coordinate>().is_err(), "{text:?} must not parse");
         }
     }

@@ -48,14 +48,22 @@ impl Roi {
         offset: impl TryInto<Coordinate, Error: Into<GeometryError>>,
         shape: impl TryInto<Coordinate, Error: Into<GeometryError>>,
     ) -> Result<Self> {
-        let offset = offset.try_into().map_err(Into::into)?;
-        let shape = shape.try_into().map_err(Into::into)?;
-        offset.checked_add(&shape)?;
-        if shape.all(|extent| extent >= 0) {
-            Ok(Self { offset, shape })
-        } else {
-            Err(GeometryError::NegativeShape(shape))
+        let offset: Coordinate = offset.try_into().map_err(Into::into)?;
+        let shape: Coordinate = shape.try_into().map_err(Into::into)?;
+        let is_box = |axis| shape[axis] >= 0 && offset[axis].checked_add(shape[axis]).is_some();
+        if offset.n_axes() == shape.n_axes() && (0..offset.n_axes()).all(is_box) {
+            return Ok(Self { offset, shape });
         }
+        offset.checked_add(&shape)?;
+        Err(GeometryError::NegativeShape(shape))
+    }
+
+    /// A box whose end is known to fit and whose shape is known not to be negative, by someone who checked a box that
+    /// contains it.
+    #[inline]
+    pub(crate) fn of_checked(offset: Coordinate, shape: Coordinate) -> Self {
+        debug_assert!(Self::new(offset, shape).is_ok(), "{offset} + {shape} is no ROI");
+        Self { offset, shape }
     }
 
     /// The box from `begin` up to but not including `end`; empty along each axis where `end` is not past `begin`.
@@ -188,8 +196,10 @@ impl Roi {
     /// A grid that is not positive, a different number of axes, or a border beyond 64 bits.
     pub fn snap_to_grid(&self, grid: &Coordinate, snap: Snap) -> Result<Self> {
         let closest = |point: &Coordinate| -> Result<Coordinate> {
-            let doubled = point.checked_add(point)?.checked_add(grid)?;
-            doubled.div_floor(&grid.checked_add(grid)?)
+            let (floor, rest) = (point.div_floor(grid)?, point.rem_floor(grid)?);
+            Ok(Coordinate::from_fn(grid.n_axes(), |axis| {
+                floor[axis] + i64::from(rest[axis] >= grid[axis] - rest[axis])
+            }))
         };
         let end = self.end();
         let (first, last) = match snap {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Observer, Report, Snapshot};
 
-/// The first lines come this soon, later ones ever more seldom.
-const FIRST: Duration = Duration::from_secs(2);
+/// The first line comes this soon, so that short runs show something too, later ones ever more seldom.
+const FIRST: Duration = Duration::from_millis(500);
 /// No two lines are farther apart.
 const SELDOMEST: Duration = Duration::from_secs(30);
 /// A block is worth a word when a worker has had it for so long.
@@ -27,7 +27,7 @@ impl<W: Write> Lines<W> {
 impl<W: Write> Observer for Lines<W> {
     fn update(&mut self, snapshot: &Snapshot) {
         if snapshot.elapsed >= self.next {
-            self.next = snapshot.elapsed + (snapshot.elapsed / 4).clamp(FIRST, SELDOMEST);
+            self.next = snapshot.elapsed + (snapshot.elapsed / 2).clamp(FIRST, SELDOMEST);
             // Progress that cannot be shown must not end the run.
             let _ = writeln!(self.to, "{}", line(snapshot));
         }
@@ -100,8 +100,8 @@ mod tests {
         let mut lines = Lines::new(&mut to);
         (0..600).for_each(|second| lines.update(&snapshot(second, second / 10)));
         let text = String::from_utf8(to).expect("text");
-        assert!((20..40).contains(&text.lines().count()), "{text}");
-        let first = "[00:00:02] smooth 0/200 (0.0 %) 4 in flight, 0 failed, 0.0 blocks/s";
+        assert!((25..35).contains(&text.lines().count()), "{text}");
+        let first = "[00:00:01] smooth 0/200 (0.0 %) 4 in flight, 0 failed, 0.0 blocks/s";
         assert_eq!(text.lines().next(), Some(first));
         assert!(
             text.lines().last().is_some_and(|line| line.contains("worker 3 has had block 7 of smooth")),

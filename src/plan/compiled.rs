@@ -161,7 +161,7 @@ fn link(upstream: &Task, downstream: &Task) -> Result<Link, PlanError> {
     if from.n_axes() == to.n_axes() {
         return Link::between(from, to).map_err(|problem| PlanError::Task {
             task: downstream.name().to_owned(),
-            problem: problem.into(),
+            problem: Box::new(problem.into()),
         });
     }
     Err(PlanError::LinkedAxesDiffer {

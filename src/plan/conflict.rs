@@ -54,7 +54,7 @@ impl Conflicts {
     pub fn level(&self, position: &Coordinate) -> u64 {
         (0..position.n_axes()).fold(0, |level, axis| {
             let period = self.period[axis];
-            level * period.unsigned_abs() + (position[axis] % period).unsigned_abs()
+            level * period.unsigned_abs() + remainder(position[axis], period).unsigned_abs()
         })
     }
 
@@ -83,23 +83,92 @@ impl Conflicts {
         self.neighbours(*position).filter(move |other| self.level(other) > level)
     }
 
+    /// Number of [`differences`](Self::differences), by arithmetic.
+    pub fn n_differences(&self) -> u64 {
+        let size = |before: &Coordinate, after: &Coordinate| {
+            let extents = (0..before.n_axes()).map(|axis| (before[axis] + after[axis] + 1).unsigned_abs());
+            extents.fold(1, u64::saturating_mul)
+        };
+        let either = size(&self.lo_steps, &self.hi_steps);
+        let both = size(&self.both_steps(), &self.both_steps());
+        either.saturating_add(either - both) - 1
+    }
+
+    /// Number of [`upstream`](Self::upstream) blocks, by arithmetic: O(axes), however far conflicts reach.
+    #[inline]
+    pub fn n_upstream(&self, position: &Coordinate) -> u64 {
+        let forward = self.n_lower(position, &self.lo_steps, &self.hi_steps);
+        if self.lo_steps == self.hi_steps {
+            return forward;
+        }
+        let backward = self.n_lower(position, &self.hi_steps, &self.lo_steps);
+        forward + backward - self.n_lower(position, &self.both_steps(), &self.both_steps())
+    }
+
+    /// Number of blocks of lower level at most `before` steps before `position` and `after` steps past it.
+    ///
+    /// A block is of lower level when it is lower along some axis and equal along all earlier ones; and within reach
+    /// only `position` itself is equal along an axis. So for each axis: the lower ones along it, times all of those
+    /// along the later axes.
+    #[inline]
+    fn n_lower(&self, position: &Coordinate, before: &Coordinate, after: &Coordinate) -> u64 {
+        (0..position.n_axes()).fold(0, |n_lower, axis| {
+            let own = position[axis];
+            let period = self.period[axis];
+            let n_before = before[axis].min(own);
+            let n_after = after[axis].min(self.grid_shape[axis] - 1 - own);
+            let level = remainder(own, period);
+            // Going back, levels fall to 0 and then start again from the top; going on, they rise and start again.
+            let n_lower_here = n_before.min(level) + (n_after - (period - 1 - level)).max(0);
+            n_lower * (n_before + n_after + 1).unsigned_abs() + n_lower_here.unsigned_abs()
+        })
+    }
+
+    /// How many steps away blocks conflict both ways.
+    #[inline]
+    fn both_steps(&self) -> Coordinate {
+        Coordinate::from_fn(self.lo_steps.n_axes(), |axis| self.lo_steps[axis].min(self.hi_steps[axis]))
+    }
+
+    /// The box of positions that the block at `position` conflicts with in one direction and, when it is another box,
+    /// the one in the other direction; inside the grid. Both contain `position` itself.
+    pub(crate) fn reach(&self, position: &Coordinate) -> (GridBox, Option<GridBox>) {
+        let within = |before: &Coordinate, after: &Coordinate| GridBox {
+            begin: Coordinate::from_fn(position.n_axes(), |axis| (position[axis] - before[axis]).max(0)),
+            end: Coordinate::from_fn(position.n_axes(), |axis| {
+                position[axis] + 1 + after[axis].min(self.grid_shape[axis] - 1 - position[axis])
+            }),
+        };
+        let backward = (self.lo_steps != self.hi_steps).then(|| within(&self.hi_steps, &self.lo_steps));
+        (within(&self.lo_steps, &self.hi_steps), backward)
+    }
+
     /// Whether every two blocks that are at most `corner` steps apart along each axis conflict.
     pub(super) fn includes_box(&self, corner: &Coordinate) -> bool {
-        (0..corner.n_axes()).all(|axis| {
-            // No two blocks are farther apart than the grid is wide.
-            let farthest = corner[axis].min(self.grid_shape[axis] - 1);
-            farthest <= self.lo_steps[axis].min(self.hi_steps[axis])
+        // Both boxes of conflicting differences contain zero: when they contain a corner, they contain all on the way.
+        let steps = |sign: u32, axis: usize| if sign >> axis & 1 == 0 { corner[axis] } else { -corner[axis] };
+        (0..1 << corner.n_axes()).all(|sign| {
+            let is_in = |before: &Coordinate, after: &Coordinate| {
+                (0..corner.n_axes()).all(|axis| (-before[axis]..=after[axis]).contains(&steps(sign, axis)))
+            };
+            is_in(&self.lo_steps, &self.hi_steps) || is_in(&self.hi_steps, &self.lo_steps)
         })
     }
 
     fn neighbours(&self, position: Coordinate) -> impl Iterator<Item = Coordinate> + '_ {
-        let bounds = GridBox { begin: Coordinate::zeros(position.n_axes()), end: self.grid_shape };
-        self.differences().filter_map(move |difference| {
-            let other = Coordinate::from_fn(position.n_axes(), |axis| {
-                position[axis].saturating_add(difference[axis])
-            });
-            bounds.contains(&other).then_some(other)
-        })
+        let (forward, backward) = self.reach(&position);
+        let only_backward = backward.into_iter().flat_map(|part| part.positions());
+        let only_backward = only_backward.filter(move |other| !forward.contains(other));
+        forward.positions().chain(only_backward)
+    }
+}
+
+/// `position % period`, both known not to be negative. A division of 32 bits takes a fraction of one of 64.
+#[inline]
+fn remainder(position: i64, period: i64) -> i64 {
+    match (u32::try_from(position), u32::try_from(period)) {
+        (Ok(position), Ok(period)) => i64::from(position % period),
+        _ => position % period,
     }
 }
 

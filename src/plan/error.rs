@@ -14,8 +14,8 @@ pub enum PlanError {
     Task {
         /// The task's name.
         task: String,
-        /// What is wrong with it.
-        problem: TaskProblem,
+        /// What is wrong with it. Boxed: a result that may hold an error is passed around far more often than one that does.
+        problem: Box<TaskProblem>,
     },
     /// A pipeline without tasks.
     #[error("the pipeline has no task: add one")]
@@ -100,7 +100,8 @@ pub enum TaskProblem {
     /// Two blocks would write one chunk at the same time.
     #[error(
         "blocks of shape {block_shape} from {begin} would write the same chunk of {output} at the same time \
-         (chunks of {chunk_shape} from {chunk_begin}, in world units): use a block shape of {fitting_shape}{begin_hint}"
+         (chunks of {chunk_shape} from {chunk_begin}, in world units): use a block shape of {fitting_shape}{}",
+        begin_hint(begin, fitting_begin)
     )]
     SharedChunk {
         /// The block's write shape.
@@ -113,10 +114,10 @@ pub enum TaskProblem {
         chunk_shape: Coordinate,
         /// Where its first chunk begins.
         chunk_begin: Coordinate,
-        /// The smallest block shape, not below the one given, that is a whole number of chunks.
+        /// The smallest block shape, not below the one given, with which no chunk is shared.
         fitting_shape: Coordinate,
-        /// Where to begin, when the begin does not fall on a chunk.
-        begin_hint: String,
+        /// Where the total write ROI would have to begin for that; `begin` where it may stay.
+        fitting_begin: Coordinate,
     },
     /// An output of another dimensionality than the task.
     #[error(
@@ -146,4 +147,12 @@ pub enum TaskProblem {
     /// Arithmetic on the task's ROIs failed.
     #[error(transparent)]
     Geometry(#[from] GeometryError),
+}
+
+fn begin_hint(begin: &Coordinate, fitting: &Coordinate) -> String {
+    if begin == fitting {
+        String::new()
+    } else {
+        format!(" and a total write ROI that begins on a chunk, such as {fitting}")
+    }
 }

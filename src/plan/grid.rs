@@ -161,7 +161,7 @@ impl Grid {
     #[inline]
     pub fn written_end(&self, axis: usize) -> i64 {
         match self.fit {
-            Fit::Shrink => self.total_write.end()[axis],
+            Fit::Shrink => self.total_write.begin()[axis] + self.total_write.shape()[axis],
             Fit::Valid | Fit::Overhang => {
                 self.total_write.begin()[axis] + self.shape[axis] * self.write_shape[axis]
             }
@@ -170,15 +170,12 @@ impl Grid {
 
     /// What all blocks write together.
     pub fn written(&self) -> Roi {
-        let end = Coordinate::from_fn(self.n_axes(), |axis| self.written_end(axis));
-        self.roi(*self.total_write.begin(), end)
+        self.roi(|axis| (self.total_write.begin()[axis], self.written_end(axis)))
     }
 
     /// What all blocks read together.
     pub fn read(&self) -> Roi {
-        let last = Coordinate::from_fn(self.n_axes(), |axis| self.shape[axis] - 1);
-        let begin = self.read_roi(&Coordinate::zeros(self.n_axes()));
-        self.roi(*begin.begin(), self.read_roi(&last).end())
+        self.roi(|axis| (self.read_bounds(axis, 0).0, self.read_bounds(axis, self.shape[axis] - 1).1))
     }
 
     /// The indices of the positions of `within`, from its `skip`-th position on, as runs of consecutive indices.
@@ -192,7 +189,29 @@ impl Grid {
         debug_assert!(index < self.n_blocks);
         let mut rest = index;
         let mut position = Coordinate::zeros(self.n_axes());
-        for axis in (1..self.n_axes()).rev() {
+        let n_axes = self.n_axes();
+        if let Ok(mut rest) = u32::try_from(index) {
+            // As below. A division of 32 bits takes a fraction of one of 64.
+            for axis in (1..n_axes).rev() {
+                if rest == 0 {
+                    return position;
+                }
+                match u32::try_from(self.shape[axis]) {
+                    Ok(extent) => {
+                        position[axis] = i64::from(rest % extent);
+                        rest /= extent;
+                    }
+                    // The extent is larger than the rest.
+                    Err(_) => {
+                        position[axis] = i64::from(rest);
+                        rest = 0;
+                    }
+                }
+            }
+            position[0] = i64::from(rest);
+            return position;
+        }
+        for axis in (1..n_axes).rev() {
             // Every extent is at least 1, and the product of all fits into an i64: neither cast changes a value.
             let extent = self.shape[axis] as u64;
             position[axis] = (rest % extent) as i64;
@@ -210,16 +229,18 @@ impl Grid {
     }
 
     /// The write ROI of the block at a position.
+    #[inline]
     pub fn write_roi(&self, position: &Coordinate) -> Roi {
-        let (begin, end) = self.write_bounds(position);
-        self.roi(begin, end)
+        self.roi(|axis| {
+            let begin = self.total_write.begin()[axis] + position[axis] * self.write_shape[axis];
+            (begin, (begin + self.write_shape[axis]).min(self.written_end(axis)))
+        })
     }
 
     /// The read ROI of the block at a position.
+    #[inline]
     pub fn read_roi(&self, position: &Coordinate) -> Roi {
-        let n_axes = self.n_axes();
-        let bounds = |axis| self.read_bounds(axis, position[axis]);
-        self.roi(Coordinate::from_fn(n_axes, |a| bounds(a).0), Coordinate::from_fn(n_axes, |a| bounds(a).1))
+        self.roi(|axis| self.read_bounds(axis, position[axis]))
     }
 
     /// Begin and end of what the block at `position` reads along `axis`.
@@ -234,20 +255,17 @@ impl Grid {
         }
     }
 
-    fn write_bounds(&self, position: &Coordinate) -> (Coordinate, Coordinate) {
-        let n_axes = self.n_axes();
-        let begin = Coordinate::from_fn(n_axes, |axis| {
-            self.total_write.begin()[axis] + position[axis] * self.write_shape[axis]
-        });
-        let end = Coordinate::from_fn(n_axes, |axis| {
-            (begin[axis] + self.write_shape[axis]).min(self.written_end(axis))
-        });
-        (begin, end)
-    }
-
-    fn roi(&self, begin: Coordinate, end: Coordinate) -> Roi {
-        // `new` checked the largest block of the grid.
-        Roi::from_bounds(&begin, &end).expect("every block's ROI fits into 64 bits")
+    /// The box with these bounds along each axis. `new` checked that those of every block fit into 64 bits.
+    #[inline]
+    fn roi(&self, bounds: impl Fn(usize) -> (i64, i64)) -> Roi {
+        let mut offset = Coordinate::zeros(self.n_axes());
+        let mut shape = offset;
+        for axis in 0..self.n_axes() {
+            let (begin, end) = bounds(axis);
+            offset[axis] = begin;
+            shape[axis] = end - begin;
+        }
+        Roi::of_checked(offset, shape)
     }
 }
 

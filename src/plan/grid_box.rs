@@ -66,6 +66,25 @@ impl GridBox {
         self.positions_by(&Coordinate::splat(self.begin.n_axes(), 1))
     }
 
+    /// The positions in row-major order from the `skip`-th on: O(axes) to get there.
+    pub fn positions_from(&self, skip: u64) -> Positions {
+        let mut positions = self.positions();
+        if skip >= self.size() {
+            positions.next = None;
+            return positions;
+        }
+        if let Some(next) = &mut positions.next {
+            let mut rest = skip;
+            for axis in (0..next.n_axes()).rev() {
+                let extent = (self.end[axis] - self.begin[axis]).unsigned_abs();
+                // Below the extent, which is an i64.
+                next[axis] += (rest % extent) as i64;
+                rest /= extent;
+            }
+        }
+        positions
+    }
+
     /// Every `step`-th position along each axis, counted from `begin`, in row-major order.
     pub fn positions_by(&self, step: &Coordinate) -> Positions {
         Positions { bounds: *self, step: *step, next: (!self.is_empty()).then_some(self.begin) }
@@ -123,6 +142,16 @@ mod tests {
         let walked: Vec<_> = grid_box([0, 1], [2, 3]).positions().collect();
         assert_eq!(walked, [[0, 1], [0, 2], [1, 1], [1, 2]].map(Coordinate::from));
         assert_eq!(grid_box([0, 2], [3, 2]).positions().count(), 0);
+    }
+
+    #[test]
+    fn a_walk_begins_anywhere() {
+        let bounds = grid_box([1, 0, 2], [3, 3, 5]);
+        let all: Vec<_> = bounds.positions().collect();
+        for skip in 0..=all.len() + 1 {
+            let walked: Vec<_> = bounds.positions_from(skip as u64).collect();
+            assert_eq!(walked, all[skip.min(all.len())..]);
+        }
     }
 
     #[test]

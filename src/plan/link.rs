@@ -121,8 +121,9 @@ impl AxisLink {
             return (0, 0);
         }
         // Block j reads past `begin` when (j + 1) * stride + hi > begin, and begins before `end` when j * stride - lo < end.
-        let first = (begin - self.hi - self.down_begin).div_euclid(self.down_stride).max(0);
-        let past = div_ceil(end + self.lo - self.down_begin, self.down_stride).min(self.down_count);
+        // (Differences first: a coordinate may be close to the end of 64 bits.)
+        let first = (begin - self.down_begin - self.hi).div_euclid(self.down_stride).max(0);
+        let past = div_ceil(end - self.down_begin + self.lo, self.down_stride).min(self.down_count);
         (first, past.max(first))
     }
 }

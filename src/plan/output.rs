@@ -1,9 +1,16 @@
 //! Whether the blocks of a task can write an output without two of them in one chunk at the same time.
+//!
+//! Refused is exactly a task of which two blocks that do not conflict write one chunk, with two exceptions on the safe
+//! side: blocks that do not conflict are not known to be kept apart by a third that waits for one and makes wait the
+//! other; and where chunks and blocks of odd sizes meet in more than [`MAX_CHUNKS`] ways, the worst is assumed.
 
 use super::conflict::Conflicts;
 use super::error::TaskProblem;
 use super::grid::Grid;
 use crate::geometry::{Coordinate, Lattice, OnLattice};
+
+/// At most this many chunks along an axis are looked at.
+const MAX_CHUNKS: i64 = 1 << 20;
 
 /// An output that a task declared, as far as planning is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +24,14 @@ impl Output {
         Self { label: output.label(), lattice: output.lattice() }
     }
 
-    /// Refuses a grid whose blocks would write this output at the same time, or outside of it.
-    pub fn check(&self, grid: &Grid, conflicts: Option<&Conflicts>) -> Result<(), TaskProblem> {
+    /// Refuses a grid whose blocks would write this output at the same time, or outside of it. `is_one_at_a_time` says
+    /// that no two blocks of the task ever run together.
+    pub fn check(
+        &self,
+        grid: &Grid,
+        conflicts: Option<&Conflicts>,
+        is_one_at_a_time: bool,
+    ) -> Result<(), TaskProblem> {
         let extent = self.lattice.extent;
         if extent.n_axes() != grid.n_axes() {
             let (output_axes, task_axes) = (extent.n_axes(), grid.n_axes());
@@ -31,57 +44,69 @@ impl Output {
                 extent,
             });
         }
-        let shared = (0..grid.n_axes()).any(|axis| self.is_shared(grid, axis));
-        if shared && !self.kept_apart(grid, conflicts) { Err(self.shared_chunk(grid)) } else { Ok(()) }
+        let together = Coordinate::from_fn(grid.n_axes(), |axis| self.farthest_together(grid, axis));
+        let is_shared = !together.all(|steps| steps == 0);
+        let kept_apart =
+            is_one_at_a_time || conflicts.is_some_and(|conflicts| conflicts.includes_box(&together));
+        if is_shared && !kept_apart { Err(self.shared_chunk(grid, &together)) } else { Ok(()) }
     }
 
-    /// Whether two neighbours along `axis` meet inside a chunk: true unless every border between blocks is one
-    /// between chunks.
-    fn is_shared(&self, grid: &Grid, axis: usize) -> bool {
+    /// How many steps along `axis` two blocks can be apart and still write into one chunk: 0 when every border between
+    /// blocks is one between chunks.
+    ///
+    /// Two blocks share a chunk when they do so along every axis, and the axes know nothing of each other: so the
+    /// farthest along each axis say it all.
+    fn farthest_together(&self, grid: &Grid, axis: usize) -> i64 {
         let cell = self.lattice.cell[axis];
         let stride = grid.write_shape()[axis];
-        let first_border = grid.total_write().begin()[axis] + stride - self.lattice.extent.begin()[axis];
-        match grid.shape()[axis] {
-            1 => false,
-            2 => first_border % cell != 0,
-            _ => first_border % cell != 0 || stride % cell != 0,
+        // All distances count from where the first block begins; the first chunk begins there or before.
+        let written = grid.written_end(axis) - grid.total_write().begin()[axis];
+        let before = (grid.total_write().begin()[axis] - self.lattice.extent.begin()[axis]).rem_euclid(cell);
+        let n_chunks = written.saturating_add(before).saturating_add(cell - 1) / cell;
+        // Chunks begin at the same places within blocks again after this many.
+        let period = stride / greatest_common_divisor(stride, cell);
+        let last_block = grid.shape()[axis] - 1;
+        let n_looked_at = n_chunks.min(period.saturating_add(1));
+        if n_looked_at > MAX_CHUNKS {
+            return ((stride - 1).saturating_add(cell - 1) / stride).min(last_block);
         }
+        let steps = |chunk: i64| {
+            let begin = chunk * cell - before;
+            let first = begin.max(0) / stride;
+            let last = (begin.saturating_add(cell).min(written) - 1) / stride;
+            last.min(last_block) - first
+        };
+        (0..n_looked_at).map(steps).max().unwrap_or(0)
     }
 
-    /// Whether all blocks that share a chunk conflict anyway, and so never run at the same time.
-    fn kept_apart(&self, grid: &Grid, conflicts: Option<&Conflicts>) -> bool {
-        let shares = |axis: usize| {
-            let reach =
-                self.lattice.cell[axis].unsigned_abs().div_ceil(grid.write_shape()[axis].unsigned_abs());
-            if self.is_shared(grid, axis) { i64::try_from(reach).unwrap_or(i64::MAX) } else { 0 }
+    /// The way out: whole chunks to each block, along the axes where chunks are shared.
+    fn shared_chunk(&self, grid: &Grid, together: &Coordinate) -> TaskProblem {
+        let (cell, begin, origin) =
+            (self.lattice.cell, *grid.total_write().begin(), *self.lattice.extent.begin());
+        let along = |change: &dyn Fn(usize) -> i64, keep: &Coordinate| {
+            Coordinate::from_fn(
+                grid.n_axes(),
+                |axis| {
+                    if together[axis] > 0 { change(axis) } else { keep[axis] }
+                },
+            )
         };
-        let corner = Coordinate::from_fn(grid.n_axes(), shares);
-        conflicts.is_some_and(|conflicts| conflicts.includes_box(&corner))
-    }
-
-    fn shared_chunk(&self, grid: &Grid) -> TaskProblem {
-        let cell = self.lattice.cell;
-        let begin = *grid.total_write().begin();
-        let origin = self.lattice.extent.begin();
-        let round_up = |axis: usize| next_multiple(grid.write_shape()[axis], cell[axis]);
-        let on_chunks = Coordinate::from_fn(grid.n_axes(), |axis| {
-            origin[axis] + (begin[axis] - origin[axis]).div_euclid(cell[axis]) * cell[axis]
-        });
-        let begin_hint = if on_chunks == begin {
-            String::new()
-        } else {
-            format!(" and a total write ROI that begins on a chunk, such as {on_chunks}")
-        };
+        let on_chunk = |axis: usize| begin[axis] - (begin[axis] - origin[axis]).rem_euclid(cell[axis]);
+        let whole = |axis: usize| next_multiple(grid.write_shape()[axis], cell[axis]);
         TaskProblem::SharedChunk {
             block_shape: *grid.write_shape(),
             begin,
             output: self.label.clone(),
             chunk_shape: cell,
-            chunk_begin: *origin,
-            fitting_shape: Coordinate::from_fn(grid.n_axes(), round_up),
-            begin_hint,
+            chunk_begin: origin,
+            fitting_shape: along(&whole, grid.write_shape()),
+            fitting_begin: along(&on_chunk, &begin),
         }
     }
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// The multiple of `cell` at or past `extent`, or the last one below when that does not fit.

@@ -61,6 +61,19 @@ impl Pipeline {
         &self.edges
     }
 
+    /// All tasks and edges of both.
+    fn beside(mut self, other: Self) -> Self {
+        for task in other.tasks {
+            if !self.tasks.iter().any(|known| known.is(&task)) {
+                self.tasks.push(task);
+            }
+        }
+        for (upstream, downstream) in other.edges {
+            self.add_edge(upstream, downstream);
+        }
+        self
+    }
+
     fn add_edge(&mut self, upstream: String, downstream: String) {
         let edge = (upstream, downstream);
         if !self.edges.contains(&edge) {
@@ -93,17 +106,8 @@ impl From<Task> for Pipeline {
 impl<R: Into<Pipeline>> BitOr<R> for Pipeline {
     type Output = Pipeline;
 
-    fn bitor(mut self, other: R) -> Pipeline {
-        let other = other.into();
-        for task in other.tasks {
-            if !self.tasks.iter().any(|known| known.is(&task)) {
-                self.tasks.push(task);
-            }
-        }
-        for (upstream, downstream) in other.edges {
-            self.add_edge(upstream, downstream);
-        }
-        self
+    fn bitor(self, other: R) -> Pipeline {
+        self.beside(other.into())
     }
 }
 
@@ -113,7 +117,7 @@ impl<R: Into<Pipeline>> Add<R> for Pipeline {
     fn add(self, other: R) -> Pipeline {
         let other = other.into();
         let (last, first) = (self.last_tasks(), other.first_tasks());
-        let mut both = self | other;
+        let mut both = self.beside(other);
         for upstream in &last {
             for downstream in &first {
                 both.add_edge(upstream.clone(), downstream.clone());

@@ -234,7 +234,7 @@ impl TaskBuilder {
     /// outside the read ROI, shapes that are not positive, no block at all, an output that blocks would spoil.
     pub fn build(self) -> Result<Task, PlanError> {
         let name = self.name.clone();
-        self.build_inner().map_err(|problem| PlanError::Task { task: name, problem })
+        self.build_inner().map_err(|problem| PlanError::Task { task: name, problem: Box::new(problem) })
     }
 
     fn build_inner(self) -> Result<Task, TaskProblem> {
@@ -250,7 +250,7 @@ impl TaskBuilder {
         let grid = Grid::new(total_read, write_shape, lo, hi, self.fit)?;
         let conflicts = if self.read_write_conflict { Conflicts::of(&grid) } else { None };
         for output in &self.outputs {
-            output.check(&grid, conflicts.as_ref())?;
+            output.check(&grid, conflicts.as_ref(), self.max_workers == Some(1))?;
         }
         let Self { name, max_retries, max_workers, body, .. } = self;
         Ok(Task { inner: Arc::new(Inner { name, grid, conflicts, max_retries, max_workers, body }) })

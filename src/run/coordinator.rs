@@ -15,14 +15,17 @@ use super::options::Options;
 use crate::observe::{self, Observer, Report};
 use crate::scheduler::{Actions, Assignment, Event, Lease, Outcome, Scheduler, Time, WorkerId};
 use crate::transport::{Transport, Waiting};
-use crate::wire::{self, Assigned, BatchWriter, Finished, FromWorker, Stop, ToWorker, decode, encode};
+use crate::wire::{self, Assigned, BatchWriter, Finished, FromWorker, Hello, Stop, ToWorker, decode, encode};
 use books::Books;
 use checkups::Checkups;
 
 /// So many messages are taken in before anything else is looked after.
 const MESSAGES_AT_ONCE: usize = 256;
-/// So many blocks go into one message.
-const BLOCKS_AT_ONCE: usize = 128;
+/// No message with blocks grows much past this many bytes: the MPI libraries send what fits into 4 KiB without asking
+/// the receiver first.
+const BYTES_AT_ONCE: usize = 3500;
+/// So many rounds of the loop go by between two looks at the clock, unless there is nothing to do.
+const ROUNDS: u32 = 16;
 /// How often the display, the signals and the status checks are looked after.
 const TENDING: Duration = Duration::from_millis(100);
 
@@ -78,16 +81,22 @@ impl Coordinator {
         self.handle(Event::Tick);
         self.send_assignments()?;
         let mut waiting = Waiting::new(self.options.idle);
+        let mut n_rounds = 0u32;
         while !self.scheduler.is_finished() {
             if self.scheduler.n_workers() == 0 {
                 return Err(RunError::NoWorkers { remaining: self.books.n_open(&self.scheduler) });
             }
-            if self.listen()? || self.scheduler.has_backlog() {
+            let is_busy = self.listen()? || self.scheduler.has_backlog();
+            if is_busy {
                 waiting.reset();
             } else {
                 waiting.pause(|limit| self.transport.sleep(limit));
             }
-            self.tend()?;
+            // Even the look at the clock is worth sparing while messages pour in.
+            n_rounds = n_rounds.wrapping_add(1);
+            if n_rounds.is_multiple_of(ROUNDS) || waiting.is_long() || self.scheduler.has_backlog() {
+                self.tend()?;
+            }
         }
         Ok(())
     }
@@ -129,6 +138,9 @@ impl Coordinator {
                 self.books.note_failures(&mut self.actions.failures);
             }
             FromWorker::Status(status) => self.checkups.heard(worker, status),
+            FromWorker::Hello(Hello { pipeline: Err(why), .. }) => {
+                return Err(RunError::Refused { message: format!("{worker} cannot go on: {why}") });
+            }
             FromWorker::Hello(_) => log::warn!("{worker} said hello twice: ignored"),
         }
         Ok(())
@@ -154,7 +166,7 @@ impl Coordinator {
         let mut current = None;
         let assignments = std::mem::take(&mut self.actions.assignments);
         for &Assignment { worker, lease, block } in &assignments {
-            if current != Some(worker) || self.batch.len() == BLOCKS_AT_ONCE {
+            if current != Some(worker) || self.batch.n_bytes() >= BYTES_AT_ONCE {
                 self.send_batch(current)?;
                 current = Some(worker);
             }
@@ -216,9 +228,12 @@ impl Coordinator {
     }
 
     /// Tells everybody that the run broke off, as far as that goes, so that nobody waits for rank 0.
-    fn break_off(&mut self, error: RunError) -> RunError {
-        if let Err(further) = stop(&mut *self.transport, Stop::Refused(error.to_string())) {
-            log::error!("the other ranks could not be told that the run broke off: {further}");
+    fn break_off(mut self, error: RunError) -> RunError {
+        match stop(&mut *self.transport, Stop::Refused(error.to_string())) {
+            Ok(()) => self.transport.abandon(),
+            Err(further) => {
+                log::error!("the other ranks could not be told that the run broke off: {further}")
+            }
         }
         error
     }

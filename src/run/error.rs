@@ -64,6 +64,9 @@ pub enum RunError {
     /// A worker released a block that it did not acquire.
     #[error("{0} was released without being acquired: release each acquired block once")]
     NotAcquired(BlockId),
+    /// A worker's loop failed when it had released all its blocks.
+    #[error("the worker's loop failed after its last block: {0}")]
+    Loop(String),
     /// A thread could not be started.
     #[error(
         "a thread could not be started ({0}): use fewer slots, or raise the limit on processes (ulimit -u)"

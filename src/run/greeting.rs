@@ -26,19 +26,29 @@ pub(super) fn brought(plan: &Plan) -> Brought {
 
 /// A text of bounded size.
 pub(super) fn cut(mut text: String) -> String {
+    const CUT: char = '…';
     if text.len() > MAX_TEXT {
-        let end = (0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let last = MAX_TEXT - CUT.len_utf8();
+        let end = (0..=last).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         text.truncate(end);
+        text.push(CUT);
     }
     text
 }
+
+/// What a rank brings when its program has ended.
+pub(super) fn the_end() -> Brought {
+    Ok((0, THE_END.to_owned()))
+}
+
+const THE_END: &str = "no pipeline: the program has ended";
 
 /// The tag that a kind of message travels under.
 pub(super) fn tag(kind: MessageKind) -> Tag {
     Tag(kind as u16)
 }
 
-/// On a worker: says hello to rank 0.
+/// On a worker: says hello to rank 0; without slots when its program has ended, or when it cannot go on.
 pub(super) fn introduce(transport: &mut dyn Transport, slots: u32, brought: Brought) -> Result<(), RunError> {
     let hello = Hello { slots, host: host(), pid: std::process::id(), pipeline: brought.map_err(cut) };
     let message = FromWorker::Hello(hello);
@@ -62,6 +72,27 @@ pub(super) fn gather(
             Err(RunError::Refused { message })
         }
     }
+}
+
+/// How the ranks stand when rank 0's program has ended.
+pub(super) enum Farewell {
+    /// All programs have ended, with this error if any.
+    All(Option<String>),
+    /// Some ranks were in a run. They were refused, with this message, and will come to their end as well.
+    Refused(String),
+}
+
+/// On rank 0, whose program has ended: hears how the others' ended, and tells them.
+pub(super) fn part(transport: &mut dyn Transport, brought: &Brought) -> Result<Farewell, RunError> {
+    let hellos = hear(transport, Idle::default())?;
+    let problem = disagreement(brought, &hellos);
+    if hellos.iter().all(|hello| hello.slots == 0) {
+        stop(transport, Stop::Ended(problem.clone().unwrap_or_default()))?;
+        return Ok(Farewell::All(problem));
+    }
+    let message = problem.unwrap_or_else(|| THE_END.to_owned());
+    stop(transport, Stop::Refused(message.clone()))?;
+    Ok(Farewell::Refused(message))
 }
 
 /// On rank 0: tells every worker that the run is over.
@@ -123,7 +154,8 @@ fn disagreement(brought: &Brought, hellos: &[Hello]) -> Option<String> {
     if !problems.is_empty() {
         let n_ranks = hellos.len() + 1;
         let texts = problems.iter().take(3).map(|(problem, ranks)| {
-            if ranks.len() == n_ranks {
+            // A refusal that comes back names its ranks already.
+            if ranks.len() == n_ranks || problem.starts_with("rank") {
                 (*problem).to_owned()
             } else {
                 format!("{}: {problem}", name(ranks, n_ranks))
@@ -135,6 +167,18 @@ fn disagreement(brought: &Brought, hellos: &[Hello]) -> Option<String> {
     let (rank, other) = all().find(|(_, other)| *other != mine)?;
     let (Ok((_, mine)), Ok((_, other))) = (mine, other) else { return None };
     let host = &hellos[rank - 1].host;
+    let has_ended = |ended: usize, running: usize| {
+        Some(format!(
+            "rank {ended} has come to the end of its program while rank {running} starts a run: make the same calls \
+             on all ranks"
+        ))
+    };
+    if other == THE_END {
+        return has_ended(rank, 0);
+    }
+    if mine == THE_END {
+        return has_ended(0, rank);
+    }
     Some(format!(
         "rank {rank} (on {host}) built another pipeline than rank 0: build the same one on all ranks. \
          Rank 0: {mine}. Rank {rank}: {other}"
@@ -181,6 +225,29 @@ mod tests {
             disagreement(&built("a"), &[hello(built("a")), hello(built("bb"))]).expect("a disagreement");
         assert!(message.starts_with("rank 2 (on node) built another pipeline than rank 0"), "{message}");
         assert!(message.ends_with("Rank 0: a. Rank 2: bb"), "{message}");
+    }
+
+    #[test]
+    fn who_ended_and_who_runs_is_told() {
+        let message = disagreement(&built("a"), &[hello(built("a")), hello(the_end())]).expect("they differ");
+        assert!(
+            message.starts_with("rank 2 has come to the end of its program while rank 0 starts"),
+            "{message}"
+        );
+        let message = disagreement(&the_end(), &[hello(the_end()), hello(built("a"))]).expect("they differ");
+        assert!(
+            message.starts_with("rank 0 has come to the end of its program while rank 2 starts"),
+            "{message}"
+        );
+        assert_eq!(disagreement(&the_end(), &[hello(the_end())]), None);
+    }
+
+    #[test]
+    fn long_texts_are_cut_once() {
+        let long = cut("ä".repeat(MAX_TEXT));
+        assert!(long.len() <= MAX_TEXT && long.ends_with('…'));
+        assert_eq!(cut(long.clone()), long);
+        assert_eq!(cut("short".to_owned()), "short");
     }
 
     #[test]

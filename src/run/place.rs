@@ -9,12 +9,25 @@ pub(super) enum Place {
     /// No other ranks.
     Alone,
     /// One of several ranks.
+    #[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "there are no ranks without MPI"))]
     Rank {
         /// The line to the others, on a communicator of its own.
         transport: Box<dyn Transport>,
-        /// Whether several threads may use it, one at a time.
+        /// Whether one thread may use it while another one, in the program's closures, calls MPI as well.
         may_share: bool,
     },
+}
+
+/// Who initialized MPI, and so says when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "there is no MPI that a program could own"))]
+pub(super) enum MpiOwner {
+    /// bellis, or nobody so far.
+    Bellis,
+    /// The program, which has not finalized it yet.
+    Program,
+    /// The program, which has finalized it.
+    Finalized,
 }
 
 fn launched() -> Launcher {
@@ -27,11 +40,13 @@ pub(super) fn is_launched() -> bool {
 }
 
 #[cfg(feature = "mpi")]
-pub(super) use with_mpi::{Comm, abort_all, is_mpi_foreign, rank};
+pub(super) use with_mpi::{Comm, abort_all, is_line_open, mpi_owner, rank};
 
 #[cfg(feature = "mpi")]
 mod with_mpi {
-    use super::{Launcher, Place, RunError, launched};
+    use std::time::Duration;
+
+    use super::{Launcher, MpiOwner, Place, RunError, launched};
     use crate::transport::mpi::{self, MpiTransport};
 
     pub(in crate::run) use crate::transport::mpi::Comm;
@@ -40,28 +55,46 @@ mod with_mpi {
         /// Finds out, on the given communicator, on MPI's world if MPI is initialized, or as the launcher says; in
         /// the latter case MPI is initialized. All ranks do so together.
         pub fn find(communicator: Option<Comm<'_>>) -> Result<Self, RunError> {
+            let found = Self::find_within(communicator, None)?;
+            Ok(found.expect("without a time limit it waits until all ranks have come"))
+        }
+
+        /// As [`find`](Self::find); `None` unless all ranks do so within some time.
+        pub fn find_within(
+            communicator: Option<Comm<'_>>,
+            patience: Option<Duration>,
+        ) -> Result<Option<Self>, RunError> {
             if communicator.is_none() && !mpi::is_initialized() && launched() == Launcher::Alone {
-                return Ok(Self::Alone);
+                return Ok(Some(Self::Alone));
             }
             let environment = mpi::environment()?;
-            let comm = communicator.unwrap_or_else(|| Comm::world());
+            let comm = communicator.unwrap_or_else(Comm::world);
             let (_, size) = comm.rank_and_size()?;
             match launched() {
                 Launcher::Ranks(Some(launched)) if communicator.is_none() && size == 1 && launched > 1 => {
                     Err(RunError::WrongLauncher { launched, seen: size })
                 }
-                _ if size == 1 => Ok(Self::Alone),
-                _ => Ok(Self::Rank {
-                    transport: Box::new(MpiTransport::duplicate(comm)?),
-                    may_share: environment.is_serialized,
-                }),
+                _ if size == 1 => Ok(Some(Self::Alone)),
+                _ => Ok(MpiTransport::duplicate(comm, patience)?.map(|transport| Self::Rank {
+                    transport: Box::new(transport),
+                    may_share: environment.is_multiple,
+                })),
             }
         }
     }
 
-    /// Whether MPI was initialized by the program and not by bellis.
-    pub fn is_mpi_foreign() -> bool {
-        mpi::is_initialized() && mpi::environment().is_ok_and(|environment| !environment.is_ours)
+    /// Whose MPI it is.
+    pub fn mpi_owner() -> MpiOwner {
+        match (mpi::is_foreign(), mpi::is_initialized()) {
+            (false, _) => MpiOwner::Bellis,
+            (true, true) => MpiOwner::Program,
+            (true, false) => MpiOwner::Finalized,
+        }
+    }
+
+    /// Whether this rank left a run in the middle, so that others may wait for it.
+    pub fn is_line_open() -> bool {
+        mpi::is_any_open()
     }
 
     /// Ends all ranks at once.
@@ -69,20 +102,22 @@ mod with_mpi {
         mpi::abort(code.into());
     }
 
-    /// The rank in MPI's world, where MPI is initialized.
+    /// The rank in MPI's world, where MPI is initialized and there are others.
     pub fn rank() -> Option<usize> {
-        mpi::is_initialized().then(|| Comm::world().rank_and_size().ok().map(|(rank, _)| rank)).flatten()
+        let (rank, size) = mpi::is_initialized().then(|| Comm::world().rank_and_size().ok()).flatten()?;
+        (size > 1).then_some(rank)
     }
 }
 
 #[cfg(not(feature = "mpi"))]
-pub(super) use without_mpi::{Comm, abort_all, is_mpi_foreign, rank};
+pub(super) use without_mpi::{Comm, abort_all, is_line_open, mpi_owner, rank};
 
 #[cfg(not(feature = "mpi"))]
 mod without_mpi {
     use std::marker::PhantomData;
+    use std::time::Duration;
 
-    use super::{Place, RunError, is_launched};
+    use super::{MpiOwner, Place, RunError, is_launched};
 
     /// There is none.
     #[derive(Debug, Clone, Copy)]
@@ -93,9 +128,17 @@ mod without_mpi {
         pub fn find(_: Option<Comm<'_>>) -> Result<Self, RunError> {
             if is_launched() { Err(RunError::WithoutMpi) } else { Ok(Self::Alone) }
         }
+
+        pub fn find_within(comm: Option<Comm<'_>>, _: Option<Duration>) -> Result<Option<Self>, RunError> {
+            Self::find(comm).map(Some)
+        }
     }
 
-    pub fn is_mpi_foreign() -> bool {
+    pub fn mpi_owner() -> MpiOwner {
+        MpiOwner::Bellis
+    }
+
+    pub fn is_line_open() -> bool {
         false
     }
 

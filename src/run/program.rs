@@ -3,16 +3,16 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::error::RunError;
-use super::greeting::{Brought, await_stop, gather, introduce, stop};
+use super::greeting::{Farewell, await_stop, cut, introduce, part, the_end};
 use super::launcher::launched_rank;
 use super::panics;
-use super::place::{Place, abort_all, is_launched, is_mpi_foreign, rank};
+use super::place::{MpiOwner, Place, abort_all, is_launched, is_line_open, mpi_owner, rank};
 use super::worker::with_sources;
-use crate::observe::Report;
 use crate::plan::BoxError;
-use crate::transport::Idle;
+use crate::transport::{Idle, Transport};
 use crate::wire::Stop;
 
 /// Blocks failed, were orphaned or remain; or the program failed after a run.
@@ -20,21 +20,18 @@ const INCOMPLETE: u8 = 1;
 /// Something was wrong before anything ran.
 const MISCONFIGURED: u8 = 2;
 
-/// What a rank brings to the end of the program.
-const THE_END: &str = "no more pipelines: the program has ended";
-
 /// Whether a run took place in this process.
 static HAS_RUN: AtomicBool = AtomicBool::new(false);
 
-/// Whether all ranks have been told that they cannot run, and why, and no run took place since. Some of them may have
-/// heard it in [`main`], where they came without running: nobody waits for them there again.
-static IS_REFUSED: AtomicBool = AtomicBool::new(false);
+pub(super) fn note_run() {
+    HAS_RUN.store(true, Ordering::Relaxed);
+}
 
-pub(super) fn note_run(result: &Result<Report, RunError>) {
-    if result.is_ok() {
-        HAS_RUN.store(true, Ordering::Relaxed);
-    }
-    IS_REFUSED.store(matches!(result, Err(RunError::Refused { .. })), Ordering::Relaxed);
+/// Whether this process was rank 0 of its last run, or alone.
+static IS_LEADER: AtomicBool = AtomicBool::new(true);
+
+pub(super) fn note_leader(is_leader: bool) {
+    IS_LEADER.store(is_leader, Ordering::Relaxed);
 }
 
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
@@ -50,6 +47,10 @@ pub fn is_coordinator() -> bool {
 /// comes from, even when it kept only some of them from starting; no rank is left waiting for another. `env_logger`
 /// is set up unless a logger is: warnings are shown unless `RUST_LOG` says otherwise.
 ///
+/// A program that initializes MPI itself does so before it calls `main`, on all ranks, and finalizes MPI afterwards. A
+/// rank of it that fails by itself waits some seconds for the others and then ends the job: they may be waiting for
+/// messages that it will not send.
+///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
 ///     bellis::main(|| {
@@ -62,62 +63,106 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     start_logging();
     let outcome = panics::catch(program).unwrap_or_else(|panic| Err(panic.into()));
     let own_code = outcome.as_ref().err().map(|error| code_of(&**error));
-    let message = outcome.err().map(|error| with_sources(&*error));
-    if is_mpi_foreign() {
-        // The program started MPI itself: how its ranks stand with each other is its own affair.
-        let Some(message) = message else { return ExitCode::SUCCESS };
-        print_error(&message);
-        let code = own_code.unwrap_or(MISCONFIGURED);
-        if is_launched() {
-            abort_all(code);
-        }
-        return ExitCode::from(code);
+    let is_shared = outcome.as_ref().err().is_some_and(|error| is_shared(&**error));
+    let message = outcome.err().map(|error| cut(with_sources(&*error)));
+    let code = || own_code.unwrap_or_else(code_by_time);
+    if is_line_open() {
+        print_error(message.as_deref().unwrap_or("this rank left a run before its end"));
+        abort_all(code());
     }
-    match agree(message) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
+    let agreed = match (mpi_owner(), &message) {
+        (MpiOwner::Bellis, _) => agree(message, None),
+        (MpiOwner::Finalized, None) => return ExitCode::SUCCESS,
+        // Other ranks may wait for messages of the program's own that this one will not send.
+        (MpiOwner::Program, Some(_)) if !is_shared => agree(message.clone(), Some(patience())),
+        // Others may still be in a run of theirs: that is no reason to end them.
+        (MpiOwner::Program, _) => agree(message.clone(), None),
+        // Nobody can be asked any more, but the leader of a run has the same to tell as its other ranks.
+        (MpiOwner::Finalized, Some(_)) if is_shared && !IS_LEADER.load(Ordering::Relaxed) => {
+            return ExitCode::from(code());
+        }
+        (MpiOwner::Finalized, Some(message)) => {
+            print_error(message);
+            return ExitCode::from(code());
+        }
+    };
+    match agreed {
+        Ending::Well => ExitCode::SUCCESS,
+        Ending::Wrong(message) => {
             if is_coordinator() {
                 print_error(&message);
             }
-            ExitCode::from(own_code.unwrap_or_else(code_by_time))
+            ExitCode::from(code())
+        }
+        Ending::Alone(message) => {
+            print_error(&message);
+            abort_all(code());
+            ExitCode::from(code())
         }
     }
 }
 
-/// What is wrong on any rank, once all of them have come to the end.
-fn agree(message: Option<String>) -> Result<(), String> {
-    let mine: Brought = message.clone().map_or_else(|| Ok((0, THE_END.to_owned())), Err);
-    let to_text = |error: RunError| error.to_string();
-    let alone = || message.map_or(Ok(()), Err);
-    if !is_launched() || IS_REFUSED.load(Ordering::Relaxed) {
-        return alone();
-    }
-    match Place::find(None) {
-        Ok(Place::Alone) => alone(),
-        // Whatever keeps the ranks apart has been the program's error already, where there was a run.
-        Err(error) => Err(message_or(alone(), error)),
-        Ok(Place::Rank { mut transport, .. }) if transport.rank() == 0 => {
-            let gathered = gather(&mut *transport, &mine, Idle::default());
-            if gathered.is_ok() {
-                stop(&mut *transport, Stop::Ended(String::new())).map_err(to_text)?;
-            }
-            transport.close().map_err(|error| error.to_string())?;
-            gathered.map(drop).map_err(to_text)
-        }
-        Ok(Place::Rank { mut transport, .. }) => {
-            introduce(&mut *transport, 1, mine).map_err(to_text)?;
-            let stop = await_stop(&mut *transport, Idle::default()).map_err(to_text)?;
-            transport.close().map_err(|error| error.to_string())?;
-            match stop {
-                Stop::Ended(_) => Ok(()),
-                Stop::Refused(message) => Err(message),
-            }
-        }
+/// For so long a rank of a program that owns MPI waits for the others to fail as well. Later ranks wait longer, so
+/// that one of them ends the job before the next one speaks up.
+fn patience() -> Duration {
+    let rank = u32::try_from(rank().unwrap_or(0)).unwrap_or(u32::MAX);
+    Duration::from_secs(3) + Duration::from_millis(200) * rank.min(100)
+}
+
+/// How the programs of all ranks ended.
+enum Ending {
+    Well,
+    /// What is wrong, on any rank: the same message on all.
+    Wrong(String),
+    /// What is wrong on this rank; the others did not come to say.
+    Alone(String),
+}
+
+impl Ending {
+    fn of(problem: Option<String>) -> Self {
+        problem.map_or(Self::Well, Self::Wrong)
     }
 }
 
-fn message_or(outcome: Result<(), String>, error: RunError) -> String {
-    outcome.err().unwrap_or_else(|| error.to_string())
+/// What is wrong on any rank, once all of them have come to the end. Those that are in a run, or start another one,
+/// are refused until they have.
+fn agree(message: Option<String>, patience: Option<Duration>) -> Ending {
+    let mut message = message;
+    while is_launched() {
+        let place = match Place::find_within(None, patience) {
+            Ok(Some(place)) => place,
+            Ok(None) => return Ending::Alone(message.unwrap_or_default()),
+            // Whatever keeps the ranks apart has been the program's error already, where there was a run.
+            Err(error) => return Ending::Wrong(message.unwrap_or_else(|| error.to_string())),
+        };
+        let Place::Rank { transport, .. } = place else { break };
+        match say_farewell(transport, message) {
+            Ok(Farewell::All(problem)) => return Ending::of(problem),
+            Ok(Farewell::Refused(refusal)) => message = Some(cut(refusal)),
+            Err(error) => return Ending::Alone(error.to_string()),
+        }
+    }
+    Ending::of(message)
+}
+
+fn say_farewell(mut transport: Box<dyn Transport>, message: Option<String>) -> Result<Farewell, RunError> {
+    let mine = message.map_or_else(the_end, Err);
+    let farewell = if transport.rank() == 0 {
+        part(&mut *transport, &mine)?
+    } else {
+        introduce(&mut *transport, 0, mine)?;
+        match await_stop(&mut *transport, Idle::default())? {
+            Stop::Ended(problem) => Farewell::All(Some(problem).filter(|problem| !problem.is_empty())),
+            Stop::Refused(message) => Farewell::Refused(message),
+        }
+    };
+    transport.close()?;
+    Ok(farewell)
+}
+
+/// Whether all ranks of a run get this error.
+fn is_shared(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(RunError::Refused { .. } | RunError::Incomplete(_)))
 }
 
 fn code_of(error: &(dyn std::error::Error + Send + Sync + 'static)) -> u8 {

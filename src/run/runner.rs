@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::coordinator::Coordinator;
 use super::error::RunError;
-use super::greeting::{await_stop, brought, gather, introduce};
+use super::greeting::{await_stop, brought, cut, gather, introduce, stop};
 use super::interrupt::Interrupt;
 use super::options::Options;
 use super::place::{Comm, Place};
+use super::program::{note_leader, note_run};
 use super::worker::{Loop, Setup, Worker, process_all, work};
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline, Plan};
@@ -46,8 +47,29 @@ impl<'c> Runner<'c> {
         Self::default()
     }
 
-    /// Runs on the ranks of this communicator instead of MPI's world. All of them call [`run`](Self::run); messages
-    /// travel on a duplicate.
+    /// Runs on the ranks of this communicator instead of MPI's world. All of them call [`run`](Self::run), and no
+    /// others; messages travel on a duplicate, which never meets the program's own.
+    ///
+    /// For programs that initialize MPI themselves. Any thread level will do: with `MPI_THREAD_MULTIPLE`, workers
+    /// answer status checks while they process a block; with less, between blocks, so that a closure may call MPI on
+    /// its own. Where one rank processes several blocks at once ([`slots`](Self::slots)), closures that call MPI need
+    /// `MPI_THREAD_MULTIPLE`.
+    ///
+    /// ```no_run
+    /// use bellis::{Roi, Runner, Task};
+    /// use mpi::topology::{Color, Communicator};
+    ///
+    /// let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts here");
+    /// let world = universe.world();
+    /// // One half of the ranks runs the pipeline, the other half does something else.
+    /// let half = world.split_by_color(Color::with_value(world.rank() % 2)).expect("every rank has a color");
+    /// if world.rank() % 2 == 0 {
+    ///     let total = Roi::new([0], [1000])?;
+    ///     let task = Task::builder("even").total_roi(total).block_shape([10]).process(|_| Ok(())).build()?;
+    ///     Runner::new().communicator(&half).run(task)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "mpi")]
     #[must_use]
     pub fn communicator<C>(mut self, communicator: &'c C) -> Self
@@ -144,26 +166,35 @@ impl<'c> Runner<'c> {
     }
 
     fn prepare(&self, pipeline: &Pipeline) -> Prepared {
-        let options = self.options.over(std::env::vars())?;
+        let options = self.options.over(environment())?;
         Ok((Arc::new(Plan::new(pipeline)?), options))
     }
 
     fn run_prepared(&self, prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
-        let result = self.run_in_place(prepared, body);
-        super::program::note_run(&result);
-        result
-    }
-
-    fn run_in_place(&self, prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
-        match Place::find(self.communicator)? {
+        note_leader(true);
+        let report = match Place::find(self.communicator)? {
             Place::Alone => {
                 let (plan, options) = prepared?;
                 alone(&plan, options, body)
             }
             Place::Rank { transport, .. } if transport.rank() == 0 => coordinate(transport, prepared, body),
-            Place::Rank { transport, may_share } => join(transport, may_share, prepared, body),
+            Place::Rank { transport, may_share } => {
+                note_leader(false);
+                join(transport, may_share, prepared, body)
+            }
+        };
+        // A loop that failed at its very end failed after a run.
+        if matches!(report, Ok(_) | Err(RunError::Loop(_))) {
+            note_run();
         }
+        report
     }
+}
+
+/// The environment as text: a variable that is none cannot be an option with a good value.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 /// Rank 0 of several.
@@ -173,10 +204,17 @@ fn coordinate(
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
     let idle = prepared.as_ref().map_or(Idle::default(), |(_, options)| options.idle);
-    let mine = prepared.as_ref().map_or_else(|error| Err(error.to_string()), |(plan, _)| brought(plan));
+    let mine = prepared.as_ref().map_or_else(|error| Err(cut(error.to_string())), |(plan, _)| brought(plan));
     let gathered = gather(&mut *transport, &mine, idle);
     let (mut slots, (plan, options)) = match (gathered, prepared) {
         (Ok(slots), Ok(prepared)) => (slots, prepared),
+        (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
+            // Not everybody was heard, but everybody waits for an answer.
+            let told = stop(&mut *transport, Stop::Refused(error.to_string()));
+            transport.abandon();
+            told?;
+            return Err(error);
+        }
         (gathered, prepared) => {
             transport.close()?;
             gathered?;
@@ -187,8 +225,13 @@ fn coordinate(
         return schedule(transport, &plan, &slots, options);
     }
     slots.extend((0..options.rank0_slots).map(|_| 1));
-    with_threads(options.rank0_slots, options, &plan, body, |threads| {
-        schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options)
+    with_threads(options.rank0_slots, options, &plan, body, |threads| match threads {
+        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options),
+        Err(error) => {
+            stop(&mut *transport, Stop::Refused(error.to_string()))?;
+            transport.close()?;
+            Err(error)
+        }
     })
 }
 
@@ -202,20 +245,21 @@ fn join(
     // A signal to the whole job is rank 0's to answer.
     let _interrupt = Interrupt::listen();
     let mine = prepared.as_ref().map_or_else(|error| Err(error.to_string()), |(plan, _)| brought(plan));
+    // Not 0: this rank's program has not ended, whatever keeps it from running.
     let slots = prepared.as_ref().map_or(1, |(_, options)| options.slots.unwrap_or(1));
     introduce(&mut *transport, slots, mine)?;
-    let stop = match prepared {
+    let stopped = match prepared {
         Ok((plan, options)) => {
             let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share };
             work(transport, setup, &plan, body)?
         }
         Err(_) => {
-            let stop = await_stop(&mut *transport, Idle::default())?;
+            let stopped = await_stop(&mut *transport, Idle::default())?;
             transport.close()?;
-            stop
+            stopped
         }
     };
-    match stop {
+    match stopped {
         Stop::Ended(report) => {
             Ok(serde_json::from_str(&report).map_err(|e| WireError::Unreadable(e.to_string()))?)
         }
@@ -230,7 +274,9 @@ fn alone(plan: &Arc<Plan>, options: Options, body: &Loop<'_>) -> Result<Report, 
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let slots = vec![1; n_threads as usize];
-    with_threads(n_threads, options, plan, body, |threads| schedule(Box::new(threads), plan, &slots, options))
+    with_threads(n_threads, options, plan, body, |threads| {
+        schedule(Box::new(threads?), plan, &slots, options)
+    })
 }
 
 fn schedule(
@@ -243,16 +289,16 @@ fn schedule(
     Coordinator::new(transport, Scheduler::new(plan.clone(), config), slots, options).run(slots)
 }
 
-/// Runs `lead` on this thread beside `n_threads` threads that work for it.
+/// Runs `lead` on this thread beside `n_threads` threads that work for it, if they can be started.
 fn with_threads(
     n_threads: u32,
     options: Options,
     plan: &Arc<Plan>,
     body: &Loop<'_>,
-    lead: impl FnOnce(LocalTransport) -> Result<Report, RunError>,
+    lead: impl FnOnce(Result<LocalTransport, RunError>) -> Result<Report, RunError>,
 ) -> Result<Report, RunError> {
     let mut endpoints = network(n_threads as usize + 1).into_iter();
-    let mine = endpoints.next().expect("a network has an endpoint 0");
+    let mut mine = endpoints.next().expect("a network has an endpoint 0");
     thread::scope(|scope| {
         let start = |endpoint: LocalTransport| {
             let setup = Setup { rank: endpoint.rank(), slots: 1, idle: options.idle, may_share: false };
@@ -260,13 +306,87 @@ fn with_threads(
             let work = move || work(Box::new(endpoint), setup, plan, body);
             thread::Builder::new().name(name).spawn_scoped(scope, work)
         };
-        let started = endpoints.map(start).collect::<Result<Vec<_>, _>>();
-        let mut mine = mine;
-        if let Err(error) = started {
-            let error = RunError::Thread(error.to_string());
-            super::greeting::stop(&mut mine, Stop::Refused(error.to_string()))?;
-            return Err(error);
+        let mut workers = Vec::new();
+        for endpoint in endpoints {
+            match start(endpoint) {
+                Ok(worker) => workers.push(worker),
+                Err(error) => {
+                    let error = RunError::Thread(error.to_string());
+                    // It fails at the endpoints without a thread, which come last.
+                    let _ = stop(&mut mine, Stop::Refused(error.to_string()));
+                    return lead(Err(error));
+                }
+            }
         }
-        lead(mine)
+        let report = lead(Ok(mine))?;
+        for worker in workers {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(report)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Roi;
+    use crate::plan::Task;
+    use crate::run::greeting::tag;
+    use crate::wire::MessageKind;
+
+    /// Runs rank 0 of three beside ranks 1 and 2, each of which sends what it is given and then waits for the end.
+    fn beside(says: impl Fn(&mut LocalTransport, &Plan) + Sync) -> (Result<Report, RunError>, Vec<Stop>) {
+        let total = Roi::new([0], [10]).expect("a box");
+        let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
+        let plan =
+            Arc::new(Plan::new(&Pipeline::from(task.build().expect("a task"))).expect("one task is a plan"));
+        let mut ranks = network(3).into_iter();
+        let rank0 = ranks.next().expect("there are three");
+        thread::scope(|scope| {
+            let start = |mut rank: LocalTransport| {
+                let (says, plan) = (&says, &plan);
+                scope.spawn(move || {
+                    says(&mut rank, plan);
+                    await_stop(&mut rank, Idle::Sleep).expect("rank 0 says stop")
+                })
+            };
+            let others: Vec<_> = ranks.map(start).collect();
+            let options = Options { progress: Progress::Off, ..Options::default() };
+            let report = coordinate(Box::new(rank0), Ok((plan.clone(), options)), &process_all);
+            (report, others.into_iter().map(|rank| rank.join().expect("it does not panic")).collect())
+        })
+    }
+
+    #[test]
+    fn whoever_cannot_be_understood_keeps_nobody_waiting() {
+        for is_greeted in [false, true] {
+            let (report, stops) = beside(|rank, plan| {
+                // Rank 0 may have gone already, and has said stop before.
+                if is_greeted || rank.rank() == 1 {
+                    let _ = introduce(rank, 1, brought(plan));
+                }
+                if rank.rank() == 2 {
+                    rank.send(0, tag(MessageKind::Hello), &[77]).expect("rank 0 waits for it");
+                }
+            });
+            assert!(matches!(report, Err(RunError::Wire(_))), "{report:?}");
+            let is_refused =
+                |stop: &Stop| matches!(stop, Stop::Refused(why) if why.contains("speaks protocol 77"));
+            assert!(stops.iter().all(is_refused), "{stops:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_cannot_go_on_ends_the_run_for_all() {
+        let (report, stops) = beside(|rank, plan| {
+            introduce(rank, 1, brought(plan)).expect("rank 0 is there");
+            if rank.rank() == 2 {
+                introduce(rank, 0, Err("no more threads".to_owned())).expect("rank 0 is there");
+            }
+        });
+        // Rank 0 hears of it while it greets the others, or later.
+        let is_told = |why: &str| why.contains("2") && why.ends_with(": no more threads");
+        assert!(matches!(&report, Err(RunError::Refused { message }) if is_told(message)), "{report:?}");
+        assert!(stops.iter().all(|stop| matches!(stop, Stop::Refused(why) if is_told(why))), "{stops:?}");
+    }
 }

@@ -9,6 +9,8 @@ mod direct;
 mod link;
 mod pool;
 mod processing;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use std::time::Instant;
 use super::error::RunError;
 use super::greeting::cut;
 use super::panics;
-use crate::plan::{Block, BlockResult, BoxError, Plan, Task, WorkerInfo};
+use crate::plan::{Block, BlockId, BlockResult, BoxError, Plan, Task, WorkerInfo};
 use crate::transport::{Idle, Transport};
 use crate::wire::{Assigned, Finished, Outcome, Stop};
 
@@ -74,7 +76,7 @@ trait Port: Send {
 /// A block that was acquired and not yet released.
 #[derive(Debug)]
 struct Held {
-    block: Block,
+    block: BlockId,
     lease: u64,
     begin: Instant,
 }
@@ -88,13 +90,15 @@ pub struct Worker {
     info: WorkerInfo,
     plan: Arc<Plan>,
     held: Vec<Held>,
+    /// What went wrong between this worker and rank 0, after which nothing can go right.
+    trouble: Option<RunError>,
     /// When the last block was released.
     last_release: Option<Instant>,
 }
 
 impl Worker {
     fn new(port: Box<dyn Port>, info: WorkerInfo, plan: Arc<Plan>) -> Self {
-        Self { port, info, plan, held: Vec::new(), last_release: None }
+        Self { port, info, plan, held: Vec::new(), trouble: None, last_release: None }
     }
 
     /// Waits for the next block. `None` when the run is over.
@@ -102,31 +106,37 @@ impl Worker {
     /// # Errors
     /// Rank 0 cannot be reached or understood.
     pub fn acquire(&mut self) -> Result<Option<Block>, RunError> {
-        let (assigned, has_waited) = self.port.next()?;
+        let next = self.port.next().inspect_err(|error| self.trouble = Some(error.clone()));
+        let (assigned, has_waited) = next?;
         Ok(assigned.map(|Assigned { block, lease, read_roi, write_roi }| {
             let begin = self.last_release.filter(|_| !has_waited).unwrap_or_else(Instant::now);
-            let block = Block { id: block, read_roi, write_roi };
             self.held.push(Held { block, lease, begin });
-            block
+            Block { id: block, read_roi, write_roi }
         }))
     }
 
-    /// Gives a block back. Several may be held at a time; each is released once.
+    /// Gives a block back. Several may be held at a time, as many as the slot has credits and one more; each is
+    /// released once. A loop that waits for another block while all others wait for those that it holds never ends.
     ///
     /// # Errors
     /// [`RunError::NotAcquired`] for a block that is not held; rank 0 cannot be reached.
     pub fn release(&mut self, block: Block, outcome: impl Into<BlockOutcome>) -> Result<(), RunError> {
-        let place = self.held.iter().position(|held| held.block.id == block.id);
-        let held = self.held.swap_remove(place.ok_or(RunError::NotAcquired(block.id))?);
+        self.give_back(block.id, outcome.into())
+    }
+
+    fn give_back(&mut self, block: BlockId, outcome: BlockOutcome) -> Result<(), RunError> {
+        let place = self.held.iter().position(|held| held.block == block);
+        let held = self.held.swap_remove(place.ok_or(RunError::NotAcquired(block))?);
         let now = Instant::now();
         self.last_release = Some(now);
         let busy_us = u64::try_from((now - held.begin).as_micros()).unwrap_or(u64::MAX);
-        let outcome = match outcome.into() {
+        let outcome = match outcome {
             BlockOutcome::Success => Outcome::Success,
             BlockOutcome::Skipped => Outcome::Skipped,
             BlockOutcome::Failed(message) => Outcome::Failed(cut(message)),
         };
-        self.port.done(Finished { lease: held.lease, busy_us, outcome }, busy_us > SHORT_US)
+        let finished = Finished { lease: held.lease, busy_us, outcome };
+        self.port.done(finished, busy_us > SHORT_US).inspect_err(|error| self.trouble = Some(error.clone()))
     }
 
     /// Who works.
@@ -140,22 +150,31 @@ impl Worker {
     }
 
     /// Runs a loop to its end. Blocks that it leaves behind fail, so that they are tried elsewhere and nobody waits
-    /// for them.
+    /// for them. An error that no block tells of is returned.
     fn drive(&mut self, body: &Loop<'_>) -> Result<(), RunError> {
-        let ended = match panics::catch(|| body(self)) {
-            Ok(Ok(())) => "without taking all its blocks".to_owned(),
-            Ok(Err(error)) => format!("with an error: {}", with_sources(&*error)),
-            Err(panic) => panic,
+        let (ended, error) = match panics::catch(|| body(self)) {
+            Ok(Ok(())) => ("without taking all its blocks".to_owned(), None),
+            Ok(Err(error)) => {
+                let message = with_sources(&*error);
+                (format!("with an error: {message}"), Some(message))
+            }
+            Err(panic) => (panic.clone(), Some(panic)),
         };
+        if let Some(trouble) = self.trouble.take() {
+            return Err(trouble);
+        }
         let reason = || BlockOutcome::Failed(format!("the worker's loop ended: {ended}"));
+        let mut is_told = false;
         while let Some(held) = self.held.last() {
             let block = held.block;
-            self.release(block, reason())?;
+            self.give_back(block, reason())?;
+            is_told = true;
         }
         while let Some(block) = self.acquire()? {
             self.release(block, reason())?;
+            is_told = true;
         }
-        Ok(())
+        error.filter(|_| !is_told).map_or(Ok(()), |message| Err(RunError::Loop(message)))
     }
 }
 

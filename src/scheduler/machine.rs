@@ -24,8 +24,13 @@ impl Default for Config {
     }
 }
 
-/// At most this many dependents are told of ended blocks in one call.
+/// At most this many dependents are told of ended blocks in one call, unless [`Scheduler::with_budget`] says another
+/// number.
 const BUDGET: u64 = 1 << 16;
+
+/// At most this many blocks are handed out in one call, unless [`Scheduler::with_budget`] says less: sending 100,000
+/// messages at once would keep the caller from reading any.
+const MAX_ASSIGNMENTS: u64 = 1024;
 
 /// The block scheduler of one run. See the [module](super) for what it promises.
 ///
@@ -38,7 +43,10 @@ pub struct Scheduler {
     pub(super) leases: Leases,
     propagation: Propagation,
     config: Config,
+    budget: u64,
     is_draining: bool,
+    /// Whether the last call might have handed out more.
+    is_cut_short: bool,
     n_late: u64,
 }
 
@@ -53,15 +61,25 @@ impl Scheduler {
             leases: Leases::default(),
             propagation: Propagation::default(),
             config,
+            budget: BUDGET,
             is_draining: false,
+            is_cut_short: false,
             n_late: 0,
         }
     }
 
+    /// Lets each call tell about this many dependents of ended blocks, and hand out no more blocks than this (at least
+    /// 1), and leave the rest to the next: for simulations that are to see unfinished work in small runs.
+    #[must_use]
+    pub fn with_budget(mut self, budget: u64) -> Self {
+        self.budget = budget.max(1);
+        self
+    }
+
     /// Takes what happened at `now`, and adds what to do to `actions`.
     ///
-    /// Costs O(1) plus O(dependents of the block), the latter at most a bounded number a call; what is left is done
-    /// in the next call ([`has_backlog`](Self::has_backlog)).
+    /// Costs O(1) plus O(dependents of the block) plus O(blocks handed out), both at most a bounded number a call; what
+    /// is left is done in the next call ([`has_backlog`](Self::has_backlog)).
     pub fn handle(&mut self, now: Time, event: Event, actions: &mut Actions) {
         let is_joining = matches!(event, Event::WorkerJoined { .. });
         match event {
@@ -71,21 +89,23 @@ impl Scheduler {
             }
             Event::WorkerLost { worker } => self.on_lost(worker, actions),
             Event::Tick => {}
-            Event::Drain => self.is_draining = true,
+            Event::Drain => (self.is_draining, self.is_cut_short) = (true, false),
         }
-        self.propagation.advance(&self.plan, &mut self.tasks, BUDGET);
+        self.propagation.advance(&self.plan, &mut self.tasks, self.budget);
         if !self.is_draining {
-            self.assign_hungry(now, actions);
+            let mut left = self.budget.min(MAX_ASSIGNMENTS);
+            self.assign_hungry(now, &mut left, actions);
             // Others may be about to join: what the first would hold ahead may be all there is.
             if !is_joining {
-                self.assign_ahead(now, actions);
+                self.assign_ahead(now, &mut left, actions);
             }
+            self.is_cut_short = left == 0;
         }
     }
 
     /// Whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
     pub fn has_backlog(&self) -> bool {
-        self.propagation.is_pending()
+        self.propagation.is_pending() || self.is_cut_short
     }
 
     /// Whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
@@ -203,27 +223,43 @@ impl Scheduler {
 
     /// Gives blocks to workers with free slots.
     #[inline]
-    fn assign_hungry(&mut self, now: Time, actions: &mut Actions) {
-        // A worker may find nothing that it should try again itself; then the next one does.
-        let mut n_refused = 0;
-        while n_refused < 2 && self.tasks.iter().any(TaskState::has_work) {
-            let Some(worker) = self.workers.next_hungry() else { return };
+    fn assign_hungry(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
+        let mut refused = None;
+        while *left > 0 && self.tasks.iter().any(TaskState::has_work) {
+            let Some(worker) = self.workers.next_hungry() else { break };
             if !self.assign(now, worker, |_| true, actions) {
-                n_refused += 1;
+                debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
+                refused = Some(worker);
+                continue;
             }
+            *left -= 1;
             self.workers.enqueue(worker);
         }
+        self.enqueue_refused(refused);
     }
 
     /// Gives blocks ahead to workers that are busy, as long as there is enough for those that will soon be free.
     #[inline]
-    fn assign_ahead(&mut self, now: Time, actions: &mut Actions) {
-        let mut n_refused = 0;
-        while n_refused < 2 && self.n_available_ahead() > self.workers.n_slots() {
-            let Some(worker) = self.workers.next_ahead() else { return };
+    fn assign_ahead(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
+        let mut refused = None;
+        while *left > 0 && self.n_available_ahead() > self.workers.n_slots() {
+            let Some(worker) = self.workers.next_ahead() else { break };
             if !self.assign(now, worker, TaskState::may_run_ahead, actions) {
-                n_refused += 1;
+                debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
+                refused = Some(worker);
+                continue;
             }
+            *left -= 1;
+            self.workers.enqueue(worker);
+        }
+        self.enqueue_refused(refused);
+    }
+
+    /// A worker finds nothing when all that is left failed on it before. It stands aside while the others of its queue
+    /// are asked, and there is only one such worker: what avoids one avoids no other.
+    #[inline]
+    fn enqueue_refused(&mut self, refused: Option<WorkerId>) {
+        if let Some(worker) = refused {
             self.workers.enqueue(worker);
         }
     }

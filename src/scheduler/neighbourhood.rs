@@ -1,8 +1,8 @@
 //! The conflicts of one task, made quick: what a completed block releases within its own task.
 //!
-//! Away from the border of the grid, the conflicting blocks of higher level depend on the block's level alone: their
-//! distances in index are computed once per level and kept. At the border, and where so many blocks conflict that
-//! the lists would be large, the plan is asked each time.
+//! Which distances lead to conflicting blocks of higher level depends on the block's level alone: they are computed
+//! once per level and kept. At the border of the grid, those that lead out of it are left out. Where so many blocks
+//! conflict that the lists would be large, the positions within reach are looked at one by one each time.
 
 use crate::geometry::Coordinate;
 use crate::plan::{Conflicts, Grid};
@@ -13,72 +13,127 @@ const MAX_KEPT: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Neighbourhood {
     conflicts: Conflicts,
-    n_differences: u64,
+    /// All differences in position at which blocks conflict; empty when nothing is kept.
+    differences: Vec<Coordinate>,
     by_level: Vec<Option<Level>>,
 }
 
-/// What holds for all blocks of one level that are away from the border.
+/// What holds for all blocks of one level.
 #[derive(Debug, Clone)]
 struct Level {
-    /// How far away in index the conflicting blocks of higher level are.
-    downstream: Box<[i64]>,
-    n_upstream: u64,
+    /// How far away in index the conflicting blocks of higher level are, in rising order.
+    distances: Box<[i64]>,
+    /// The difference in position that goes with each distance.
+    differences: Box<[u32]>,
 }
 
 impl Neighbourhood {
     pub fn new(conflicts: &Conflicts) -> Self {
-        let n_differences = conflicts.differences().count() as u64;
-        let n_kept = conflicts.n_levels().saturating_mul(n_differences);
-        let n_levels = if n_kept <= MAX_KEPT { conflicts.n_levels() as usize } else { 0 };
-        Self { conflicts: conflicts.clone(), n_differences, by_level: vec![None; n_levels] }
+        let n_kept = conflicts.n_levels().saturating_mul(conflicts.n_differences());
+        let (differences, n_levels) = if n_kept <= MAX_KEPT {
+            (conflicts.differences().collect(), conflicts.n_levels() as usize)
+        } else {
+            (Vec::new(), 0)
+        };
+        Self { conflicts: conflicts.clone(), differences, by_level: vec![None; n_levels] }
     }
 
     /// No block waits for more conflicting blocks than this.
     pub fn max_upstream(&self) -> u64 {
-        self.n_differences
+        self.conflicts.n_differences()
     }
 
     /// Number of conflicting blocks of lower level.
-    pub fn n_upstream(&mut self, grid: &Grid, position: &Coordinate) -> u64 {
-        match self.level(grid, position) {
-            Some(level) => level.n_upstream,
-            None => self.conflicts.upstream(position).count() as u64,
-        }
+    #[inline]
+    pub fn n_upstream(&self, position: &Coordinate) -> u64 {
+        self.conflicts.n_upstream(position)
     }
 
-    /// Hands the index of each conflicting block of higher level to `visit`.
+    /// Adds the index of each conflicting block of higher level to `found`: looks at most at `most` places, from the
+    /// `skip`-th on. How many it looked at; fewer than `most` at the end.
     #[inline]
-    pub fn for_each_downstream(
+    pub fn find_downstream(
         &mut self,
         grid: &Grid,
         position: &Coordinate,
         index: u64,
-        mut visit: impl FnMut(u64),
-    ) {
-        match self.level(grid, position) {
-            Some(level) => {
-                level.downstream.iter().for_each(|distance| visit(index.wrapping_add_signed(*distance)))
-            }
-            None => self.conflicts.downstream(position).for_each(|other| visit(grid.index(&other))),
+        skip: u64,
+        most: u64,
+        found: &mut Vec<u64>,
+    ) -> u64 {
+        if self.by_level.is_empty() {
+            return self.find_among_all(grid, position, skip, most, found);
         }
+        let level = self.conflicts.level(position) as usize;
+        if self.by_level[level].is_none() {
+            self.by_level[level] = Some(self.keep(grid, position));
+        }
+        let (Some(level), differences) = (&self.by_level[level], &self.differences) else { return 0 };
+        // Levels hold at most 2^20 entries.
+        let begin = skip.min(level.distances.len() as u64) as usize;
+        let end = skip.saturating_add(most).min(level.distances.len() as u64) as usize;
+        let distances = &level.distances[begin..end];
+        if self.is_inside(grid, position) {
+            found.extend(distances.iter().map(|distance| index.wrapping_add_signed(*distance)));
+        } else {
+            let is_in = |difference: &u32| {
+                let difference = &differences[*difference as usize];
+                (0..position.n_axes()).all(|a| (0..grid.shape()[a]).contains(&(position[a] + difference[a])))
+            };
+            let both = distances.iter().zip(&level.differences[begin..end]);
+            let inside = both.filter(|(_, difference)| is_in(difference));
+            found.extend(inside.map(|(distance, _)| index.wrapping_add_signed(*distance)));
+        }
+        distances.len() as u64
     }
 
-    /// What is kept for the block's level; `None` at the border and where nothing is kept.
-    #[inline]
-    fn level(&mut self, grid: &Grid, position: &Coordinate) -> Option<&Level> {
-        if self.by_level.is_empty() || !self.is_inside(grid, position) {
-            return None;
-        }
-        let conflicts = &self.conflicts;
-        let kept = &mut self.by_level[conflicts.level(position) as usize];
-        Some(kept.get_or_insert_with(|| {
-            let index = grid.index(position);
-            let distance = |other: Coordinate| grid.index(&other).wrapping_sub(index) as i64;
-            Level {
-                downstream: conflicts.downstream(position).map(distance).collect(),
-                n_upstream: conflicts.upstream(position).count() as u64,
+    /// The list for the level of the block at `position`, as if no border were near.
+    #[cold]
+    fn keep(&self, grid: &Grid, position: &Coordinate) -> Level {
+        let n_axes = position.n_axes();
+        let period = self.conflicts.period();
+        let level = self.conflicts.level(position);
+        let level_at = |difference: &Coordinate| {
+            self.conflicts.level(&Coordinate::from_fn(n_axes, |axis| {
+                (position[axis] + difference[axis]).rem_euclid(period[axis])
+            }))
+        };
+        let distance = |difference: &Coordinate| {
+            (0..n_axes).fold(0i64, |distance, axis| distance * grid.shape()[axis] + difference[axis])
+        };
+        let mut kept: Vec<(i64, u32)> = (0..)
+            .zip(&self.differences)
+            .filter(|(_, difference)| level_at(difference) > level)
+            .map(|(place, difference)| (distance(difference), place))
+            .collect();
+        // Neighbours in index share a chunk of states: see `States::count_down`.
+        kept.sort_unstable();
+        let (distances, differences): (Vec<i64>, Vec<u32>) = kept.into_iter().unzip();
+        Level { distances: distances.into(), differences: differences.into() }
+    }
+
+    fn find_among_all(
+        &self,
+        grid: &Grid,
+        position: &Coordinate,
+        skip: u64,
+        most: u64,
+        found: &mut Vec<u64>,
+    ) -> u64 {
+        let level = self.conflicts.level(position);
+        let (forward, backward) = self.conflicts.reach(position);
+        let n_forward = forward.size();
+        let backward = backward.map(|part| part.positions_from(skip.saturating_sub(n_forward)));
+        let only_backward = backward.into_iter().flatten().map(|at| (at, !forward.contains(&at)));
+        let all = forward.positions_from(skip).map(|at| (at, true)).chain(only_backward);
+        let mut n_looked_at = 0;
+        for (at, is_new) in all.take(usize::try_from(most).unwrap_or(usize::MAX)) {
+            n_looked_at += 1;
+            if is_new && self.conflicts.level(&at) > level {
+                found.push(grid.index(&at));
             }
-        }))
+        }
+        n_looked_at
     }
 
     /// Whether every conflicting position is inside the grid.

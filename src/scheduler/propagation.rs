@@ -1,9 +1,11 @@
 //! What the end of a block means for the blocks that wait for it, in steps of bounded size.
 //!
 //! A completed block releases its dependents; a failed one orphans them, and theirs in turn. Unfinished walks stand
-//! on a stack, deepest last, so that a cascade of orphans needs no more memory than the longest chain of dependencies.
+//! on a stack, deepest last, so that a cascade of orphans needs no more memory than the longest chain of dependencies
+//! (times the number of blocks that conflict with one, in a task with conflicts).
 
 use super::task_state::TaskState;
+use crate::geometry::Coordinate;
 use crate::plan::{BlockId, Plan, TaskId};
 
 /// What happens to the dependents.
@@ -20,7 +22,7 @@ struct Walk {
     effect: Effect,
     /// 0 for the conflicting blocks of the same task, then 1 for the first downstream task, and so on.
     segment: usize,
-    /// How many dependents of the segment were visited.
+    /// How many dependents of the segment were visited; in the first one, how many that might be were looked at.
     visited: u64,
 }
 
@@ -40,8 +42,7 @@ impl Propagation {
     /// A block ended: from now on its dependents are to be told.
     #[inline]
     pub fn start(&mut self, plan: &Plan, block: BlockId, effect: Effect) {
-        let planned = plan.task(block.task);
-        if planned.task.conflicts().is_some() || !planned.downstream.is_empty() {
+        if is_watched(plan, block.task) {
             self.stack.push(Walk { block, effect, segment: 0, visited: 0 });
         }
     }
@@ -64,74 +65,105 @@ impl Propagation {
     /// Releases dependents of `walk`, and puts it back when the budget ends before they do.
     #[inline]
     fn release(&mut self, plan: &Plan, tasks: &mut [TaskState], walk: &mut Walk, mut budget: u64) -> u64 {
-        let BlockId { task, index } = walk.block;
-        let planned = plan.task(task);
-        let position = planned.task.grid().position(index);
-        if walk.segment == 0 {
-            self.found.clear();
-            let state = &mut tasks[task.as_usize()];
-            state.conflicting(planned.task.grid(), &position, index, &mut self.found);
-            for other in &self.found {
-                state.release(planned, *other..*other + 1);
+        let planned = plan.task(walk.block.task);
+        let position = planned.task.grid().position(walk.block.index);
+        while walk.segment == 0 {
+            if budget == 0 {
+                self.stack.push(*walk);
+                return 0;
             }
-            budget = budget.saturating_sub(self.found.len() as u64);
-            walk.segment = 1;
+            budget -= self.find_conflicting(plan, tasks, walk, &position, budget);
+            tasks[walk.block.task.as_usize()].release(planned, self.found.iter().copied());
         }
         while let Some((downstream, link)) = planned.downstream.get(walk.segment - 1) {
             let dependents = link.downstream(&position);
             let released = plan.task(*downstream);
-            for mut run in released.task.grid().runs(&dependents, walk.visited) {
-                run.end = run.end.min(run.start + budget);
-                budget -= run.end - run.start;
-                walk.visited += run.end - run.start;
-                tasks[downstream.as_usize()].release(released, run);
-                if budget == 0 {
-                    self.stack.push(*walk);
-                    return 0;
-                }
+            let n_told = (dependents.size() - walk.visited).min(budget);
+            let runs = released.task.grid().runs(&dependents, walk.visited);
+            tasks[downstream.as_usize()].release(released, runs.flatten().take(n_told as usize));
+            budget -= n_told;
+            if budget == 0 {
+                walk.visited += n_told;
+                self.stack.push(*walk);
+                return 0;
             }
-            walk.segment += 1;
-            walk.visited = 0;
+            walk.next_segment();
         }
         budget
     }
 
-    /// Orphans the next dependent of `walk` that is not orphaned yet, and goes on with that one's dependents.
+    /// Orphans dependents of `walk`, each at most once, and goes on with theirs before the rest of its own.
     fn orphan(&mut self, plan: &Plan, tasks: &mut [TaskState], walk: &mut Walk, mut budget: u64) -> u64 {
-        while budget > 0 {
-            let Some(dependent) = self.next_dependent(plan, tasks, walk) else { return budget };
-            budget -= 1;
-            if tasks[dependent.task.as_usize()].orphan(dependent.index) {
-                self.stack.push(*walk);
-                self.start(plan, dependent, Effect::Orphan);
-                return budget;
+        let BlockId { task, index } = walk.block;
+        let position = plan.task(task).task.grid().position(index);
+        if walk.segment == 0 {
+            budget -= self.find_conflicting(plan, tasks, walk, &position, budget);
+            self.stack.push(*walk);
+            let found = std::mem::take(&mut self.found);
+            for index in found.iter().copied() {
+                if tasks[task.as_usize()].orphan(index) {
+                    self.start(plan, BlockId { task, index }, Effect::Orphan);
+                }
             }
+            self.found = found;
+            return budget;
         }
-        self.stack.push(*walk);
-        0
+        while let Some((downstream, link)) = plan.task(task).downstream.get(walk.segment - 1) {
+            let grid = plan.task(*downstream).task.grid();
+            for index in grid.runs(&link.downstream(&position), walk.visited).flatten() {
+                if budget == 0 {
+                    self.stack.push(*walk);
+                    return 0;
+                }
+                budget -= 1;
+                walk.visited += 1;
+                if tasks[downstream.as_usize()].orphan(index) && is_watched(plan, *downstream) {
+                    self.stack.push(*walk);
+                    self.start(plan, BlockId { task: *downstream, index }, Effect::Orphan);
+                    return budget;
+                }
+            }
+            walk.next_segment();
+        }
+        budget
     }
 
-    fn next_dependent(&mut self, plan: &Plan, tasks: &mut [TaskState], walk: &mut Walk) -> Option<BlockId> {
+    /// Fills `found` with the next blocks of the same task that wait for that of `walk`, looking at no more than
+    /// `budget` of those that might; returns at how many it looked. At the end, `walk` goes on to its next segment.
+    #[inline]
+    fn find_conflicting(
+        &mut self,
+        plan: &Plan,
+        tasks: &mut [TaskState],
+        walk: &mut Walk,
+        position: &Coordinate,
+        budget: u64,
+    ) -> u64 {
+        self.found.clear();
         let BlockId { task, index } = walk.block;
-        let planned = plan.task(task);
-        let position = planned.task.grid().position(index);
-        if walk.segment == 0 {
-            self.found.clear();
-            tasks[task.as_usize()].conflicting(planned.task.grid(), &position, index, &mut self.found);
-            if let Some(other) = self.found.get(walk.visited as usize) {
-                walk.visited += 1;
-                return Some(BlockId { task, index: *other });
-            }
-            (walk.segment, walk.visited) = (1, 0);
+        let grid = plan.task(task).task.grid();
+        let n_looked_at = tasks[task.as_usize()].neighbourhood().map_or(0, |neighbourhood| {
+            neighbourhood.find_downstream(grid, position, index, walk.visited, budget, &mut self.found)
+        });
+        walk.visited += n_looked_at;
+        if n_looked_at < budget {
+            walk.next_segment();
         }
-        loop {
-            let (downstream, link): &(TaskId, _) = planned.downstream.get(walk.segment - 1)?;
-            let grid = plan.task(*downstream).task.grid();
-            if let Some(run) = grid.runs(&link.downstream(&position), walk.visited).next() {
-                walk.visited += 1;
-                return Some(BlockId { task: *downstream, index: run.start });
-            }
-            (walk.segment, walk.visited) = (walk.segment + 1, 0);
-        }
+        n_looked_at
     }
+}
+
+impl Walk {
+    #[inline]
+    fn next_segment(&mut self) {
+        self.segment += 1;
+        self.visited = 0;
+    }
+}
+
+/// Whether blocks of a task may have dependents.
+#[inline]
+fn is_watched(plan: &Plan, task: TaskId) -> bool {
+    let planned = plan.task(task);
+    planned.task.conflicts().is_some() || !planned.downstream.is_empty()
 }

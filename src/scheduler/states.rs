@@ -6,12 +6,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::ops::Range;
 
 /// Blocks in a chunk.
 const CHUNK: u64 = 4096;
-/// Chunks in a page of the directory.
-const PAGE: usize = 1024;
+/// Chunks in a page of the directory, at least.
+const PAGE: u64 = 1024;
 /// Words of 64 bits that hold one bit for each block of a chunk.
 const WORDS: usize = (CHUNK / 64) as usize;
 
@@ -46,8 +45,11 @@ pub(super) struct States {
     n_blocks: u64,
     /// Whether no block waits for more than 255 others.
     is_narrow: bool,
-    /// For each chunk [`UNTOUCHED`], [`ENDED`], or 1 more than its place in `chunks`.
-    directory: Vec<Option<Box<[u32; PAGE]>>>,
+    /// For each chunk [`UNTOUCHED`], [`ENDED`], or 1 more than its place in `chunks`. Pages are empty, and the last ones
+    /// missing, until one of their chunks is touched.
+    directory: Vec<Box<[u32]>>,
+    /// A page holds 2 to the power of this many chunks.
+    page_bits: u32,
     chunks: Vec<Chunk>,
     free: Vec<u32>,
     /// Chunks with ready blocks, lowest first; a chunk without any may stand here until it comes to the front.
@@ -58,13 +60,14 @@ pub(super) struct States {
 impl States {
     /// The states of `n_blocks` blocks none of which waits for more than `max_dependencies` others.
     pub fn new(n_blocks: u64, max_dependencies: u64) -> Self {
-        let n_pages = n_blocks.div_ceil(CHUNK).div_ceil(PAGE as u64);
-        let mut directory = Vec::new();
-        directory.resize_with(usize::try_from(n_pages).unwrap_or(usize::MAX), || None);
+        // About as many pages as chunks in a page: neither grows beyond the root of their number.
+        let n_chunks = n_blocks.div_ceil(CHUNK);
+        let page = n_chunks.isqrt().max(PAGE).next_power_of_two();
         Self {
             n_blocks,
             is_narrow: max_dependencies <= u64::from(u8::MAX),
-            directory,
+            directory: Vec::new(),
+            page_bits: page.trailing_zeros(),
             chunks: Vec::new(),
             free: Vec::new(),
             ready_chunks: BinaryHeap::new(),
@@ -117,33 +120,42 @@ impl States {
         }
     }
 
-    /// One dependency fewer for each block of a run; marks those that have none left as ready and returns their
+    /// One dependency fewer for each of these blocks; marks those that have none left as ready and returns their
     /// number. `first_count` computes how many dependencies a block has in all, when it is counted down for the
-    /// first time.
+    /// first time. Neighbours in the sequence that share a chunk cost one look for it.
     #[inline]
-    pub fn count_down(&mut self, run: Range<u64>, mut first_count: impl FnMut(u64) -> u64) -> u64 {
+    pub fn count_down(
+        &mut self,
+        mut indices: impl Iterator<Item = u64>,
+        mut first_count: impl FnMut(u64) -> u64,
+    ) -> u64 {
         let is_narrow = self.is_narrow;
         let mut n_released = 0;
-        let mut begin = run.start;
-        while begin < run.end {
-            let number = begin / CHUNK;
-            let end = run.end.min((number + 1) * CHUNK);
+        let mut next = indices.next();
+        while let Some(first) = next {
+            debug_assert!(first < self.n_blocks, "a block of this task");
+            let number = first / CHUNK;
+            if self.entry(number) == ENDED {
+                // The block is an orphan: this one of its upstream blocks completed, another one failed before.
+                next = indices.next();
+                continue;
+            }
             let chunk = self.chunk(number);
             if matches!(chunk.counters, Counters::None) {
                 chunk.counters = Counters::new(is_narrow);
             }
             let mut released_here = 0;
-            for index in begin..end {
+            while let Some(index) = next.filter(|index| index / CHUNK == number) {
                 if chunk.counters.count_down(index % CHUNK, || first_count(index)) {
                     chunk.set_ready(index % CHUNK);
                     released_here += 1;
                 }
+                next = indices.next();
             }
             if released_here > 0 && !std::mem::replace(&mut chunk.is_queued, true) {
                 self.ready_chunks.push(Reverse(number));
             }
             n_released += released_here;
-            begin = end;
         }
         self.n_ready += n_released;
         n_released
@@ -187,14 +199,26 @@ impl States {
 
     #[inline]
     fn entry(&self, number: u64) -> u32 {
-        let (page, within) = place_in_directory(number);
-        self.directory[page].as_ref().map_or(UNTOUCHED, |page| page[within])
+        let (page, within) = self.place_in_directory(number);
+        self.directory.get(page).and_then(|page| page.get(within)).copied().unwrap_or(UNTOUCHED)
+    }
+
+    fn entry_mut(&mut self, number: u64) -> &mut u32 {
+        let (page, within) = self.place_in_directory(number);
+        if page >= self.directory.len() {
+            self.directory.resize_with(page + 1, Box::default);
+        }
+        let page = &mut self.directory[page];
+        if page.is_empty() {
+            *page = vec![UNTOUCHED; 1 << self.page_bits].into();
+        }
+        &mut page[within]
     }
 
     #[inline]
-    fn entry_mut(&mut self, number: u64) -> &mut u32 {
-        let (page, within) = place_in_directory(number);
-        &mut self.directory[page].get_or_insert_with(|| Box::new([UNTOUCHED; PAGE]))[within]
+    fn place_in_directory(&self, number: u64) -> (usize, usize) {
+        // A number of 64 bits fits into a usize of the machines this runs on; a place within a page anyway.
+        ((number >> self.page_bits) as usize, (number & ((1 << self.page_bits) - 1)) as usize)
     }
 
     /// A chunk some of whose blocks have not ended.
@@ -225,12 +249,6 @@ impl States {
         self.chunks[entry as usize - 1].reset();
         self.free.push(entry);
     }
-}
-
-#[inline]
-fn place_in_directory(number: u64) -> (usize, usize) {
-    // The directory was made for all chunks, so that the page's number fits.
-    ((number / PAGE as u64) as usize, (number % PAGE as u64) as usize)
 }
 
 impl Counters {
@@ -316,7 +334,7 @@ mod tests {
     use super::*;
 
     fn make_ready(states: &mut States, index: u64) {
-        assert_eq!(states.count_down(index..index + 1, |_| 1), 1);
+        assert_eq!(states.count_down(std::iter::once(index), |_| 1), 1);
     }
 
     #[test]

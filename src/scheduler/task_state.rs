@@ -1,14 +1,11 @@
 //! Where one task stands. A block changes its state here and nowhere else, and every change keeps the counts exact.
 
-use std::ops::Range;
-
 use super::event::WorkerId;
 use super::neighbourhood::Neighbourhood;
 use super::retries::{Attempts, Retries};
 use super::roots::Roots;
 use super::states::States;
-use crate::geometry::Coordinate;
-use crate::plan::{Grid, PlannedTask};
+use crate::plan::PlannedTask;
 
 /// How many blocks of a task are in which state. At every moment
 /// `total = pending + ready + in_flight + completed + failed + orphaned`; at the end of a run the first three are 0.
@@ -172,14 +169,14 @@ impl TaskState {
         true
     }
 
-    /// One dependency fewer for a run of blocks; those that have none left: pending -> ready.
+    /// One dependency fewer for each of these blocks; those that have none left: pending -> ready.
     #[inline]
-    pub fn release(&mut self, planned: &PlannedTask, run: Range<u64>) {
+    pub fn release(&mut self, planned: &PlannedTask, indices: impl Iterator<Item = u64>) {
         let grid = planned.task.grid();
         let Self { states, neighbourhood, .. } = self;
-        let n_released = states.count_down(run, |index| {
+        let n_released = states.count_down(indices, |index| {
             let position = grid.position(index);
-            let conflicting = neighbourhood.as_mut().map_or(0, |near| near.n_upstream(grid, &position));
+            let conflicting = neighbourhood.as_ref().map_or(0, |near| near.n_upstream(&position));
             conflicting
                 + planned.upstream.iter().map(|(_, link)| link.upstream(&position).size()).sum::<u64>()
         });
@@ -187,11 +184,9 @@ impl TaskState {
         self.counts.ready += n_released;
     }
 
-    /// The conflicting blocks of this task that wait for the one at `position`, as indices, to `found`.
+    /// The blocks of this task that conflict with one and wait for it: see [`Neighbourhood::find_downstream`].
     #[inline]
-    pub fn conflicting(&mut self, grid: &Grid, position: &Coordinate, index: u64, found: &mut Vec<u64>) {
-        if let Some(neighbourhood) = &mut self.neighbourhood {
-            neighbourhood.for_each_downstream(grid, position, index, |other| found.push(other));
-        }
+    pub fn neighbourhood(&mut self) -> Option<&mut Neighbourhood> {
+        self.neighbourhood.as_mut()
     }
 }

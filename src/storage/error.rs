@@ -176,7 +176,7 @@ pub enum StorageError {
         roi: Roi,
     },
     /// The operating system refused.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {source}{}", remedy(.source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -201,6 +201,18 @@ fn nearby(nearest: &Path, arrays: &[String]) -> String {
         (true, _) => String::new(),
         (false, []) => format!(" ({} does)", nearest.display()),
         (false, arrays) => format!(" (arrays in {}: {})", nearest.display(), arrays.join(", ")),
+    }
+}
+
+/// What to do when the operating system refuses.
+fn remedy(refusal: &io::Error) -> &'static str {
+    match refusal.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose another path, or ask who may use this one"
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "; check the path",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room, or choose another path",
+        _ => "",
     }
 }
 

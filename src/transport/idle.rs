@@ -11,7 +11,7 @@ pub enum Idle {
     Spin,
     /// Ask again after giving others the core: for as many ranks as cores.
     Yield,
-    /// Spin for some microseconds, then yield, then sleep for longer and longer, up to a millisecond.
+    /// Spin for some microseconds, then yield, then sleep for longer and longer, up to 3 milliseconds.
     #[default]
     Sleep,
 }
@@ -39,7 +39,7 @@ const SPINS: u32 = 64;
 /// So long a rank yields before it sleeps.
 const YIELDING: Duration = Duration::from_micros(200);
 /// The longest sleep: what a message may be late at the most.
-const LONGEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(3);
 
 /// One wait, from the last message on.
 #[derive(Debug)]
@@ -60,6 +60,12 @@ impl Waiting {
     pub fn reset(&mut self) {
         self.n_polls = 0;
         self.since = None;
+    }
+
+    /// Whether the wait is past spinning.
+    #[inline]
+    pub fn is_long(&self) -> bool {
+        self.n_polls > SPINS
     }
 
     /// Nothing arrived: pauses before the next poll. `sleep` sleeps for at most so long.

@@ -61,4 +61,8 @@ impl Transport for Joined {
     fn close(self: Box<Self>) -> Result<(), TransportError> {
         self.ranks.close()
     }
+
+    fn abandon(self: Box<Self>) {
+        self.ranks.abandon();
+    }
 }

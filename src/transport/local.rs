@@ -73,6 +73,8 @@ impl Transport for LocalTransport {
     fn close(self: Box<Self>) -> Result<(), TransportError> {
         Ok(())
     }
+
+    fn abandon(self: Box<Self>) {}
 }
 
 impl Drop for LocalTransport {

@@ -8,14 +8,15 @@ mod environment;
 
 use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use ::mpi::ffi;
 use ::mpi::traits::{AsRaw, Communicator};
 
-pub use environment::{Environment, abort, environment, is_initialized};
+pub use environment::{Environment, abort, environment, is_foreign, is_initialized};
 
-use super::{Envelope, Tag, Transport, TransportError};
+use super::{Envelope, Idle, Tag, Transport, TransportError, Waiting};
 
 /// A communicator of the caller's, to be duplicated when a run starts.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,9 @@ impl<'c> Comm<'c> {
     }
 
     /// All ranks of the job. MPI must be initialized.
-    pub fn world() -> Comm<'static> {
+    pub fn world() -> Self {
         // SAFETY: a constant of the MPI library.
-        Comm { raw: unsafe { ffi::RSMPI_COMM_WORLD }, borrowed: PhantomData }
+        Self { raw: unsafe { ffi::RSMPI_COMM_WORLD }, borrowed: PhantomData }
     }
 
     /// This rank, and how many there are.
@@ -69,24 +70,35 @@ pub struct MpiTransport {
 // another thread, or shares it behind a mutex, only when MPI provides MPI_THREAD_SERIALIZED or more.
 unsafe impl Send for MpiTransport {}
 
+/// Endpoints of this process that were made and not closed.
+static N_OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether an endpoint was not closed: other ranks may be waiting for this one within a run, and nothing but the end
+/// of the job reaches them.
+pub fn is_any_open() -> bool {
+    N_OPEN.load(Ordering::Relaxed) > 0
+}
+
+/// For so long rank 0 waits for others before it says so.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// As many buffers are kept for reuse.
 const MAX_SPARE: usize = 64;
 
 impl MpiTransport {
-    /// Duplicates a communicator: all its ranks do so together.
+    /// Duplicates a communicator: all its ranks do so together. Gives up after `patience`, if there is one, and
+    /// returns `None`: then nothing is left to do with MPI but to abort.
     ///
     /// # Errors
     /// MPI refuses.
-    pub fn duplicate(comm: Comm<'_>) -> Result<Self, TransportError> {
+    pub fn duplicate(comm: Comm<'_>, patience: Option<Duration>) -> Result<Option<Self>, TransportError> {
         let (rank, size) = comm.rank_and_size()?;
-        // SAFETY: a constant of the MPI library, overwritten below.
-        let mut duplicate = unsafe { ffi::RSMPI_COMM_NULL };
-        // SAFETY: `raw` is a communicator, and the result is a valid place.
-        check("MPI_Comm_dup", rank, unsafe { ffi::MPI_Comm_dup(comm.raw, &mut duplicate) })?;
+        let Some(duplicate) = duplicate(comm, rank, size, patience)? else { return Ok(None) };
         // SAFETY: `duplicate` was just made, and the handler is a constant of the MPI library.
         let code = unsafe { ffi::MPI_Comm_set_errhandler(duplicate, ffi::RSMPI_ERRORS_RETURN) };
         check("MPI_Comm_set_errhandler", rank, code)?;
-        Ok(Self { comm: duplicate, rank, size, pending: Vec::new(), spare: Vec::new() })
+        N_OPEN.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(Self { comm: duplicate, rank, size, pending: Vec::new(), spare: Vec::new() }))
     }
 
     /// Lets go of the messages that have left.
@@ -198,7 +210,14 @@ impl Transport for MpiTransport {
             std::thread::yield_now();
         }
         // SAFETY: this endpoint's own communicator, which nobody uses from here on.
-        check("MPI_Comm_free", self.rank, unsafe { ffi::MPI_Comm_free(&mut self.comm) })
+        check("MPI_Comm_free", self.rank, unsafe { ffi::MPI_Comm_free(&mut self.comm) })?;
+        N_OPEN.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The communicator is not freed: MPI would hand messages that arrive late to the next one of the same number.
+    fn abandon(self: Box<Self>) {
+        N_OPEN.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -209,10 +228,42 @@ impl Drop for MpiTransport {
     }
 }
 
+/// `MPI_Comm_idup`, since a rank may wait long for the others: it gives its core away meanwhile.
+fn duplicate(
+    comm: Comm<'_>,
+    rank: usize,
+    size: usize,
+    patience: Option<Duration>,
+) -> Result<Option<ffi::MPI_Comm>, TransportError> {
+    // SAFETY: a constant of the MPI library, overwritten below.
+    let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
+    // MPI writes to it at any time before the request is done, which may be never: then it stays.
+    // SAFETY: a constant of the MPI library, overwritten below.
+    let place = Box::into_raw(Box::new(unsafe { ffi::RSMPI_COMM_NULL }));
+    // SAFETY: `raw` is a communicator, and the results are valid places for as long as the request lives.
+    check("MPI_Comm_idup", rank, unsafe { ffi::MPI_Comm_idup(comm.raw, place, &mut request) })?;
+    let begin = Instant::now();
+    let mut next_word = begin + SILENCE;
+    let mut waiting = Waiting::new(Idle::Sleep);
+    while !is_done(&mut request, rank)? {
+        waiting.pause(std::thread::sleep);
+        let now = Instant::now();
+        if patience.is_some_and(|patience| now - begin > patience) {
+            return Ok(None);
+        }
+        if rank == 0 && now > next_word {
+            next_word = now + 6 * SILENCE;
+            log::warn!("waiting until all {size} ranks have come to start a run, or to the end");
+        }
+    }
+    // SAFETY: made above by `Box::into_raw`; MPI has done with it.
+    Ok(Some(*unsafe { Box::from_raw(place) }))
+}
+
 #[inline]
 fn is_done(request: &mut ffi::MPI_Request, rank: usize) -> Result<bool, TransportError> {
     let mut is_done = 0;
-    // SAFETY: a request that MPI_Isend made; the results are valid places.
+    // SAFETY: a request that MPI made; the results are valid places.
     let code = unsafe { ffi::MPI_Test(request, &mut is_done, ffi::RSMPI_STATUS_IGNORE) };
     check("MPI_Test", rank, code)?;
     Ok(is_done != 0)

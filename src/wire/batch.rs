@@ -1,4 +1,7 @@
 //! Many small things in one message, written and read one by one.
+//!
+//! Items of batches that arrived wait in a [`BatchQueue`] as the bytes they came in: a block is large next to its
+//! message, and is decoded where it is used.
 
 use std::marker::PhantomData;
 
@@ -99,6 +102,11 @@ impl<T: Encode> BatchWriter<T> {
         self.len == 0
     }
 
+    /// How many bytes the items take.
+    pub fn n_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// All items.
     pub fn batch(&self) -> Batch<'_, T> {
         Batch { len: self.len, bytes: &self.bytes, item: PhantomData }
@@ -108,5 +116,59 @@ impl<T: Encode> BatchWriter<T> {
     pub fn clear(&mut self) {
         self.len = 0;
         self.bytes.clear();
+    }
+}
+
+/// Items of received batches that wait to be decoded, in order of arrival.
+#[derive(Debug)]
+pub struct BatchQueue<T> {
+    len: usize,
+    /// Where the next item begins in `bytes`.
+    next: usize,
+    bytes: Vec<u8>,
+    item: PhantomData<T>,
+}
+
+impl<T> Default for BatchQueue<T> {
+    fn default() -> Self {
+        Self { len: 0, next: 0, bytes: Vec::new(), item: PhantomData }
+    }
+}
+
+impl<T: Decode<()>> BatchQueue<T> {
+    /// Adds all items of a batch.
+    pub fn push(&mut self, batch: &Batch<'_, T>) {
+        // What was read makes room once there is more of it than of what was not.
+        if self.next >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.next);
+            self.next = 0;
+        }
+        self.len += batch.len as usize;
+        self.bytes.extend_from_slice(batch.bytes);
+    }
+
+    /// Takes the next item, or `None` when there is none.
+    ///
+    /// # Errors
+    /// Bytes that are no item.
+    #[inline]
+    pub fn pop(&mut self) -> Result<Option<T>, WireError> {
+        if self.len == 0 {
+            return Ok(None);
+        }
+        let (item, length) = bincode::decode_from_slice(&self.bytes[self.next..], CONFIG)?;
+        self.next += length;
+        self.len -= 1;
+        Ok(Some(item))
+    }
+
+    /// How many items wait.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no item waits.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 }

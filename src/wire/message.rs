@@ -107,7 +107,7 @@ pub enum Outcome {
 /// Who a worker is and what it was built for.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Hello {
-    /// How many blocks it processes at once.
+    /// How many blocks it processes at once; 0 when its program has ended, or when it cannot go on.
     pub slots: u32,
     /// Where it runs.
     pub host: String,

@@ -7,6 +7,8 @@ use crate::wire::Status;
 
 /// No more workers are asked at once, so that a large run does not stop to hear them all.
 const AT_ONCE: usize = 256;
+/// As good as never, and the clock can count so far.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(super) struct Checkups {
     interval: Duration,
@@ -21,6 +23,7 @@ pub(super) struct Checkups {
 impl Checkups {
     /// The first check comes one interval after the start; an interval of zero means no checks.
     pub fn new(n_workers: usize, interval: Duration) -> Self {
+        let interval = interval.min(LONGEST);
         let first = Instant::now() + interval;
         let n_asked = if interval.is_zero() { 0 } else { n_workers };
         Self { interval, next: vec![Some(first); n_asked], place: 0, n_open: 0, most_memory: None }

@@ -33,15 +33,18 @@ fn lock(link: &Mutex<Link>) -> MutexGuard<'_, Link> {
 impl Port for Direct {
     fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError> {
         let mut link = lock(&self.link);
-        if let Some(assigned) = link.inbox.pop_front() {
+        if let Some(assigned) = link.inbox.pop()? {
             return Ok((Some(assigned), false));
+        }
+        if let Some(trouble) = link.trouble.take() {
+            return Err(trouble);
         }
         link.flush()?;
         link.busy_since = None;
         let mut waiting = Waiting::new(self.idle);
         loop {
             link.pump()?;
-            if let Some(assigned) = link.inbox.pop_front() {
+            if let Some(assigned) = link.inbox.pop()? {
                 link.busy_since = Some(Instant::now());
                 return Ok((Some(assigned), true));
             }
@@ -74,31 +77,39 @@ pub(super) fn work(
     let info = WorkerInfo { rank: setup.rank, slot: 0 };
     let mut worker = Worker::new(Box::new(port), info, plan.clone());
     let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
+    let driven = thread::scope(|scope| {
         let help = || help(&link, &is_over);
-        let helper = setup.may_share.then(|| thread::Builder::new().spawn_scoped(scope, help)).transpose();
-        let helper = helper.map_err(|error| RunError::Thread(error.to_string()))?;
-        let driven = worker.drive(body);
-        is_over.store(true, Ordering::Relaxed);
-        if let Some(helper) = helper {
-            helper.thread().unpark();
-        }
-        driven
-    })?;
+        let start = || thread::Builder::new().name("bellis helper".to_owned()).spawn_scoped(scope, help);
+        let driven = match setup.may_share.then(start).transpose() {
+            Ok(helper) => {
+                let driven = worker.drive(body);
+                is_over.store(true, Ordering::Relaxed);
+                if let Some(helper) = helper {
+                    helper.thread().unpark();
+                }
+                driven
+            }
+            Err(error) => Err(RunError::Thread(error.to_string())),
+        };
+        driven.or_else(|error| lock(&link).give_up(&error).and(Err(error)))
+    });
     drop(worker);
     let link = Arc::into_inner(link).map(|link| link.into_inner().unwrap_or_else(PoisonError::into_inner));
     let link = link.expect("the helper and the worker are gone, and held the only other references");
-    Ok(link.close()?.expect("the loop ends when rank 0 says stop"))
+    let stop = link.close()?;
+    driven?;
+    Ok(stop.expect("the loop ends when rank 0 says stop"))
 }
 
-/// Looks in while the other thread is busy. An error here shows up there too, at the next message.
+/// Looks in while the other thread is busy.
 fn help(link: &Mutex<Link>, is_over: &AtomicBool) {
     while !is_over.load(Ordering::Relaxed) {
         thread::park_timeout(LOOKING_IN);
         match link.try_lock() {
             Ok(mut link) => {
+                link.look_in();
                 if let Err(error) = link.flush().and_then(|()| link.pump().map(drop)) {
-                    log::error!("{error}");
+                    link.trouble = Some(error);
                     return;
                 }
             }

@@ -1,23 +1,28 @@
 //! A worker's line to rank 0: blocks come in, answers go out, status checks are answered.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::run::error::RunError;
-use crate::run::greeting::tag;
-use crate::transport::Transport;
-use crate::wire::{Assigned, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode};
+use crate::run::greeting::{await_stop, introduce, tag};
+use crate::transport::{Idle, Transport};
+use crate::wire::{
+    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode,
+};
 
 pub(super) struct Link {
     transport: Box<dyn Transport>,
     /// Blocks to process, in order.
-    pub inbox: VecDeque<Assigned>,
+    pub inbox: BatchQueue<Assigned>,
     answers: BatchWriter<Finished>,
+    /// What went wrong while nobody waited for a message.
+    pub trouble: Option<RunError>,
     /// What rank 0 said when the run was over.
     pub stop: Option<Stop>,
-    /// Since when the oldest block at hand is processed.
+    /// Since when the oldest block at hand is processed, to a few milliseconds.
     pub busy_since: Option<Instant>,
     n_finished: u64,
+    /// `n_finished` when [`look_in`](Self::look_in) looked last.
+    n_seen: u64,
     received: Vec<u8>,
     sent: Vec<u8>,
 }
@@ -26,11 +31,13 @@ impl Link {
     pub fn new(transport: Box<dyn Transport>) -> Self {
         Self {
             transport,
-            inbox: VecDeque::new(),
+            inbox: BatchQueue::default(),
             answers: BatchWriter::default(),
+            trouble: None,
             stop: None,
             busy_since: None,
             n_finished: 0,
+            n_seen: 0,
             received: Vec::new(),
             sent: Vec::new(),
         }
@@ -43,13 +50,13 @@ impl Link {
         while self.stop.is_none() && self.transport.try_receive(&mut self.received)?.is_some() {
             has_heard = true;
             match decode(&self.received)? {
-                ToWorker::Assign(batch) => {
-                    for assigned in batch.iter() {
-                        self.inbox.push_back(assigned?);
-                    }
-                }
+                ToWorker::Assign(batch) => self.inbox.push(&batch),
                 ToWorker::Status => self.tell_status()?,
-                ToWorker::Stop(stop) => self.stop = Some(stop),
+                ToWorker::Stop(stop) => {
+                    // Blocks are left only when rank 0 broke off.
+                    self.inbox = BatchQueue::default();
+                    self.stop = Some(stop);
+                }
             }
         }
         Ok(has_heard)
@@ -67,10 +74,10 @@ impl Link {
         self.answers.len()
     }
 
-    /// Sends the answers that are kept, if any.
+    /// Sends the answers that are kept, if any; when rank 0 has said stop, it listens no more.
     #[inline]
     pub fn flush(&mut self) -> Result<(), RunError> {
-        if !self.answers.is_empty() {
+        if self.stop.is_none() && !self.answers.is_empty() {
             let message = FromWorker::Report(self.answers.batch());
             encode(&message, &mut self.sent)?;
             self.transport.send(0, tag(message.kind()), &self.sent)?;
@@ -81,6 +88,23 @@ impl Link {
 
     pub fn transport(&mut self) -> &mut dyn Transport {
         &mut *self.transport
+    }
+
+    /// Tells rank 0 that this worker cannot go on, and waits until it has told everybody to stop.
+    pub fn give_up(&mut self, why: &RunError) -> Result<(), RunError> {
+        if self.stop.is_none() {
+            introduce(&mut *self.transport, 0, Err(why.to_string()))?;
+            self.stop = Some(await_stop(&mut *self.transport, Idle::default())?);
+        }
+        Ok(())
+    }
+
+    /// After the thread that processes blocks has been busy for a while: notes whether it is still the same block.
+    pub fn look_in(&mut self) {
+        if self.n_finished != self.n_seen {
+            self.n_seen = self.n_finished;
+            self.busy_since = self.busy_since.map(|_| Instant::now());
+        }
     }
 
     /// Closes the transport; what rank 0 said at last.

@@ -82,7 +82,7 @@ pub(super) fn work(
 ) -> Result<Stop, RunError> {
     let pool = Arc::new(Pool::default());
     let mut link = Link::new(transport);
-    thread::scope(|scope| {
+    let driven = thread::scope(|scope| {
         let start = |slot| {
             let info = WorkerInfo { rank: setup.rank, slot };
             let mut worker = Worker::new(Box::new(Slot(pool.clone())), info, plan.clone());
@@ -94,12 +94,24 @@ pub(super) fn work(
             Ok(_) => talk(&mut link, &pool, setup),
             Err(error) => Err(RunError::Thread(error.to_string())),
         };
-        // The slots end, whatever happened.
-        pool.lock().is_over = true;
+        let talked = talked.or_else(|error| link.give_up(&error).and(Err(error)));
+        // The slots end, whatever happened; blocks are left only when the run broke off.
+        let mut shared = pool.lock();
+        shared.is_over = true;
+        shared.inbox.clear();
+        drop(shared);
         pool.for_slots.notify_all();
-        talked
-    })?;
-    Ok(link.close()?.expect("talking ends when rank 0 says stop"))
+        let driven = started.into_iter().flatten().map(join).fold(Ok(()), Result::and);
+        talked.and(driven)
+    });
+    let stop = link.close()?;
+    driven?;
+    Ok(stop.expect("talking ends when rank 0 says stop"))
+}
+
+/// How a slot's loop ended.
+fn join(slot: thread::ScopedJoinHandle<'_, Result<(), RunError>>) -> Result<(), RunError> {
+    slot.join().unwrap_or_else(|_| Err(RunError::Loop("a slot panicked outside of its loop".to_owned())))
 }
 
 /// Carries blocks to the slots and answers to rank 0 until rank 0 says stop.
@@ -110,7 +122,9 @@ fn talk(link: &mut Link, pool: &Pool, setup: Setup) -> Result<(), RunError> {
         let has_heard = link.pump()?;
         let mut shared = pool.lock();
         if !link.inbox.is_empty() {
-            shared.inbox.append(&mut link.inbox);
+            while let Some(assigned) = link.inbox.pop()? {
+                shared.inbox.push_back(assigned);
+            }
             pool.for_slots.notify_all();
         }
         std::mem::swap(&mut shared.answers, &mut answers);

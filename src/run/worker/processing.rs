@@ -16,9 +16,10 @@ pub(crate) fn process_all(worker: &mut Worker) -> Result<(), BoxError> {
         let outcome = match panics::catch(|| process(worker, &mut prepared[place], &block)) {
             Ok(outcome) => outcome,
             Err(panic) => {
-                // What the closure keeps may be half done.
-                prepared[place] = None;
-                BlockOutcome::Failed(panic)
+                // What the closure keeps may be half done, and may panic again when it is dropped.
+                let state = prepared[place].take();
+                let dropped = panics::catch(|| drop(state)).err();
+                BlockOutcome::Failed(dropped.map_or(panic.clone(), |again| format!("{panic}; then {again}")))
             }
         };
         worker.release(block, outcome)?;

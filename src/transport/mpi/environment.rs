@@ -47,11 +47,17 @@ pub fn is_initialized() -> bool {
     ::mpi::environment::is_initialized() && !is_finalized()
 }
 
+/// Whether the program initialized MPI itself; it may have finalized it as well.
+pub fn is_foreign() -> bool {
+    ::mpi::environment::is_initialized() && OURS.get().is_none()
+}
+
 /// Ends all ranks of the job at once.
 pub fn abort(code: i32) -> ! {
     // SAFETY: `world` is a constant of an initialized MPI.
     unsafe { ffi::MPI_Abort(Comm::world().raw, code) };
-    std::process::exit(code)
+    // MPI_Abort does not return; should it, `exit` would call `finalize` again.
+    std::process::abort()
 }
 
 /// Hands the duty to finalize MPI over from rsmpi's guard to the end of the process: dropping the guard after a run
@@ -66,8 +72,14 @@ fn finalize_at_exit(universe: Universe) {
 }
 
 extern "C" fn finalize() {
-    if !is_finalized() {
-        // SAFETY: MPI is initialized and not finalized. Every run has closed its communicator.
-        unsafe { ffi::MPI_Finalize() };
+    if is_finalized() {
+        return;
     }
+    if super::is_any_open() {
+        // The others wait for this rank within a run, and MPI_Finalize would wait for them.
+        log::error!("the program has ended within a run: all ranks are ended");
+        abort(1);
+    }
+    // SAFETY: MPI is initialized and not finalized. Every run has closed its communicator.
+    unsafe { ffi::MPI_Finalize() };
 }

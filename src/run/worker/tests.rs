@@ -1,0 +1,122 @@
+//! Workers whose line to rank 0 carries what makes no sense, and loops that fail.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::{Loop, Setup, process_all, work};
+use crate::geometry::Roi;
+use crate::plan::{Pipeline, Plan, Task};
+use crate::run::error::RunError;
+use crate::run::greeting::{stop, tag};
+use crate::transport::local::{LocalTransport, network};
+use crate::transport::{Idle, Transport};
+use crate::wire::{
+    Assigned, BatchWriter, FromWorker, Hello, MessageKind, PROTOCOL, Stop, ToWorker, decode, encode,
+};
+
+fn plan() -> Arc<Plan> {
+    let total = Roi::new([0], [10]).expect("a box");
+    let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(())).build();
+    Arc::new(Plan::new(&Pipeline::from(task.expect("a task"))).expect("a plan"))
+}
+
+/// Runs a worker beside `rank0`, which must tell it to stop; how the worker ended.
+fn with_worker(
+    slots: u32,
+    may_share: bool,
+    body: &Loop<'_>,
+    rank0: impl FnOnce(&mut LocalTransport),
+) -> Result<Stop, RunError> {
+    let mut endpoints = network(2);
+    let worker = endpoints.pop().expect("there are two");
+    let mut mine = endpoints.pop().expect("there are two");
+    let setup = Setup { rank: 1, slots, idle: Idle::Sleep, may_share };
+    let plan = plan();
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| work(Box::new(worker), setup, &plan, body));
+        rank0(&mut mine);
+        worker.join().expect("a worker does not panic")
+    })
+}
+
+/// Waits for the worker's next message and reads it.
+fn hear<T>(mine: &mut LocalTransport, read: impl FnOnce(FromWorker<'_>) -> T) -> T {
+    let mut buffer = Vec::new();
+    while mine.try_receive(&mut buffer).expect("threads always receive").is_none() {
+        mine.sleep(Duration::from_secs(1));
+    }
+    read(decode(&buffer).expect("a message"))
+}
+
+#[test]
+fn nonsense_from_rank_0_is_answered_and_ends_the_worker() {
+    for (slots, may_share) in [(1, false), (1, true), (3, false)] {
+        let ended = with_worker(slots, may_share, &process_all, |mine| {
+            mine.send(1, tag(MessageKind::Assign), &[PROTOCOL, 99]).expect("the worker is there");
+            let why = hear(mine, |message| match message {
+                FromWorker::Hello(Hello { slots: 0, pipeline: Err(why), .. }) => why,
+                other => panic!("{other:?} instead of a farewell"),
+            });
+            assert!(why.contains("run the same build on all ranks"), "{why}");
+            stop(mine, Stop::Refused(why)).expect("the worker is there");
+        });
+        assert!(matches!(ended, Err(RunError::Wire(_))), "{slots} slots: {ended:?}");
+    }
+}
+
+#[test]
+fn nonsense_while_a_block_is_processed_is_not_lost() {
+    let slow: &Loop<'_> = &|worker| {
+        while let Some(block) = worker.acquire()? {
+            thread::sleep(Duration::from_millis(50));
+            worker.release(block, Ok(()))?;
+        }
+        Ok(())
+    };
+    let ended = with_worker(1, true, slow, |mine| {
+        let plan = plan();
+        let block = plan.block(crate::plan::BlockId { task: crate::plan::TaskId(0), index: 0 });
+        let mut batch = BatchWriter::default();
+        let (read_roi, write_roi) = (block.read_roi, block.write_roi);
+        batch.push(&Assigned { block: block.id, lease: 1, read_roi, write_roi }).expect("it fits");
+        let mut buffer = Vec::new();
+        encode(&ToWorker::Assign(batch.batch()), &mut buffer).expect("it fits");
+        mine.send(1, tag(MessageKind::Assign), &buffer).expect("the worker is there");
+        // The helper takes this in while the block is processed.
+        thread::sleep(Duration::from_millis(10));
+        mine.send(1, tag(MessageKind::Assign), &[]).expect("the worker is there");
+        assert!(hear(mine, |message| matches!(message, FromWorker::Report(_))));
+        assert!(hear(mine, |message| matches!(message, FromWorker::Hello(Hello { pipeline: Err(_), .. }))));
+        stop(mine, Stop::Refused("nonsense".to_owned())).expect("the worker is there");
+    });
+    assert!(matches!(ended, Err(RunError::Wire(_))), "{ended:?}");
+}
+
+#[test]
+fn blocks_left_when_rank_0_breaks_off_are_not_processed() {
+    for (slots, may_share) in [(1, false), (1, true), (2, false)] {
+        let none: &Loop<'_> = &|worker| match worker.acquire()? {
+            None => Ok(()),
+            Some(block) => Err(format!("{block} came after the end").into()),
+        };
+        let ended = with_worker(slots, may_share, none, |mine| {
+            stop(mine, Stop::Refused("broken off".to_owned())).expect("the worker is there");
+        });
+        assert_eq!(ended, Ok(Stop::Refused("broken off".to_owned())));
+    }
+}
+
+#[test]
+fn a_loop_that_fails_at_its_end_is_told() {
+    for slots in [1, 2] {
+        let late: &Loop<'_> = &|worker| {
+            while worker.acquire()?.is_some() {}
+            Err("the last flush failed".into())
+        };
+        let ended = with_worker(slots, false, late, |mine| {
+            stop(mine, Stop::Ended(String::new())).expect("the worker is there");
+        });
+        assert_eq!(ended, Err(RunError::Loop("the last flush failed".to_owned())));
+    }
+}

@@ -1,0 +1,411 @@
+//! Blocks, conflicts, links and output checks against brute force written from the definitions: ROIs are compared
+//! pair by pair, and nothing of the crate's arithmetic on grids is used to say what is right.
+
+use std::collections::BTreeSet;
+
+use bellis::geometry::{Lattice, OnLattice};
+use bellis::plan::{Conflicts, Grid, GridBox, Link, Plan, PlanError, TaskProblem};
+use bellis::{Coordinate, Fit, Roi, Task, TaskBuilder};
+use proptest::prelude::*;
+
+/// A task in plain numbers.
+#[derive(Debug, Clone)]
+struct Described {
+    offset: Vec<i64>,
+    /// Of the total read ROI.
+    extent: Vec<i64>,
+    block: Vec<i64>,
+    lo: Vec<i64>,
+    hi: Vec<i64>,
+    fit: Fit,
+    is_conflicting: bool,
+}
+
+/// A block as the definitions say: position, and begin and end of what it reads and writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Expected {
+    position: Vec<i64>,
+    read: Vec<(i64, i64)>,
+    write: Vec<(i64, i64)>,
+}
+
+/// Offset, extent to write, block, context before and after, and whether each context is wide.
+type Axis = (i64, i64, i64, i64, i64, (bool, bool));
+
+fn described(n_axes: usize) -> impl Strategy<Value = Described> {
+    let longest: i64 = [40, 14, 8, 6][n_axes - 1];
+    let widest: i64 = [50, 8, 3, 1][n_axes - 1];
+    let axis = (-25i64..25, 1..=longest, 1..=longest / 2 + 1, 0..=widest, 0..=widest, any::<(bool, bool)>());
+    let fits = prop::sample::select(vec![Fit::Valid, Fit::Overhang, Fit::Shrink]);
+    (prop::collection::vec(axis, n_axes), fits, any::<bool>()).prop_map(
+        |(axes, fit, is_conflicting): (Vec<Axis>, Fit, bool)| {
+            let lo: Vec<i64> = axes.iter().map(|a| if a.5.0 { a.3 } else { a.3.min(1) }).collect();
+            let hi: Vec<i64> = axes.iter().map(|a| if a.5.1 { a.4 } else { 0 }).collect();
+            let sum = |axis: usize| lo[axis] + hi[axis];
+            Described {
+                offset: axes.iter().map(|a| a.0).collect(),
+                extent: axes.iter().enumerate().map(|(axis, a)| a.1 + sum(axis)).collect(),
+                block: axes.iter().map(|a| a.2).collect(),
+                lo: lo.clone(),
+                hi: hi.clone(),
+                fit,
+                is_conflicting,
+            }
+        },
+    )
+}
+
+fn any_described() -> impl Strategy<Value = Described> {
+    (1usize..=4).prop_flat_map(described)
+}
+
+fn two_described() -> impl Strategy<Value = (Described, Described)> {
+    (1usize..=4).prop_flat_map(|n_axes| (described(n_axes), described(n_axes)))
+}
+
+fn coordinate(values: &[i64]) -> Coordinate {
+    Coordinate::new(values).expect("1 to 8 axes")
+}
+
+fn bounds(roi: &Roi) -> Vec<(i64, i64)> {
+    roi.begin().iter().zip(roi.end().iter()).collect()
+}
+
+fn meet(a: &[(i64, i64)], b: &[(i64, i64)]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.0.max(b.0) < a.1.min(b.1))
+}
+
+impl Described {
+    fn n_axes(&self) -> usize {
+        self.offset.len()
+    }
+
+    fn builder(&self, name: &str) -> TaskBuilder {
+        let total = Roi::new(self.offset.clone(), self.extent.clone()).expect("small numbers");
+        Task::builder(name)
+            .total_roi(total)
+            .block_shape(self.block.clone())
+            .context(self.lo.clone(), self.hi.clone())
+            .fit(self.fit)
+            .read_write_conflict(self.is_conflicting)
+    }
+
+    /// All blocks in row-major order: tried one by one from the begin of the total write ROI until they do not fit.
+    fn expected(&self) -> Vec<Expected> {
+        let mut blocks = vec![Expected { position: vec![], read: vec![], write: vec![] }];
+        for axis in 0..self.n_axes() {
+            let total_read = (self.offset[axis], self.offset[axis] + self.extent[axis]);
+            let total_write = (total_read.0 + self.lo[axis], total_read.1 - self.hi[axis]);
+            let mut along = Vec::new();
+            let mut begin = total_write.0;
+            while begin < total_write.1
+                && (self.fit != Fit::Valid || begin + self.block[axis] <= total_write.1)
+            {
+                let mut write = (begin, begin + self.block[axis]);
+                let mut read = (write.0 - self.lo[axis], write.1 + self.hi[axis]);
+                if self.fit == Fit::Shrink {
+                    write.1 = write.1.min(total_write.1);
+                    read = (read.0.max(total_read.0), read.1.min(total_read.1));
+                }
+                along.push((along.len() as i64, read, write));
+                begin += self.block[axis];
+            }
+            blocks = blocks
+                .iter()
+                .flat_map(|block| {
+                    along.iter().map(|(position, read, write)| {
+                        let mut longer = block.clone();
+                        longer.position.push(*position);
+                        longer.read.push(*read);
+                        longer.write.push(*write);
+                        longer
+                    })
+                })
+                .collect();
+        }
+        blocks
+    }
+
+    fn period(&self) -> Vec<i64> {
+        let ceil = |a: i64, b: i64| (0..).find(|n| n * b >= a).expect("small numbers");
+        (0..self.n_axes())
+            .map(|axis| ceil(self.lo[axis], self.block[axis]).max(ceil(self.hi[axis], self.block[axis])) + 1)
+            .collect()
+    }
+
+    /// Compared like a number with one digit per axis: position modulo (r + 1).
+    fn level(&self, block: &Expected) -> Vec<i64> {
+        block.position.iter().zip(self.period()).map(|(p, period)| p % period).collect()
+    }
+}
+
+fn conflict(a: &Expected, b: &Expected) -> bool {
+    a.position != b.position && (meet(&a.read, &b.write) || meet(&b.read, &a.write))
+}
+
+fn index_set(grid: &Grid, positions: impl Iterator<Item = Coordinate>) -> BTreeSet<u64> {
+    let mut set = BTreeSet::new();
+    for position in positions {
+        assert!(set.insert(grid.index(&position)), "{position} comes twice");
+    }
+    set
+}
+
+fn grid_of(described: &Described) -> Option<Task> {
+    match described.builder("a").build() {
+        Ok(task) => Some(task),
+        Err(PlanError::Task { problem, .. }) if matches!(*problem, TaskProblem::NoBlocks { .. }) => {
+            assert!(described.expected().is_empty());
+            None
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+
+    #[test]
+    fn blocks_are_those_of_the_definitions(described in any_described()) {
+        let expected = described.expected();
+        let Some(task) = grid_of(&described) else { return Ok(()) };
+        let plan = Plan::new(&task.clone().into()).expect("a good plan");
+        let grid = task.grid();
+        prop_assert_eq!(grid.n_blocks(), expected.len() as u64);
+        prop_assert_eq!(plan.n_blocks(), expected.len() as u64);
+        for (index, block) in (0..).zip(&expected) {
+            let position = grid.position(index);
+            prop_assert_eq!(position.as_slice(), &block.position[..]);
+            prop_assert_eq!(grid.index(&position), index);
+            let planned = plan.block(bellis::plan::BlockId { task: bellis::plan::TaskId(0), index });
+            prop_assert_eq!(bounds(&planned.read_roi), block.read.clone());
+            prop_assert_eq!(bounds(&planned.write_roi), block.write.clone());
+        }
+        for axis in 0..described.n_axes() {
+            let ends = |of: fn(&Expected) -> &Vec<(i64, i64)>| {
+                let begin = expected.iter().map(|b| of(b)[axis].0).min();
+                (begin, expected.iter().map(|b| of(b)[axis].1).max())
+            };
+            let found = bounds(&grid.written())[axis];
+            prop_assert_eq!(ends(|b| &b.write), (Some(found.0), Some(found.1)));
+            let found = bounds(&grid.read())[axis];
+            prop_assert_eq!(ends(|b| &b.read), (Some(found.0), Some(found.1)));
+        }
+    }
+
+    #[test]
+    fn conflicts_are_those_of_the_rois(mut described in any_described()) {
+        described.is_conflicting = true;
+        let expected = described.expected();
+        let Some(task) = grid_of(&described) else { return Ok(()) };
+        let grid = task.grid();
+        let none_conflict = expected.iter().all(|a| expected.iter().all(|b| !conflict(a, b)));
+        prop_assert_eq!(task.conflicts().is_none(), none_conflict);
+        let Some(conflicts) = Conflicts::of(grid) else { return Ok(()) };
+        let mut levels: Vec<Vec<i64>> = expected.iter().map(|b| described.level(b)).collect();
+        for (a, block) in expected.iter().enumerate() {
+            let (mut up, mut down) = (BTreeSet::new(), BTreeSet::new());
+            for (b, other) in expected.iter().enumerate() {
+                if conflict(block, other) {
+                    prop_assert_ne!(&levels[a], &levels[b], "equal levels never conflict");
+                    if levels[b] < levels[a] { up.insert(b as u64) } else { down.insert(b as u64) };
+                }
+            }
+            let position = coordinate(&block.position);
+            prop_assert_eq!(conflicts.n_upstream(&position), up.len() as u64);
+            prop_assert_eq!(index_set(grid, conflicts.upstream(&position)), up);
+            prop_assert_eq!(index_set(grid, conflicts.downstream(&position)), down);
+        }
+        // The crate's numbers sort as the levels of the definition do.
+        let mut numbers: Vec<(u64, Vec<i64>)> =
+            expected.iter().map(|b| conflicts.level(&coordinate(&b.position))).zip(levels.iter().cloned()).collect();
+        numbers.sort();
+        levels.sort();
+        prop_assert!(numbers.iter().map(|(_, level)| level).eq(levels.iter()));
+        prop_assert!(numbers.windows(2).all(|two| (two[0].0 == two[1].0) == (two[0].1 == two[1].1)));
+        prop_assert!(numbers.iter().all(|(number, _)| *number < conflicts.n_levels()));
+        let differences: Vec<Coordinate> = conflicts.differences().collect();
+        prop_assert_eq!(conflicts.n_differences(), differences.len() as u64);
+        for difference in &differences {
+            let opposite = Coordinate::from_fn(difference.n_axes(), |axis| -difference[axis]);
+            prop_assert!(differences.contains(&opposite));
+        }
+    }
+
+    #[test]
+    fn links_are_those_of_the_rois((up, down) in two_described()) {
+        let (Some(upstream), Some(downstream)) = (grid_of(&up), grid_of(&down)) else { return Ok(()) };
+        let (from, to) = (up.expected(), down.expected());
+        let link = Link::between(upstream.grid(), downstream.grid()).expect("small numbers");
+        let mut dependent = BTreeSet::new();
+        for (index, block) in (0u64..).zip(&to) {
+            let wanted: BTreeSet<u64> =
+                (0u64..).zip(&from).filter(|(_, other)| meet(&block.read, &other.write)).map(|(i, _)| i).collect();
+            let found = link.upstream(&coordinate(&block.position));
+            prop_assert_eq!(found.size(), wanted.len() as u64);
+            prop_assert!(found.size() <= link.max_upstream());
+            if !wanted.is_empty() {
+                dependent.insert(index);
+            }
+            prop_assert_eq!(index_set(upstream.grid(), found.positions()), wanted);
+        }
+        for block in &from {
+            let wanted: BTreeSet<u64> =
+                (0u64..).zip(&to).filter(|(_, other)| meet(&other.read, &block.write)).map(|(i, _)| i).collect();
+            let found = link.downstream(&coordinate(&block.position));
+            prop_assert_eq!(found.size(), wanted.len() as u64);
+            prop_assert_eq!(index_set(downstream.grid(), found.positions()), wanted);
+        }
+        prop_assert_eq!(index_set(downstream.grid(), link.dependent().positions()), dependent);
+    }
+
+    #[test]
+    fn far_away_from_zero_nothing_changes((up, down) in two_described(), is_negative in any::<bool>()) {
+        let far = if is_negative { i64::MIN + 1000 } else { i64::MAX - 1000 };
+        let moved = |described: &Described| {
+            let offset = described.offset.iter().map(|o| o + far).collect();
+            Described { offset, ..described.clone() }
+        };
+        let (Some(upstream), Some(downstream)) = (grid_of(&up), grid_of(&down)) else { return Ok(()) };
+        let near = Link::between(upstream.grid(), downstream.grid()).expect("small numbers");
+        let upstream = moved(&up).builder("a").build().expect("as near zero");
+        let downstream = moved(&down).builder("b").build().expect("as near zero");
+        let far = Link::between(upstream.grid(), downstream.grid()).expect("close to each other");
+        let boxes = |link: &Link, task: &Task, find: fn(&Link, &Coordinate) -> GridBox| -> Vec<GridBox> {
+            task.grid().bounds().positions().map(|position| find(link, &position)).collect()
+        };
+        prop_assert_eq!(boxes(&near, &downstream, Link::upstream), boxes(&far, &downstream, Link::upstream));
+        prop_assert_eq!(boxes(&near, &upstream, Link::downstream), boxes(&far, &upstream, Link::downstream));
+        prop_assert_eq!(near.dependent(), far.dependent());
+    }
+
+    #[test]
+    fn boxes_and_runs(
+        (shape, a, b) in (1usize..=4).prop_flat_map(|n| {
+            let point = move || prop::collection::vec(-2i64..8, n);
+            (prop::collection::vec(1i64..6, n), (point(), point()), (point(), point()))
+        }),
+        skip in 0u64..50,
+        step in 1i64..5,
+    ) {
+        let n_axes = shape.len();
+        let zero = Coordinate::zeros(n_axes);
+        let total = Roi::new(zero, coordinate(&shape)).expect("small numbers");
+        let grid = Grid::new(total, Coordinate::splat(n_axes, 1), zero, zero, Fit::Valid).expect("good");
+        let make = |(begin, end): &(Vec<i64>, Vec<i64>)| GridBox { begin: coordinate(begin), end: coordinate(end) };
+        let (a, b) = (make(&a), make(&b));
+        let space = GridBox { begin: Coordinate::splat(n_axes, -3), end: Coordinate::splat(n_axes, 9) };
+        let inside = |part: &GridBox| -> Vec<Coordinate> {
+            let is_in = |p: &Coordinate| (0..n_axes).all(|x| part.begin[x] <= p[x] && p[x] < part.end[x]);
+            space.positions().filter(is_in).collect()
+        };
+        let in_a = inside(&a);
+        prop_assert_eq!(a.size(), in_a.len() as u64);
+        prop_assert_eq!(a.is_empty(), in_a.is_empty());
+        prop_assert_eq!(a.positions().collect::<Vec<_>>(), in_a.clone());
+        let stepped = |p: &&Coordinate| (0..n_axes).all(|x| (p[x] - a.begin[x]) % step == 0);
+        let by: Vec<Coordinate> = in_a.iter().filter(stepped).copied().collect();
+        let steps = Coordinate::splat(n_axes, step);
+        prop_assert_eq!(a.size_by(&steps), by.len() as u64);
+        prop_assert_eq!(a.positions_by(&steps).collect::<Vec<_>>(), by);
+        let both = a.intersect(&b);
+        prop_assert_eq!(inside(&both), in_a.iter().filter(|p| b.contains(p)).copied().collect::<Vec<_>>());
+        let parts = a.subtract(&b);
+        let mut rest: Vec<Coordinate> = parts.iter().flat_map(|part| part.positions()).collect();
+        rest.sort_by_key(|p| p.as_slice().to_vec());
+        prop_assert_eq!(rest, in_a.iter().filter(|p| !b.contains(p)).copied().collect::<Vec<_>>());
+        let within = a.intersect(&grid.bounds());
+        let all: Vec<u64> = inside(&within).iter().map(|p| grid.index(p)).collect();
+        let runs: Vec<_> = grid.runs(&within, skip).collect();
+        prop_assert!(runs.iter().all(|run| run.start < run.end));
+        let walked: Vec<u64> = runs.into_iter().flatten().collect();
+        prop_assert_eq!(&walked[..], &all[(skip as usize).min(all.len())..]);
+    }
+}
+
+struct Chunked(Lattice);
+
+impl OnLattice for Chunked {
+    fn lattice(&self) -> Lattice {
+        self.0
+    }
+
+    fn label(&self) -> String {
+        "out.zarr".to_owned()
+    }
+}
+
+/// Whether two blocks that do not conflict write one chunk.
+fn spoils(described: &Described, lattice: &Lattice) -> bool {
+    let expected = described.expected();
+    let chunks = |block: &Expected| -> Vec<(i64, i64)> {
+        let axes = block.write.iter().enumerate();
+        axes.map(|(axis, (begin, end))| {
+            let (origin, cell) = (lattice.extent.begin()[axis], lattice.cell[axis]);
+            ((begin - origin).div_euclid(cell), (end - 1 - origin).div_euclid(cell) + 1)
+        })
+        .collect()
+    };
+    expected.iter().enumerate().any(|(i, a)| {
+        expected[..i]
+            .iter()
+            .any(|b| meet(&chunks(a), &chunks(b)) && !(described.is_conflicting && conflict(a, b)))
+    })
+}
+
+fn problem(result: Result<Task, PlanError>) -> Option<TaskProblem> {
+    match result {
+        Ok(_) => None,
+        Err(PlanError::Task { problem, .. }) => Some(*problem),
+        Err(other) => panic!("not a problem of the task: {other}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+
+    #[test]
+    fn outputs_are_refused_exactly_when_a_chunk_is_shared(
+        described in any_described(),
+        margin in prop::collection::vec(prop::sample::select(vec![0i64, 0, 1, 3, 8]), 4),
+        cell in prop::collection::vec(1i64..12, 4),
+        is_multiple in prop::collection::vec(any::<bool>(), 4),
+    ) {
+        let Some(task) = grid_of(&described) else { return Ok(()) };
+        let n_axes = described.n_axes();
+        let written = task.grid().written();
+        let margin = coordinate(&margin[..n_axes]);
+        let cell = Coordinate::from_fn(n_axes, |axis| {
+            // Half of them divide the block, so that some are accepted.
+            let whole = (1..=cell[axis]).rev().find(|c| described.block[axis] % c == 0);
+            if is_multiple[axis] { whole.expect("1 divides all") } else { cell[axis] }
+        });
+        let lattice = Lattice { extent: written.grow(&margin, &margin).expect("small numbers"), cell };
+        let found = problem(described.builder("a").writes(&Chunked(lattice)).build());
+        let is_shared = matches!(found, Some(TaskProblem::SharedChunk { .. }));
+        prop_assert_eq!(is_shared, spoils(&described, &lattice), "{:?}", found);
+        prop_assert!(is_shared || found.is_none(), "{:?}", found);
+        prop_assert_eq!(problem(described.builder("a").max_workers(1).writes(&Chunked(lattice)).build()), None);
+        let Some(TaskProblem::SharedChunk { fitting_shape, begin: hinted, fitting_begin, .. }) = found else {
+            return Ok(());
+        };
+        // What the message advises is accepted, as long as a block of that shape fits at all.
+        prop_assert_eq!(hinted, *written.begin());
+        let total_write = Roi::from_bounds(&fitting_begin, &written.end()).expect("small numbers");
+        let better = Task::builder("a")
+            .total_write_roi(total_write)
+            .block_shape(fitting_shape)
+            .context(described.lo.clone(), described.hi.clone())
+            .fit(if described.fit == Fit::Overhang { Fit::Shrink } else { described.fit })
+            .read_write_conflict(described.is_conflicting)
+            .writes(&Chunked(lattice));
+        match problem(better.build()) {
+            None => {}
+            Some(TaskProblem::NoBlocks { fit: Fit::Valid, .. }) => {
+                prop_assert!((0..n_axes).any(|axis| fitting_shape[axis] > total_write.shape()[axis]));
+            }
+            Some(other) => prop_assert!(false, "{}", other),
+        }
+        prop_assert!((0..n_axes).all(|axis| fitting_shape[axis] >= described.block[axis]));
+    }
+}

@@ -1,0 +1,100 @@
+//! What the tests under real `mpirun` run: one small scenario per call, told by the first argument.
+//!
+//! `testbed SCENARIO DIRECTORY [NUMBER or WORD]`. Workers write down in the directory what they did; rank 0 checks it
+//! after the run and prints facts, `name=value`, on standard output. Everybody else keeps silent.
+
+mod blocks;
+mod embedded;
+mod ends;
+mod loops;
+mod record;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bellis::{Report, Roi, Task, TaskBuilder};
+
+/// The arguments, and where this process stands as the launcher says.
+#[derive(Debug, Clone)]
+struct Call {
+    scenario: String,
+    directory: PathBuf,
+    more: Vec<String>,
+    rank: usize,
+    size: usize,
+}
+
+impl Call {
+    fn read() -> Self {
+        let mut arguments = std::env::args().skip(1);
+        let launched = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+        Self {
+            scenario: arguments.next().unwrap_or_default(),
+            directory: arguments.next().unwrap_or_else(|| ".".to_owned()).into(),
+            more: arguments.collect(),
+            rank: launched("OMPI_COMM_WORLD_RANK").unwrap_or(0),
+            size: launched("OMPI_COMM_WORLD_SIZE").unwrap_or(1),
+        }
+    }
+
+    /// The first of the further arguments, as a number.
+    fn number(&self, otherwise: i64) -> i64 {
+        self.more.first().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+    }
+
+    /// Whether this rank is the one that the further arguments mean: `first`, `last` or `all`.
+    fn is_meant(&self) -> bool {
+        match self.more.first().map(String::as_str) {
+            Some("first") => self.rank == 0,
+            Some("last") => self.rank + 1 == self.size,
+            _ => true,
+        }
+    }
+}
+
+/// A line of tasks' blocks along one axis: `n` of them, without conflicts.
+fn line(name: &str, n: i64) -> bellis::Result<TaskBuilder> {
+    Ok(Task::builder(name).total_roi(Roi::new([0], [n])?).block_shape([1]).read_write_conflict(false))
+}
+
+/// Prints a fact, on rank 0 alone.
+fn fact(name: &str, value: impl std::fmt::Display) {
+    if bellis::is_coordinator() {
+        println!("{name}={value}");
+    }
+}
+
+/// Prints how a run went.
+fn facts(report: &Report) {
+    for task in &report.tasks {
+        let counts = task.counts;
+        fact(
+            &task.name,
+            format_args!(
+                "total {} completed {} skipped {} failed {} orphaned {} open {}",
+                counts.total,
+                counts.completed,
+                counts.skipped,
+                counts.failed,
+                counts.orphaned,
+                counts.open()
+            ),
+        );
+    }
+    fact("workers", report.n_workers);
+    fact("slots", report.n_slots);
+    fact("interrupted", report.is_interrupted);
+}
+
+fn main() -> ExitCode {
+    let call = Call::read();
+    if call.scenario.starts_with("embedded") {
+        return embedded::main(&call);
+    }
+    bellis::main(|| match call.scenario.split_once('-').map_or("", |(kind, _)| kind) {
+        "blocks" => blocks::run(&call),
+        "loops" => loops::run(&call),
+        "ends" => ends::run(&call),
+        _ => Err(format!("scenario {:?} is unknown", call.scenario).into()),
+    })
+}

@@ -1,0 +1,323 @@
+//! Single situations, each as small or as large as it needs to be.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bellis::plan::{BlockId, Plan, TaskId};
+use bellis::scheduler::{
+    Actions, Assignment, Cause, Config, Event, Failure, Outcome, Scheduler, Verdict, WorkerId,
+};
+use bellis::{Pipeline, Roi, Task, TaskBuilder};
+
+const MILLION: i64 = 1_000_000;
+
+fn line(name: &str, extent: i64, block: i64) -> TaskBuilder {
+    let total = Roi::new([0], [extent]).expect("small numbers");
+    Task::builder(name).total_write_roi(total).block_shape([block]).read_write_conflict(false)
+}
+
+/// A scheduler whose books are checked after every call, and what it said last.
+struct Run {
+    scheduler: Scheduler,
+    actions: Actions,
+}
+
+impl Run {
+    fn of(pipeline: impl Into<Pipeline>, config: Config) -> Self {
+        let plan = Plan::new(&pipeline.into()).expect("a good pipeline");
+        Self { scheduler: Scheduler::new(Arc::new(plan), config), actions: Actions::default() }
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.actions.clear();
+        self.scheduler.handle(0, event, &mut self.actions);
+        self.scheduler.sanity_check().expect("the books agree");
+    }
+
+    fn join(&mut self, worker: u32, slots: u32) -> Vec<Assignment> {
+        self.handle(Event::WorkerJoined { worker: WorkerId(worker), slots });
+        self.actions.assignments.clone()
+    }
+
+    fn end(&mut self, of: Assignment, outcome: Outcome) -> Vec<Assignment> {
+        self.handle(Event::BlockFinished { worker: of.worker, lease: of.lease, outcome });
+        self.actions.assignments.clone()
+    }
+
+    fn fail(&mut self, of: Assignment) -> Vec<Assignment> {
+        self.end(of, Outcome::Failed("no".to_owned()))
+    }
+
+    fn succeed(&mut self, of: Assignment) -> Vec<Assignment> {
+        self.end(of, Outcome::Success)
+    }
+
+    fn lose(&mut self, worker: u32) -> Vec<Assignment> {
+        self.handle(Event::WorkerLost { worker: WorkerId(worker) });
+        self.actions.assignments.clone()
+    }
+
+    /// Ticks as long as there is backlog; how often.
+    fn tick(&mut self) -> usize {
+        let mut n_ticks = 0;
+        while self.scheduler.has_backlog() {
+            self.handle(Event::Tick);
+            n_ticks += 1;
+        }
+        n_ticks
+    }
+}
+
+fn without_credits() -> Config {
+    Config { credits: 0, ..Config::default() }
+}
+
+fn build(builder: TaskBuilder) -> Task {
+    builder.build().expect("a good task")
+}
+
+fn indices(assignments: &[Assignment]) -> Vec<(u32, u64)> {
+    assignments.iter().map(|assignment| (assignment.block.task.0, assignment.block.index)).collect()
+}
+
+#[test]
+fn a_reduce_block_counts_a_million_upstream_blocks_down() {
+    let pipeline = build(line("map", MILLION, 1)) + build(line("reduce", MILLION, MILLION));
+    let mut run = Run::of(pipeline, Config { credits: 99, ..Config::default() });
+    let began = Instant::now();
+    let mut waiting = run.join(0, 1);
+    let mut n_done = 0;
+    while let Some(next) = waiting.pop() {
+        assert_eq!(next.block.task.0, u32::from(n_done == MILLION), "the reduce block comes last");
+        // Without the check of the books, which looks at all blocks in flight.
+        let event =
+            Event::BlockFinished { worker: next.worker, lease: next.lease, outcome: Outcome::Success };
+        run.actions.clear();
+        run.scheduler.handle(0, event, &mut run.actions);
+        waiting.append(&mut run.actions.assignments);
+        n_done += 1;
+    }
+    assert_eq!(n_done, MILLION + 1);
+    assert!(run.scheduler.is_finished());
+    assert!(began.elapsed() < Duration::from_secs(20), "each of them in O(1): {:?}", began.elapsed());
+}
+
+#[test]
+fn a_block_with_a_million_dependents_releases_them_in_bounded_calls() {
+    let pipeline = build(line("one", MILLION, MILLION)) + build(line("many", MILLION, 1));
+    let mut run = Run::of(pipeline, without_credits());
+    let first = run.join(0, 1)[0];
+    let next = run.succeed(first);
+    assert_eq!(indices(&next), [(1, 0)], "work begins before all are released");
+    assert!(run.scheduler.has_backlog());
+    assert!(run.scheduler.counts(TaskId(1)).ready < 100_000);
+    let n_ticks = run.tick();
+    assert!((10..100).contains(&n_ticks), "{n_ticks}");
+    let counts = run.scheduler.counts(TaskId(1));
+    assert_eq!((counts.ready, counts.in_flight, counts.pending), (999_999, 1, 0));
+}
+
+#[test]
+fn a_cascade_orphans_a_million_blocks_once_each_in_bounded_calls() {
+    let conflicting = line("rest", MILLION, 1).context([1], [1]).read_write_conflict(true);
+    let pipeline = build(line("one", MILLION, MILLION).max_retries(0))
+        + build(line("many", MILLION, 1).context([2], [2]))
+        + build(conflicting)
+        + build(line("last", MILLION, MILLION));
+    let mut run = Run::of(pipeline, without_credits());
+    let first = run.join(0, 1)[0];
+    assert!(run.fail(first).is_empty());
+    assert!(run.scheduler.has_backlog() && !run.scheduler.is_finished());
+    run.tick();
+    assert!(run.scheduler.is_finished());
+    for (task, orphaned) in [(0, 0), (1, 1_000_000), (2, 1_000_000), (3, 1)] {
+        let counts = run.scheduler.counts(TaskId(task));
+        assert_eq!((counts.orphaned, counts.open()), (orphaned, 0));
+    }
+}
+
+#[test]
+fn conflicts_that_reach_everywhere_are_walked_in_bounded_calls() {
+    // Every block conflicts with all others: one after the other, and still no call does it all.
+    let task = line("all", 100_000, 1).context([100_000], [100_000]).read_write_conflict(true);
+    let mut run = Run::of(build(task), without_credits());
+    let began = Instant::now();
+    let first = run.join(0, 4);
+    assert_eq!(indices(&first), [(0, 0)]);
+    run.succeed(first[0]);
+    assert!(run.scheduler.has_backlog());
+    assert_eq!(run.tick(), 1);
+    assert_eq!(run.scheduler.counts(TaskId(0)).in_flight, 1);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn plans_of_any_size_start_at_once() {
+    for side in [1000, 100_000, 1_000_000] {
+        let cube = |name: &str, context: i64, is_conflicting: bool| {
+            let total = Roi::new([0; 3], [side; 3]).expect("fits");
+            let task = Task::builder(name).total_write_roi(total).block_shape([1; 3]);
+            build(task.context([context; 3], [context; 3]).read_write_conflict(is_conflicting))
+        };
+        let began = Instant::now();
+        let pipeline = cube("first", 1, true) + cube("second", 2, false) + cube("third", 3, true);
+        let mut run = Run::of(pipeline, Config::default());
+        let mut waiting = run.join(0, 2);
+        assert_eq!(waiting.len(), 2);
+        for _ in 0..200 {
+            let next = waiting.remove(0);
+            waiting.extend(run.succeed(next));
+        }
+        assert!(began.elapsed() < Duration::from_secs(1), "{side}: {:?}", began.elapsed());
+        let n_blocks = side.unsigned_abs().pow(3);
+        assert_eq!(run.scheduler.counts(TaskId(2)).total, n_blocks);
+    }
+}
+
+#[test]
+fn the_most_downstream_task_goes_first_then_the_lowest_index() {
+    let pipeline = build(line("a", 4, 1)) + build(line("b", 4, 1));
+    let mut run = Run::of(pipeline, without_credits());
+    let begun = run.join(0, 3);
+    assert_eq!(indices(&begun), [(0, 0), (0, 1), (0, 2)]);
+    assert_eq!(indices(&run.succeed(begun[2])), [(1, 2)]);
+    assert_eq!(indices(&run.succeed(begun[0])), [(1, 0)]);
+    assert_eq!(indices(&run.succeed(begun[1])), [(1, 1)]);
+}
+
+#[test]
+fn a_late_answer_is_dropped() {
+    let mut run = Run::of(build(line("a", 1, 1)), without_credits());
+    let first = run.join(0, 1)[0];
+    run.join(1, 1);
+    let second = run.lose(0)[0];
+    assert_eq!((second.worker, second.block), (WorkerId(1), first.block));
+    assert!(run.succeed(first).is_empty());
+    assert_eq!((run.scheduler.n_late(), run.scheduler.counts(TaskId(0)).completed), (1, 0));
+    run.succeed(second);
+    run.succeed(second);
+    assert_eq!((run.scheduler.n_late(), run.scheduler.counts(TaskId(0)).completed), (2, 1));
+    assert!(run.scheduler.is_finished());
+}
+
+#[test]
+fn crashes_count_apart_from_retries() {
+    let config = Config { credits: 0, max_crashes: 1 };
+    let mut run = Run::of(build(line("a", 1, 1).max_retries(1)), config);
+    let block = BlockId { task: TaskId(0), index: 0 };
+    let first = run.join(0, 1)[0];
+    run.join(1, 1);
+    let second = run.fail(first)[0];
+    assert_eq!(second.worker, WorkerId(1), "on another worker");
+    let third = run.lose(1)[0];
+    let retried = Failure {
+        block,
+        worker: WorkerId(1),
+        cause: Cause::WorkerLost,
+        verdict: Verdict::Retry { attempts: 2 },
+    };
+    assert_eq!(run.actions.failures, [retried]);
+    run.fail(third);
+    assert_eq!(run.actions.failures[0].verdict, Verdict::GiveUp { attempts: 3 });
+    assert_eq!(run.scheduler.counts(TaskId(0)).failed, 1);
+
+    let mut run = Run::of(build(line("a", 1, 1).max_retries(9)), config);
+    run.join(0, 1);
+    run.join(1, 1);
+    run.lose(0);
+    run.lose(1);
+    assert_eq!(run.actions.failures[0].verdict, Verdict::GiveUp { attempts: 2 });
+    assert!(run.scheduler.is_finished());
+}
+
+#[test]
+fn a_failed_block_waits_for_another_worker() {
+    let mut run = Run::of(build(line("a", 3, 1)), without_credits());
+    let begun = [run.join(0, 1)[0], run.join(1, 1)[0]];
+    // Worker 0 goes on with the next block; worker 1 gets the failed one although it is free later.
+    assert_eq!(indices(&run.fail(begun[0])), [(0, 2)]);
+    let again = run.succeed(begun[1]);
+    assert_eq!((again[0].worker, again[0].block), (WorkerId(1), begun[0].block));
+}
+
+#[test]
+fn a_newcomer_is_not_refused_because_another_is() {
+    // Worker 0 failed all that is left, and stands first in the queue: all of it goes to the one with many slots.
+    let mut run = Run::of(build(line("a", 3, 1)), without_credits());
+    let begun = run.join(0, 3);
+    run.join(1, 1);
+    let busy = run.fail(begun[0]);
+    assert_eq!(indices(&busy), [(0, 0)], "to worker 1");
+    run.fail(begun[1]);
+    run.fail(begun[2]);
+    assert_eq!(indices(&run.join(2, 5)), [(0, 1), (0, 2)]);
+}
+
+#[test]
+fn a_worker_alone_tries_again_itself() {
+    let mut run = Run::of(build(line("a", 1, 1).max_retries(2)), without_credits());
+    let mut next = run.join(0, 1)[0];
+    for attempts in 1..=2 {
+        next = run.fail(next)[0];
+        assert_eq!(run.actions.failures[0].verdict, Verdict::Retry { attempts });
+    }
+    run.fail(next);
+    assert!(run.scheduler.is_finished());
+    // Also when the other one is lost while the block waits for it.
+    let mut run = Run::of(build(line("a", 2, 1)), without_credits());
+    let begun = [run.join(0, 1)[0], run.join(1, 1)[0]];
+    assert!(run.fail(begun[0]).is_empty());
+    assert_eq!(indices(&run.lose(1)), [(0, 0)]);
+}
+
+#[test]
+fn drain_hands_out_nothing_more() {
+    let mut run = Run::of(build(line("a", 10, 1)), Config::default());
+    let begun = run.join(0, 2);
+    run.handle(Event::Drain);
+    assert!(!run.scheduler.is_finished());
+    assert!(run.succeed(begun[0]).is_empty());
+    assert!(run.join(1, 1).is_empty());
+    assert!(run.fail(begun[1]).is_empty());
+    run.tick();
+    assert!(run.scheduler.is_finished());
+    assert_eq!(run.scheduler.counts(TaskId(0)).ready, 9);
+}
+
+#[test]
+fn only_blocks_being_processed_count_a_crash() {
+    let mut run = Run::of(build(line("a", 10, 1)), Config { credits: 2, max_crashes: 0 });
+    run.join(0, 2);
+    run.handle(Event::Tick);
+    assert_eq!(run.scheduler.counts(TaskId(0)).in_flight, 4, "two busy slots and two credits");
+    run.lose(0);
+    let counts = run.scheduler.counts(TaskId(0));
+    assert_eq!((counts.failed, counts.ready, counts.in_flight), (2, 8, 0));
+    assert_eq!(indices(&run.join(1, 1)), [(0, 2)], "what was sent ahead goes first");
+}
+
+#[test]
+fn with_nobody_left_the_run_waits() {
+    let mut run = Run::of(build(line("a", 3, 1)), Config::default());
+    run.join(0, 1);
+    run.lose(0);
+    assert_eq!(run.scheduler.n_workers(), 0);
+    assert!(!run.scheduler.is_finished() && !run.scheduler.has_backlog());
+    let mut waiting = run.join(1, 1);
+    while let Some(next) = waiting.pop() {
+        waiting.extend(run.succeed(next));
+    }
+    assert!(run.scheduler.is_finished() && run.scheduler.counts(TaskId(0)).all_completed());
+}
+
+#[test]
+fn an_upstream_block_that_completes_after_its_dependents_were_orphaned_changes_nothing() {
+    // All dependents of both are orphaned, so that their states are given up before the second block completes.
+    let pipeline = build(line("two", 10, 5).max_retries(0)) + build(line("one", 10, 10));
+    let mut run = Run::of(pipeline, without_credits());
+    let begun = run.join(0, 2);
+    run.fail(begun[0]);
+    assert_eq!(run.scheduler.counts(TaskId(1)).orphaned, 1);
+    run.succeed(begun[1]);
+    assert!(run.scheduler.is_finished());
+}

@@ -1,0 +1,326 @@
+//! What must be true of the scheduler at every moment, kept beside it: each event and action is checked against the
+//! oracle's dependencies and against books of its own.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bellis::plan::{Plan, TaskId};
+use bellis::scheduler::{
+    Actions, Assignment, Cause, Config, Counts, Event, Failure, Lease, Outcome, Scheduler, Verdict, WorkerId,
+};
+
+use crate::oracle::{Number, Oracle};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Pending, or ready when nothing is left to wait for.
+    Open,
+    InFlight,
+    Completed,
+    Failed,
+    Orphaned,
+}
+
+#[derive(Default)]
+struct Worker {
+    /// 0 for one that is not there.
+    slots: u32,
+    /// Oldest first.
+    flights: VecDeque<Lease>,
+}
+
+pub struct Shadow {
+    pub plan: Arc<Plan>,
+    pub oracle: Oracle,
+    pub config: Config,
+    pub state: Vec<State>,
+    n_left: Vec<usize>,
+    failures: Vec<u32>,
+    crashes: Vec<u32>,
+    /// The worker where the block did not succeed last.
+    avoid: Vec<Option<WorkerId>>,
+    flights: BTreeMap<Lease, (Assignment, Number)>,
+    workers: Vec<Worker>,
+    counts: Vec<Counts>,
+    granted: BTreeSet<Lease>,
+    is_draining: bool,
+    n_late: u64,
+    expected_failures: Vec<Failure>,
+    /// Of all actions so far: equal for equal runs.
+    pub hash: u64,
+}
+
+impl Shadow {
+    pub fn new(plan: Arc<Plan>, config: Config) -> Self {
+        let oracle = Oracle::of(&plan);
+        let n = oracle.n_blocks();
+        let n_left: Vec<usize> = oracle.upstream.iter().map(Vec::len).collect();
+        let counts = oracle.first.windows(2).map(|bounds| {
+            let ready = n_left[bounds[0]..bounds[1]].iter().filter(|left| **left == 0).count() as u64;
+            let total = (bounds[1] - bounds[0]) as u64;
+            Counts { total, ready, pending: total - ready, ..Counts::default() }
+        });
+        let counts = counts.collect();
+        Self {
+            plan,
+            oracle,
+            config,
+            state: vec![State::Open; n],
+            n_left,
+            failures: vec![0; n],
+            crashes: vec![0; n],
+            avoid: vec![None; n],
+            flights: BTreeMap::new(),
+            workers: Vec::new(),
+            counts,
+            granted: BTreeSet::new(),
+            is_draining: false,
+            n_late: 0,
+            expected_failures: Vec::new(),
+            hash: 0xcbf2_9ce4_8422_2325,
+        }
+    }
+
+    /// Takes an event as the scheduler should.
+    pub fn before(&mut self, event: &Event) {
+        self.expected_failures.clear();
+        match event {
+            Event::WorkerJoined { worker, slots } => {
+                let place = worker.0 as usize;
+                if self.workers.len() <= place {
+                    self.workers.resize_with(place + 1, Worker::default);
+                }
+                if self.workers[place].slots == 0 {
+                    self.workers[place].slots = (*slots).max(1);
+                }
+            }
+            Event::BlockFinished { worker, lease, outcome } => self.finished(*worker, *lease, outcome),
+            Event::WorkerLost { worker } => self.lost(*worker),
+            Event::Tick => {}
+            Event::Drain => self.is_draining = true,
+        }
+    }
+
+    /// Checks what the scheduler did, and where it stands.
+    pub fn after(&mut self, scheduler: &Scheduler, actions: &Actions) {
+        assert_eq!(actions.failures, self.expected_failures, "failures made known");
+        for assignment in &actions.assignments {
+            self.assigned(assignment);
+        }
+        for failure in &actions.failures {
+            self.mix(failure.block.index << 8 | u64::from(failure.worker.0) << 1 | 1);
+        }
+        assert_eq!(scheduler.n_late(), self.n_late, "late answers");
+        for (id, mine) in (0..).map(TaskId).zip(&self.counts) {
+            let theirs = scheduler.counts(id);
+            if scheduler.has_backlog() {
+                // Dependents that were not told yet still count as pending.
+                let told = theirs.pending - mine.pending;
+                assert_eq!(told, (mine.ready - theirs.ready) + (mine.orphaned - theirs.orphaned), "{id:?}");
+                let rest = |c: &Counts| (c.total, c.in_flight, c.completed, c.skipped, c.failed);
+                assert_eq!(rest(&theirs), rest(mine), "{id:?}");
+            } else {
+                assert_eq!(theirs, *mine, "{id:?}");
+            }
+        }
+        assert_eq!(scheduler.n_workers(), self.n_alive());
+        self.check_progress(scheduler);
+    }
+
+    /// No worker idles while there is a block for it, and the end is noticed.
+    fn check_progress(&self, scheduler: &Scheduler) {
+        let is_over = self.flights.is_empty()
+            && !scheduler.has_backlog()
+            && (self.is_draining || self.counts.iter().all(|c| c.open() == 0));
+        assert_eq!(scheduler.is_finished(), is_over, "is_finished");
+        if scheduler.has_backlog() || self.is_draining {
+            return;
+        }
+        if self.flights.is_empty() && self.n_alive() > 0 {
+            assert!(is_over, "the run stalls: nothing in flight, no backlog, and {:?}", self.counts);
+        }
+        let mut available: Option<Vec<Number>> = None;
+        for (worker, entry) in (0..).map(WorkerId).zip(&self.workers) {
+            if entry.flights.len() < entry.slots as usize {
+                let blocks = available.get_or_insert_with(|| self.available());
+                for block in blocks {
+                    let is_avoided = self.avoid[*block] == Some(worker) && self.n_alive() > 1;
+                    assert!(is_avoided, "{worker} idles while block {block} is ready");
+                }
+            }
+        }
+    }
+
+    /// The blocks that could be handed out now.
+    fn available(&self) -> Vec<Number> {
+        let mut blocks = Vec::new();
+        for (task, counts) in self.counts.iter().enumerate() {
+            let most = self.plan.tasks()[task].task.max_workers().map_or(u64::MAX, u64::from);
+            if counts.ready > 0 && counts.in_flight < most {
+                let own = self.oracle.first[task]..self.oracle.first[task + 1];
+                blocks.extend(own.filter(|b| self.state[*b] == State::Open && self.n_left[*b] == 0));
+            }
+        }
+        blocks
+    }
+
+    /// Checks the end of a run: every block has ended, once, as it had to.
+    pub fn finish(&self, scheduler: &Scheduler) {
+        if self.n_alive() > 0 {
+            assert!(scheduler.is_finished(), "workers remain, and the run did not end");
+        }
+        assert!(self.flights.is_empty() || self.n_alive() > 0);
+        for (block, state) in self.state.iter().enumerate() {
+            let behind_failure = self.oracle.upstream[block]
+                .iter()
+                .any(|up| matches!(self.state[*up], State::Failed | State::Orphaned));
+            match state {
+                State::Orphaned => assert!(behind_failure, "orphan {block} depends on no failed block"),
+                State::Completed | State::Failed => assert!(!behind_failure),
+                State::Open | State::InFlight => {
+                    assert!(self.is_draining || self.n_alive() == 0, "block {block} is left");
+                    assert!(!behind_failure, "block {block} is an orphan");
+                }
+            }
+        }
+    }
+
+    pub fn is_lease_open(&self, lease: Lease, worker: WorkerId) -> bool {
+        self.flights.get(&lease).is_some_and(|(assignment, _)| assignment.worker == worker)
+    }
+
+    pub fn n_alive(&self) -> usize {
+        self.workers.iter().filter(|worker| worker.slots > 0).count()
+    }
+
+    fn finished(&mut self, worker: WorkerId, lease: Lease, outcome: &Outcome) {
+        if !self.is_lease_open(lease, worker) {
+            self.n_late += 1;
+            return;
+        }
+        let (assignment, block) = self.flights.remove(&lease).expect("it is open");
+        self.workers[worker.0 as usize].flights.retain(|other| *other != lease);
+        let task = assignment.block.task.as_usize();
+        self.counts[task].in_flight -= 1;
+        assert_eq!(self.state[block], State::InFlight);
+        match outcome {
+            Outcome::Success | Outcome::Skipped => {
+                self.counts[task].skipped += u64::from(*outcome == Outcome::Skipped);
+                self.complete(block, task);
+            }
+            Outcome::Failed(message) => {
+                self.failures[block] += 1;
+                let again = self.failures[block] <= self.plan.tasks()[task].task.max_retries();
+                self.judge(&assignment, block, Cause::Error(message.clone()), again);
+            }
+        }
+    }
+
+    fn lost(&mut self, worker: WorkerId) {
+        let Some(entry) = self.workers.get_mut(worker.0 as usize) else { return };
+        let n_processing = std::mem::take(&mut entry.slots) as usize;
+        let flights = std::mem::take(&mut entry.flights);
+        for (place, lease) in flights.into_iter().enumerate() {
+            let (assignment, block) = self.flights.remove(&lease).expect("in flight");
+            let task = assignment.block.task.as_usize();
+            self.counts[task].in_flight -= 1;
+            if place < n_processing {
+                self.crashes[block] += 1;
+                let again = self.crashes[block] <= self.config.max_crashes;
+                self.judge(&assignment, block, Cause::WorkerLost, again);
+            } else {
+                self.ready_again(block, task, worker);
+            }
+        }
+    }
+
+    fn judge(&mut self, assignment: &Assignment, block: Number, cause: Cause, again: bool) {
+        let attempts = self.failures[block] + self.crashes[block];
+        let verdict = if again { Verdict::Retry { attempts } } else { Verdict::GiveUp { attempts } };
+        let Assignment { block: id, worker, .. } = *assignment;
+        self.expected_failures.push(Failure { block: id, worker, cause, verdict });
+        if again {
+            self.ready_again(block, id.task.as_usize(), worker);
+            return;
+        }
+        self.state[block] = State::Failed;
+        self.counts[id.task.as_usize()].failed += 1;
+        self.orphan_all_behind(block);
+    }
+
+    fn ready_again(&mut self, block: Number, task: usize, worker: WorkerId) {
+        self.state[block] = State::Open;
+        self.avoid[block] = Some(worker);
+        self.counts[task].ready += 1;
+    }
+
+    fn complete(&mut self, block: Number, task: usize) {
+        self.state[block] = State::Completed;
+        self.counts[task].completed += 1;
+        for place in 0..self.oracle.downstream[block].len() {
+            let dependent = self.oracle.downstream[block][place];
+            self.n_left[dependent] -= 1;
+            if self.n_left[dependent] == 0 {
+                assert_eq!(self.state[dependent], State::Open);
+                let task = self.task_of(dependent);
+                self.counts[task].pending -= 1;
+                self.counts[task].ready += 1;
+            }
+        }
+    }
+
+    fn orphan_all_behind(&mut self, block: Number) {
+        let mut stack = vec![block];
+        while let Some(block) = stack.pop() {
+            for place in 0..self.oracle.downstream[block].len() {
+                let dependent = self.oracle.downstream[block][place];
+                if self.state[dependent] != State::Orphaned {
+                    assert_eq!(self.state[dependent], State::Open);
+                    self.state[dependent] = State::Orphaned;
+                    let task = self.task_of(dependent);
+                    self.counts[task].pending -= 1;
+                    self.counts[task].orphaned += 1;
+                    stack.push(dependent);
+                }
+            }
+        }
+    }
+
+    fn assigned(&mut self, assignment: &Assignment) {
+        let Assignment { worker, lease, block: id } = *assignment;
+        assert!(!self.is_draining, "an assignment after drain");
+        let block = self.oracle.number(id);
+        self.mix(block as u64 ^ u64::from(worker.0) << 32);
+        self.mix(lease.0);
+        assert!(self.granted.insert(lease), "lease {lease:?} was granted before");
+        assert_eq!(self.state[block], State::Open, "{id} is handed out");
+        assert_eq!(self.n_left[block], 0, "{id} starts before what it waits for");
+        for other in &self.oracle.conflicting[block] {
+            assert_ne!(self.state[*other], State::InFlight, "{id} conflicts with block {other} in flight");
+        }
+        let is_only = self.n_alive() == 1;
+        assert!(self.avoid[block] != Some(worker) || is_only, "{id} goes back to {worker}");
+        let entry = &mut self.workers[worker.0 as usize];
+        assert!(entry.slots > 0, "an assignment to {worker}, which is lost");
+        entry.flights.push_back(lease);
+        assert!(
+            entry.flights.len() <= (entry.slots + self.config.credits) as usize,
+            "{worker} holds too much"
+        );
+        self.state[block] = State::InFlight;
+        self.flights.insert(lease, (*assignment, block));
+        let counts = &mut self.counts[id.task.as_usize()];
+        counts.ready -= 1;
+        counts.in_flight += 1;
+        let most = self.plan.task(id.task).task.max_workers().map_or(u64::MAX, u64::from);
+        assert!(counts.in_flight <= most, "more than max_workers blocks of a task in flight");
+    }
+
+    pub fn task_of(&self, block: Number) -> usize {
+        self.oracle.first.partition_point(|first| *first <= block) - 1
+    }
+
+    fn mix(&mut self, value: u64) {
+        self.hash = (self.hash ^ value).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(17);
+    }
+}
