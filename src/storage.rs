@@ -19,37 +19,57 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # HDF5 from several ranks
+//!
+//! [`Array::create`] makes an uncompressed dataset with all of its space, in a file that is closed before another rank
+//! opens it; [`Array::write`] then puts bytes at their addresses with `pwrite`, from all ranks and slots at once. No call
+//! is collective, there is nothing to close, and after a lost rank the file is whole. This is the default, because it
+//! writes as fast as MPI-IO where it was measured, reads short rows several times faster, and needs neither the HDF5
+//! library's global lock nor an initialized MPI. `Array::create_mpio` goes through the library's MPI-IO driver instead,
+//! for file systems that want it. Chunks as large as a block ([`ArraySpec::chunks`]) make each write one call, and
+//! many times faster than the short rows of a contiguous dataset. A fill value other than 0 is written out when the
+//! dataset is created.
+//!
+//! Compressed HDF5 is for one process; several ranks write Zarr, with shards where few files are wanted.
+//!
 //! # Layout
 //!
 //! * [`Array`] checks ROIs and shapes and fills borders: what is true of every format;
 //! * `spec`, `resolve` and `info`: what an array should be, will be, and is; `attributes` writes the part of it that Zarr, N5
 //!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
-//! * `zarr`: Zarr v2 and v3, and the only file that knows of its library. Another format is another such file.
+//! * `zarr` (v2 and v3), `n5` and `hdf5`: each the only file that knows of its library. Another format is another such file.
+//! * `boxes`, `files` and `locks`: what formats share that keep their chunks in files.
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
 
-// Without any format there is nobody left to use what the formats share.
-#![cfg_attr(not(feature = "zarr"), allow(dead_code))]
+// What the formats share has fewer users, or none, where some of them are not built in.
+#![cfg_attr(not(all(feature = "hdf5", feature = "n5", feature = "zarr")), allow(dead_code))]
 
 mod array;
 mod attributes;
 mod backend;
 mod border;
+mod boxes;
 mod element;
 mod error;
+mod files;
 mod format;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod info;
+mod locks;
+#[cfg(feature = "n5")]
+mod n5;
 mod resolve;
 mod spec;
 #[cfg(feature = "zarr")]
 mod zarr;
-#[cfg(not(feature = "zarr"))]
-#[path = "storage/without_zarr.rs"]
-mod zarr;
 
 use std::path::Path;
 
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+pub use self::hdf5::MpiIo;
 pub use array::Array;
 pub use border::Border;
 pub use element::{DataType, Element, FillValue};
@@ -68,8 +88,19 @@ pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 /// As [`Array::open`], but for the data type.
 pub fn describe(path: impl AsRef<Path>) -> Result<ArrayInfo> {
     let path = path.as_ref();
-    match format::of_existing(path)? {
-        format::Format::Zarr => zarr::describe(path),
-        other => Err(other.unavailable(path)),
-    }
+    format::of_existing(path)?.describe(path)
+}
+
+/// Says in the Zarr group at `path` that these arrays in it are the levels of one pyramid, the finest first: OME-Zarr
+/// 0.5 in a group of Zarr v3, 0.4 in one of v2. Viewers then show them as one image, and [`Array::open`] finds the
+/// place of levels that do not say it themselves.
+///
+/// Channel axes become axes of type `channel`, or `time` if called `t`; metric units such as `nm` get the
+/// long names that OME-Zarr asks for. One rank calls it, once the arrays exist.
+///
+/// # Errors
+/// No Zarr group; an array outside of it, or with other axes than the first.
+#[cfg(feature = "zarr")]
+pub fn write_multiscales(path: impl AsRef<Path>, levels: &[&ArrayInfo]) -> Result<()> {
+    zarr::write_multiscales(path.as_ref(), levels)
 }

@@ -2,8 +2,8 @@
 
 use bellis::plan::{BlockId, TaskId};
 use bellis::wire::{
-    Assigned, BatchWriter, Finished, FromWorker, Hello, Outcome, PROTOCOL, Status, Stop, ToWorker, WireError,
-    decode, encode,
+    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, Outcome, PROTOCOL, Status, Stop,
+    ToWorker, WireError, decode, encode,
 };
 use bellis::{Coordinate, Roi};
 use proptest::prelude::*;
@@ -60,6 +60,9 @@ fn bytes_of<T: bincode::Encode>(message: &T) -> Vec<u8> {
 fn read_everything(bytes: &[u8]) {
     if let Ok(ToWorker::Assign(batch)) = decode(bytes) {
         let _ = batch.iter().count();
+        let mut queue = BatchQueue::default();
+        queue.push(&batch);
+        while let Ok(Some(_)) = queue.pop() {}
     }
     if let Ok(FromWorker::Report(batch)) = decode(bytes) {
         let _ = batch.iter().count();
@@ -106,6 +109,30 @@ proptest! {
         let bytes = bytes_of(&ToWorker::Assign(writer.batch()));
         let Ok(ToWorker::Assign(batch)) = decode(&bytes) else { panic!("an assignment") };
         prop_assert_eq!(batch.iter().collect::<Result<Vec<_>, _>>(), Ok(items));
+    }
+
+    #[test]
+    fn a_queue_gives_back_what_it_was_given(
+        batches in prop::collection::vec(prop::collection::vec(assigned(), 0..6), 0..6),
+        n_between in 0usize..8,
+    ) {
+        let mut queue = BatchQueue::default();
+        let mut taken = Vec::new();
+        for items in &batches {
+            let mut writer = BatchWriter::default();
+            items.iter().for_each(|item| writer.push(item).expect("can be written"));
+            let before = queue.len();
+            queue.push(&writer.batch());
+            prop_assert_eq!(queue.len(), before + items.len());
+            for _ in 0..n_between {
+                taken.extend(queue.pop().expect("can be read"));
+            }
+        }
+        while let Some(assigned) = queue.pop().expect("can be read") {
+            taken.push(assigned);
+        }
+        prop_assert!(queue.is_empty());
+        prop_assert_eq!(taken, batches.concat());
     }
 
     #[test]

@@ -8,8 +8,7 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
 use super::backend::{Backend, Opened};
 use super::border::{self, AxisPlan};
-use super::format::{self, Format};
-use super::{ArrayInfo, ArraySpec, Border, Element, Result, StorageError, zarr};
+use super::{ArrayInfo, ArraySpec, Border, Element, Result, StorageError, format};
 use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
 
 /// An array of `T` on disk, read and written by ROI in world units.
@@ -43,10 +42,13 @@ use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
 ///
 /// # Safety against crashes and each other
 ///
-/// A chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is killed while it
+/// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is killed while it
 /// writes leaves the former one. The content reaches the disk before it takes the name. Threads that write parts of
 /// one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
 /// to one chunk at the same time: see [`OnLattice`].
+///
+/// In uncompressed HDF5 each voxel has its own bytes, which are written in place: all may write at the same time, and
+/// whoever is killed leaves others' voxels alone. Compressed HDF5 is for one process, and not safe against its end.
 pub struct Array<T> {
     inner: Arc<Inner<T>>,
 }
@@ -60,21 +62,19 @@ struct Inner<T> {
 }
 
 impl<T: Element> Array<T> {
-    /// Opens the array at `path`: a directory, or a dataset inside one such as `volume.zarr/raw`.
+    /// Opens the array at `path`: a directory, or a dataset such as `volume.zarr/raw` or `volume.h5/raw`.
     ///
     /// # Errors
     /// Nothing there, or no array; another type of element; metadata that cannot be read or is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        match format::of_existing(path)? {
-            Format::Zarr => Self::from_opened(zarr::open(path)?),
-            other => Err(other.unavailable(path)),
-        }
+        Self::from_opened(format::of_existing(path)?.open(path)?)
     }
 
     /// Creates the array at `path`, with all directories above it, or opens it if it exists.
     ///
-    /// The name ends in `.zarr` or lies in something that does (`volume.zarr/raw`). Every rank may call this at the same
+    /// The name ends in `.zarr`, `.n5` or `.h5`, or lies in something that does (`volume.zarr/raw`); in HDF5 it always
+    /// does. Every rank may call this at the same
     /// time: one creates the array, all open it, and none sees it half made. An array that exists is never changed:
     /// shape, type of element, chunks, offset and voxel size must be those of `spec`; fill value, compression, names
     /// and units stay as they are.
@@ -83,15 +83,36 @@ impl<T: Element> Array<T> {
     /// An array that exists and differs; a `spec` that makes no sense; a place that cannot be written.
     pub fn create(path: impl AsRef<Path>, spec: &ArraySpec) -> Result<Self> {
         let path = path.as_ref();
-        match format::of_new(path)? {
-            Format::Zarr => Self::from_opened(zarr::create(path, spec)?),
-            other => Err(other.unavailable(path)),
-        }
+        Self::from_opened(format::of_new(path)?.create(path, spec)?)
+    }
+
+    /// As [`create`](Self::create), of an HDF5 dataset that all ranks of a communicator then read and write through the
+    /// library's MPI-IO driver, whose tuning for a file system (stripes, aggregators, ROMIO hints) may be wanted.
+    ///
+    /// Collective: all ranks call it together, and get the same error where one of them fails. Reads and writes are
+    /// not. Without it an uncompressed dataset is written directly: see [`storage`](super#hdf5-from-several-ranks).
+    /// The file is never closed, as that would be collective too, and wait for a lost rank forever: what was written
+    /// is in the file all the same.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); a path to something else than HDF5; a compressed dataset.
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn create_mpio(path: impl AsRef<Path>, spec: &ArraySpec, ranks: super::MpiIo) -> Result<Self> {
+        Self::from_opened(super::hdf5::create_mpio(path.as_ref(), spec, ranks)?)
+    }
+
+    /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio).
+    ///
+    /// # Errors
+    /// As [`create_mpio`](Self::create_mpio).
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn open_mpio(path: impl AsRef<Path>, ranks: super::MpiIo) -> Result<Self> {
+        Self::from_opened(super::hdf5::open_mpio(path.as_ref(), ranks)?)
     }
 
     fn from_opened(opened: Opened<T>) -> Result<Self> {
         let Opened { info, fill_value, backend } = opened;
-        let (roi, cell) = (info.roi()?, info.chunk_cell()?);
+        let (roi, cell) = (info.roi()?, info.write_cell()?);
         Ok(Self { inner: Arc::new(Inner { info, roi, cell, fill_value, backend }) })
     }
 
@@ -262,7 +283,7 @@ impl<T> std::fmt::Debug for Array<T> {
 }
 
 impl<T: Element> OnLattice for Array<T> {
-    /// The chunks, over the spatial axes.
+    /// What no two may write at the same time, over the spatial axes: shards, chunks, or single voxels.
     fn lattice(&self) -> Lattice {
         Lattice { extent: self.inner.roi, cell: self.inner.cell }
     }

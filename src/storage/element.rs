@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::zarr;
-
 /// A number that an [`Array`](super::Array) can hold: the integers of 8 to 64 bits, `f32` and `f64`.
 ///
 /// Sealed: the formats know how to store these and no others.
@@ -20,7 +18,22 @@ pub trait Element:
 
 mod sealed {
     /// Keeps [`Element`](super::Element) closed, and holds what the formats need.
-    pub trait Element: super::zarr::Stored {}
+    pub trait Element: bytemuck::Pod + InZarr + InHdf5 {}
+
+    #[cfg(feature = "hdf5")]
+    use crate::storage::hdf5::Stored as InHdf5;
+    #[cfg(feature = "zarr")]
+    use crate::storage::zarr::Stored as InZarr;
+
+    /// What a format that is not built in asks of an element type: nothing.
+    #[cfg(not(feature = "zarr"))]
+    pub trait InZarr {}
+    #[cfg(not(feature = "zarr"))]
+    impl<T> InZarr for T {}
+    #[cfg(not(feature = "hdf5"))]
+    pub trait InHdf5 {}
+    #[cfg(not(feature = "hdf5"))]
+    impl<T> InHdf5 for T {}
 }
 
 /// The type of an array's elements, as the file says it. Displayed with numpy's name, such as `uint8`.
@@ -192,7 +205,7 @@ integer_elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i8 => I8, i16 =>
 float_elements!(f32 => F32, f64 => F64);
 
 /// Calls `$f::<T>($args)` with the `T` of a [`DataType`].
-#[cfg(feature = "zarr")]
+#[cfg(any(feature = "hdf5", feature = "n5", feature = "zarr"))]
 macro_rules! dispatch {
     ($data_type:expr, $f:ident($($arg:expr),*)) => {
         match $data_type {
@@ -209,7 +222,7 @@ macro_rules! dispatch {
         }
     };
 }
-#[cfg(feature = "zarr")]
+#[cfg(any(feature = "hdf5", feature = "n5", feature = "zarr"))]
 pub(super) use dispatch;
 
 #[cfg(test)]

@@ -33,20 +33,24 @@ pub enum StorageError {
         arrays: Vec<String>,
     },
     /// No format goes with the name of the path.
-    #[error("cannot tell the format of {path}: end the name of the file in .zarr, as in {path}.zarr")]
+    #[error(
+        "cannot tell the format of {path}: end the name of the file in .zarr, .n5 or .h5, as in {path}.zarr"
+    )]
     UnknownFormat {
         /// The path.
         path: PathBuf,
     },
     /// The array is in a format that this build cannot handle.
-    #[error("{path} is in format {format}, which is not available here: {remedy}")]
+    #[error(
+        "{path} is in format {format}, which is not available here: bellis was built without feature {feature}, build it with --features {feature}"
+    )]
     FormatUnavailable {
         /// The path.
         path: PathBuf,
         /// The format.
         format: &'static str,
-        /// What to do.
-        remedy: &'static str,
+        /// The Cargo feature that brings it.
+        feature: &'static str,
     },
     /// The array holds another type of element.
     #[error(
@@ -124,6 +128,57 @@ pub enum StorageError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The HDF5 library refused.
+    #[error("cannot {action} {path}: {reason}")]
+    Hdf5 {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or dataset.
+        path: PathBuf,
+        /// What the library says.
+        reason: String,
+    },
+    /// An HDF5 file that is open for writing elsewhere, or on a file system without locks.
+    #[error(
+        "cannot {action} {path}: the file is locked ({reason}). Close it in the program that has it open; or, where the          file system knows no locks and nobody else writes, set HDF5_USE_FILE_LOCKING=FALSE"
+    )]
+    Locked {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the library says.
+        reason: String,
+    },
+    /// A compressed HDF5 dataset, where several ranks are to write.
+    #[error(
+        "{path} is compressed, and compressed HDF5 cannot be written by several ranks: write Zarr, with shards if few \
+         files are wanted, or HDF5 without compression"
+    )]
+    CompressedInParallel {
+        /// The dataset.
+        path: PathBuf,
+    },
+    /// Another rank could not do its part of a collective call.
+    #[error("rank {rank} failed: {message}")]
+    OtherRank {
+        /// Which one.
+        rank: usize,
+        /// What it said.
+        message: String,
+    },
+    /// An HDF5 file that ends before the data that it should hold.
+    #[error(
+        "{path} is cut short: its data should end at byte {expected}, the file ends at byte {actual}; restore it, or remove it and compute it again"
+    )]
+    CutShort {
+        /// The dataset.
+        path: PathBuf,
+        /// How long the file must be at least.
+        expected: u64,
+        /// How long it is.
+        actual: u64,
     },
     /// A ROI that has another number of axes than the array.
     #[error("{path} has {array} spatial axes but ROI {roi} has {}: use a ROI of {array} axes", .roi.n_axes())]

@@ -1,12 +1,13 @@
-//! Which format a path is in: by what is on disk, or, for what is yet to be created, by its name.
+//! Which format a path is in, by what is on disk or, for what is yet to be created, by its name; and the way to each.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Result, StorageError, zarr};
+use super::backend::Opened;
+use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
 
-/// The file formats that bellis knows of, whether or not it can read them.
+/// The file formats that bellis knows of, whether or not this build can read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Zarr,
@@ -15,7 +16,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    fn of_suffix(path: &Path) -> Option<Self> {
+    pub(super) fn of_suffix(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "zarr" => Some(Self::Zarr),
             "n5" => Some(Self::N5),
@@ -24,14 +25,75 @@ impl Format {
         }
     }
 
-    /// The error for a format that this build cannot handle.
-    pub(super) fn unavailable(self, path: &Path) -> StorageError {
-        let (format, remedy) = match self {
-            Self::Zarr => ("Zarr", "bellis was built without feature zarr, build it with --features zarr"),
-            Self::N5 => ("N5", "this version of bellis reads and writes Zarr, convert the array"),
-            Self::Hdf5 => ("HDF5", "this version of bellis reads and writes Zarr, convert the array"),
+    /// What the array at `path` is.
+    pub(super) fn describe(self, path: &Path) -> Result<ArrayInfo> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::describe(path),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::describe(path),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::describe(path),
+            #[allow(unreachable_patterns)]
+            missing => Err(missing.unavailable(path)),
+        }
+    }
+
+    /// Opens the array at `path`.
+    pub(super) fn open<T: Element>(self, path: &Path) -> Result<Opened<T>> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::open(path),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::open(path),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::open(path),
+            #[allow(unreachable_patterns)]
+            missing => Err(missing.unavailable(path)),
+        }
+    }
+
+    /// Creates the array at `path` unless it exists, and opens it.
+    pub(super) fn create<T: Element>(self, path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::create(path, spec),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::create(path, spec),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::create(path, spec),
+            #[allow(unreachable_patterns)]
+            missing => {
+                let _ = spec;
+                Err(missing.unavailable(path))
+            }
+        }
+    }
+
+    /// Whether an array's metadata lie in `directory`, as far as this build can tell.
+    fn is_array(self, directory: &Path) -> bool {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::is_array(directory),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::is_array(directory),
+            #[allow(unreachable_patterns)]
+            _ => {
+                let _ = directory;
+                false
+            }
+        }
+    }
+
+    /// The error for a format that is not built in.
+    #[allow(dead_code)]
+    fn unavailable(self, path: &Path) -> StorageError {
+        let (format, feature) = match self {
+            Self::Zarr => ("Zarr", "zarr"),
+            Self::N5 => ("N5", "n5"),
+            Self::Hdf5 => ("HDF5", "hdf5"),
         };
-        StorageError::FormatUnavailable { path: path.to_path_buf(), format, remedy }
+        StorageError::FormatUnavailable { path: path.to_path_buf(), format, feature }
     }
 }
 
@@ -44,7 +106,7 @@ pub(super) fn of_existing(path: &Path) -> Result<Format> {
     if nearest == path {
         return of_directory(path);
     }
-    let arrays = zarr_arrays_below(&nearest);
+    let arrays = arrays_below(&nearest);
     Err(StorageError::NotFound { path: path.to_path_buf(), nearest, arrays })
 }
 
@@ -60,7 +122,8 @@ fn of_file(path: &Path, file: &Path) -> Result<Format> {
     let mut start = Vec::new();
     let opened = File::open(file).map_err(StorageError::io("open", file))?;
     opened.take(8).read_to_end(&mut start).map_err(StorageError::io("read", file))?;
-    if start == HDF5_SIGNATURE {
+    // Ahead of the signature there may be a user block: then the name tells.
+    if start == HDF5_SIGNATURE || Format::of_suffix(file) == Some(Format::Hdf5) {
         return Ok(Format::Hdf5);
     }
     let found = if path == file { "a file".to_owned() } else { format!("below the file {}", file.display()) };
@@ -71,7 +134,7 @@ fn of_directory(path: &Path) -> Result<Format> {
     of_marked_directory(path).ok_or_else(|| StorageError::NotAnArray {
         path: path.to_path_buf(),
         found: "a directory without array metadata".to_owned(),
-        arrays: zarr_arrays_below(path),
+        arrays: arrays_below(path),
     })
 }
 
@@ -92,8 +155,8 @@ fn nearest_existing(path: &Path) -> PathBuf {
     path.ancestors().find(|part| part.exists()).unwrap_or(Path::new("")).to_path_buf()
 }
 
-/// The Zarr arrays below `directory`, by relative path, sorted: a few, for a message.
-pub(super) fn zarr_arrays_below(directory: &Path) -> Vec<String> {
+/// The arrays below `directory`, by relative path, sorted: a few, for a message.
+pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
     const MAX_DEPTH: usize = 4;
     const MAX_ARRAYS: usize = 20;
     const MAX_ENTRIES: usize = 1000;
@@ -102,12 +165,12 @@ pub(super) fn zarr_arrays_below(directory: &Path) -> Vec<String> {
     while let Some((current, depth)) = waiting.pop() {
         // Directories that cannot be read hold nothing that a message could offer.
         let Ok(entries) = current.read_dir() else { continue };
-        for entry in
-            entries.flatten().take(MAX_ENTRIES).map(|entry| entry.path()).filter(|path| path.is_dir())
-        {
-            if zarr::is_array(&entry) {
+        let directories = entries.flatten().take(MAX_ENTRIES).map(|entry| entry.path());
+        for entry in directories.filter(|path| path.is_dir()) {
+            let Some(format) = of_marked_directory(&entry) else { continue };
+            if format.is_array(&entry) {
                 arrays.extend(entry.strip_prefix(directory).ok().map(|path| path.display().to_string()));
-            } else if depth + 1 < MAX_DEPTH && of_marked_directory(&entry) == Some(Format::Zarr) {
+            } else if depth + 1 < MAX_DEPTH {
                 waiting.push((entry, depth + 1));
             }
         }
@@ -118,4 +181,17 @@ pub(super) fn zarr_arrays_below(directory: &Path) -> Vec<String> {
     arrays.sort();
     arrays.truncate(MAX_ARRAYS);
     arrays
+}
+
+#[cfg(all(test, not(any(feature = "hdf5", feature = "n5", feature = "zarr"))))]
+mod tests {
+    use crate::storage::{Array, ArraySpec};
+
+    #[test]
+    fn says_what_is_missing() {
+        let refused = Array::<u8>::create("a.zarr", &ArraySpec::new([4])).map_err(|error| error.to_string());
+        let expected = "a.zarr is in format Zarr, which is not available here: \
+                        bellis was built without feature zarr, build it with --features zarr";
+        assert_eq!(refused.map(|_| ()), Err(expected.to_owned()));
+    }
 }

@@ -20,8 +20,14 @@ pub struct ArrayInfo {
     pub data_type: DataType,
     /// Voxels along each axis.
     pub shape: Vec<u64>,
-    /// Voxels of a chunk along each axis: of a shard, where chunks are grouped into shards.
+    /// Voxels of a chunk along each axis: what is coded as one. All of them, where the array is in one piece.
     pub chunks: Vec<u64>,
+    /// Voxels of a shard along each axis, where chunks are grouped into shards.
+    pub shards: Option<Vec<u64>>,
+    /// Whether the array is in one piece, uncompressed, as HDF5 has it by default.
+    pub is_contiguous: bool,
+    /// Voxels of what must not be written by two at the same time: a shard, a chunk, or a voxel.
+    pub write_grid: Vec<u64>,
     /// Where voxel 0 begins, in world units.
     pub offset: Coordinate,
     /// World units per voxel.
@@ -55,12 +61,12 @@ impl ArrayInfo {
         Roi::new(self.offset, shape).map_err(failed)
     }
 
-    /// The shape of a chunk, in world units, over the spatial axes.
+    /// [`write_grid`](Self::write_grid) in world units, over the spatial axes.
     ///
     /// # Errors
     /// An extent beyond 64 bits.
-    pub fn chunk_cell(&self) -> Result<Coordinate> {
-        self.in_world_units(&self.chunks)
+    pub fn write_cell(&self) -> Result<Coordinate> {
+        self.in_world_units(&self.write_grid)
             .map_err(|source| StorageError::Geometry { path: self.path.clone(), source })
     }
 
@@ -86,6 +92,13 @@ impl ArrayInfo {
         }
         if self.chunks != wanted.chunks {
             return differs("chunk shape", format!("{:?}", self.chunks), format!("{:?}", wanted.chunks));
+        }
+        if self.shards != wanted.shards {
+            let shards = |info: &ArrayInfo| match &info.shards {
+                Some(shards) => format!("{shards:?}"),
+                None => "none".to_owned(),
+            };
+            return differs("shard shape", shards(self), shards(wanted));
         }
         if self.offset.n_axes() != wanted.offset.n_axes() {
             let count = |info: &ArrayInfo| info.n_channel_axes().to_string();

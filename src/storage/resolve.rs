@@ -17,11 +17,16 @@ pub(super) fn resolve(
 ) -> Result<ArrayInfo> {
     let request = Request { path: &path, spec };
     let n_spatial = request.n_spatial()?;
+    let shards = request.shards(data_type)?;
+    let chunks = request.chunks(data_type)?;
     let info = ArrayInfo {
         format,
         data_type,
         shape: spec.shape.clone(),
-        chunks: request.chunks(data_type)?,
+        write_grid: shards.as_ref().unwrap_or(&chunks).clone(),
+        chunks,
+        shards,
+        is_contiguous: false,
         offset: request.coordinate("offset", spec.offset, Coordinate::zeros(n_spatial))?,
         voxel_size: request.voxel_size(n_spatial)?,
         axis_names: request.axis_names(n_spatial)?,
@@ -31,7 +36,7 @@ pub(super) fn resolve(
     };
     // The world must be able to hold it.
     info.roi()?;
-    info.chunk_cell()?;
+    info.write_cell()?;
     Ok(info)
 }
 
@@ -62,14 +67,36 @@ impl Request<'_> {
         // What Blosc and others take at most.
         const MAX_BYTES: u64 = (1 << 31) - 1;
         let chunks = self.spec.chunks_or_default();
-        let rule = if chunks.len() != self.spec.shape.len() || !positive(&chunks) {
-            "1 or more along every axis, and as many axes as the shape"
-        } else if byte_size(&chunks, data_type).is_none_or(|bytes| bytes > MAX_BYTES) {
-            "less than 2 GiB"
-        } else {
-            return Ok(chunks);
+        let rule = match self.refusal_of_pieces(&chunks, data_type, MAX_BYTES) {
+            Some(rule) => rule,
+            None if !self.divide_shards(&chunks) => "so that whole chunks fill a shard along every axis",
+            None => return Ok(chunks),
         };
         Err(self.invalid("chunk shape", format!("{chunks:?}"), rule))
+    }
+
+    fn shards(&self, data_type: DataType) -> Result<Option<Vec<u64>>> {
+        let Some(shards) = &self.spec.shards else { return Ok(None) };
+        match self.refusal_of_pieces(shards, data_type, i64::MAX.unsigned_abs()) {
+            Some(rule) => Err(self.invalid("shard shape", format!("{shards:?}"), rule)),
+            None => Ok(Some(shards.clone())),
+        }
+    }
+
+    /// What the shape of a piece must be, if it is not.
+    fn refusal_of_pieces(&self, pieces: &[u64], data_type: DataType, max_bytes: u64) -> Option<&'static str> {
+        if pieces.len() != self.spec.shape.len() || !positive(pieces) {
+            Some("1 or more along every axis, and as many axes as the shape")
+        } else if byte_size(pieces, data_type).is_none_or(|bytes| bytes > max_bytes) {
+            Some("less than 2 GiB")
+        } else {
+            None
+        }
+    }
+
+    fn divide_shards(&self, chunks: &[u64]) -> bool {
+        let whole = |shards: &Vec<u64>| shards.iter().zip(chunks).all(|(shard, chunk)| shard % chunk == 0);
+        self.spec.shards.as_ref().is_none_or(whole)
     }
 
     fn coordinate(

@@ -30,39 +30,54 @@ pub struct ArraySpec {
     pub(super) axis_names: Option<Vec<String>>,
     pub(super) units: Option<Vec<String>>,
     pub(super) fill_value: FillValue,
-    pub(super) compression: Compression,
+    pub(super) compression: Option<Compression>,
+    pub(super) shards: Option<Vec<u64>>,
     pub(super) zarr_version: Option<ZarrVersion>,
 }
 
-/// How chunks are compressed.
+/// How chunks are compressed. Without one, each format has its own default: see [`ArraySpec::compression`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
     /// Not at all.
     None,
-    /// Zstandard, level -131072 (fast) to 22 (small). In Zarr v3 each chunk carries a checksum of its content.
+    /// Zstandard, level -131072 (fast) to 22 (small): Zarr. In Zarr v3 each chunk carries a checksum of its content.
     Zstd {
         /// The level.
         level: i32,
     },
-    /// Gzip, level 0 to 9: for readers that know nothing newer.
+    /// Gzip, level 0 to 9: Zarr, N5 and HDF5 (there with its bytes shuffled first, and called deflate).
     Gzip {
         /// The level.
         level: u32,
     },
-    /// Blosc: bytes shuffled, then Zstandard, level 0 to 9. Often the smallest where elements have several bytes.
+    /// Blosc: bytes shuffled, then Zstandard, level 0 to 9: Zarr. Often the smallest where elements have several bytes.
     Blosc {
+        /// The level.
+        level: u32,
+    },
+    /// Bzip2, level 1 to 9: N5.
+    Bzip2 {
+        /// The level.
+        level: u32,
+    },
+    /// LZ4 in frames, as n5's libraries for Rust and C++ write it: N5.
+    Lz4,
+    /// XZ, level 0 to 9: N5.
+    Xz {
         /// The level.
         level: u32,
     },
 }
 
-impl Default for Compression {
-    /// Zstandard, level 1: what zarr-python 3 and tensorstore read without extras, faster than a parallel file system
-    /// takes the data, and with a checksum that tells a spoilt chunk from a good one.
-    fn default() -> Self {
-        Self::Zstd { level: 1 }
-    }
+impl Compression {
+    /// What is used in Zarr where nothing is said: Zstandard, level 1. It is what zarr-python 3 and tensorstore read
+    /// without extras, faster than a parallel file system takes the data, and has a checksum that tells a spoilt
+    /// chunk from a good one.
+    pub const ZARR_DEFAULT: Self = Self::Zstd { level: 1 };
+
+    /// What is used in N5 where nothing is said: gzip, which every reader of N5 knows, with a checksum; level 1.
+    pub const N5_DEFAULT: Self = Self::Gzip { level: 1 };
 }
 
 /// The version of the Zarr format.
@@ -89,25 +104,28 @@ impl ArraySpec {
             axis_names: None,
             units: None,
             fill_value: FillValue::Integer(0),
-            compression: Compression::default(),
+            compression: None,
+            shards: None,
             zarr_version: None,
         }
     }
 
     /// An array of the shape, channel axes, chunks, offset, voxel size, axis names, units and fill value of `other`,
-    /// whatever the type of its elements. Compression and version of the format are the defaults.
+    /// whatever the type of its elements. Compression and version of the format are the defaults; shards are not
+    /// copied, as only Zarr v3 has them.
     pub fn like<U: Element>(other: &Array<U>) -> Self {
         let info = other.info();
         Self {
             shape: info.shape.clone(),
-            chunks: Some(info.chunks.clone()),
+            chunks: (!info.is_contiguous).then(|| info.chunks.clone()),
             n_channel_axes: info.n_channel_axes(),
             offset: Some(info.offset),
             voxel_size: Some(info.voxel_size),
             axis_names: Some(info.axis_names.clone()),
             units: Some(info.units.clone()),
             fill_value: info.fill_value,
-            compression: Compression::default(),
+            compression: None,
+            shards: None,
             zarr_version: None,
         }
     }
@@ -173,9 +191,17 @@ impl ArraySpec {
         self
     }
 
-    /// How chunks are compressed.
+    /// How chunks are compressed. Default: [`ZARR_DEFAULT`](Compression::ZARR_DEFAULT),
+    /// [`N5_DEFAULT`](Compression::N5_DEFAULT), and none in HDF5, which only then can be written by several ranks.
     pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
+        self.compression = Some(compression);
+        self
+    }
+
+    /// Groups chunks into shards of this many voxels, a file each (Zarr v3): a volume becomes few large files, and
+    /// readers still decode small chunks. What two blocks must not share is then a shard. Default: none.
+    pub fn shards(mut self, shards: impl Into<Vec<u64>>) -> Self {
+        self.shards = Some(shards.into());
         self
     }
 
@@ -191,7 +217,10 @@ impl ArraySpec {
             let n_spatial = self.shape.len().saturating_sub(self.n_channel_axes).max(1);
             let edge = 1u64 << (DEFAULT_CHUNK_BITS / n_spatial as u32);
             let chunk = |(axis, &extent): (usize, &u64)| {
-                if axis < self.n_channel_axes { 1 } else { edge.min(extent).max(1) }
+                let most = if axis < self.n_channel_axes { 1 } else { edge.min(extent).max(1) };
+                let shard = self.shards.as_ref().and_then(|shards| shards.get(axis));
+                let divides = |candidate: &u64| shard.is_none_or(|shard| shard % candidate == 0);
+                (1..=most).rev().find(divides).unwrap_or(1)
             };
             self.shape.iter().enumerate().map(chunk).collect()
         })

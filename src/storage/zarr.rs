@@ -6,25 +6,27 @@
 mod create;
 mod files;
 mod metadata;
+mod ome;
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
+use ndarray::{ArrayD, ArrayViewD};
 use unsafe_cell_slice::UnsafeCellSlice;
 use zarrs::array::{ArrayBytesFixedDisjointView, ArrayError, ArraySubset, CodecError, CodecOptions};
 
 use self::files::Files;
 use super::backend::{Backend, Opened};
+use super::boxes::{self, within};
 use super::element::dispatch;
+use super::locks::Locks;
 use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
 
+pub(super) use self::ome::write_multiscales;
+
 /// What zarrs asks of an element type.
-pub trait Stored: zarrs::array::ElementOwned + bytemuck::Pod {}
-impl<T: zarrs::array::ElementOwned + bytemuck::Pod> Stored for T {}
+pub trait Stored: zarrs::array::ElementOwned {}
+impl<T: zarrs::array::ElementOwned> Stored for T {}
 
 /// Whether a Zarr array's metadata lies in `directory`.
 pub(super) fn is_array(directory: &Path) -> bool {
@@ -57,8 +59,8 @@ fn opened<T: Element>(path: &Path, array: zarrs::array::Array<Files>) -> Result<
     }
     let info = info_of::<T>(path, &array)?;
     let fill_value = metadata::fill_value(path, &array)?;
-    let (chunks, options, locks) = (info.chunks.clone(), without_global_pool(options), Locks::new());
-    let backend = Box::new(ZarrArray { array, options, chunks, fill_value, locks });
+    let (grid, options, locks) = (info.write_grid.clone(), without_global_pool(options), Locks::new());
+    let backend = Box::new(ZarrArray { array, options, grid, fill_value, locks });
     Ok(Opened { info, fill_value, backend })
 }
 
@@ -76,7 +78,8 @@ fn info_of<T: Element>(path: &Path, array: &zarrs::array::Array<Files>) -> Resul
 struct ZarrArray<T> {
     array: zarrs::array::Array<Files>,
     options: CodecOptions,
-    chunks: Vec<u64>,
+    /// The shape of what Zarr calls a chunk: of a shard, where there are shards.
+    grid: Vec<u64>,
     fill_value: T,
     locks: Locks,
 }
@@ -84,21 +87,13 @@ struct ZarrArray<T> {
 impl<T: Element> Backend<T> for ZarrArray<T> {
     fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
         let subset = ArraySubset::new_with_ranges(range);
-        let shape: Vec<usize> = range.iter().map(|range| (range.end - range.start) as usize).collect();
-        let mut data = ArrayD::from_elem(shape, T::default());
+        let mut data = ArrayD::from_elem(boxes::extents(range), T::default());
         self.read_into(&subset, &mut data).map_err(|error| self.blame_chunk(&subset, error))?;
         Ok(data)
     }
 
     fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
-        let grid = range
-            .iter()
-            .zip(&self.chunks)
-            .map(|(range, chunk)| range.start / chunk..range.end.div_ceil(*chunk));
-        for chunk in &ArraySubset::new_with_ranges(&grid.collect::<Vec<_>>()).indices() {
-            self.write_chunk(&chunk, range, &data)?;
-        }
-        Ok(())
+        boxes::chunks_of(range, &self.grid).try_for_each(|chunk| self.write_chunk(&chunk, range, &data))
     }
 }
 
@@ -117,15 +112,9 @@ impl<T: Element> ZarrArray<T> {
 
     /// Writes the part of `data`, which belongs to `range`, that lies in one chunk.
     fn write_chunk(&self, index: &[u64], range: &[Range<u64>], data: &ArrayViewD<'_, T>) -> Result<()> {
-        let chunk: Vec<Range<u64>> = index
-            .iter()
-            .zip(&self.chunks)
-            .map(|(index, extent)| index * extent..(index * extent).saturating_add(*extent))
-            .collect();
-        let common: Vec<Range<u64>> =
-            range.iter().zip(&chunk).map(|(a, b)| a.start.max(b.start)..a.end.min(b.end)).collect();
-        let covers_what_exists = (common.iter().zip(&chunk).zip(self.array.shape()))
-            .all(|((common, chunk), end)| *common == (chunk.start..chunk.end.min(*end)));
+        let chunk = boxes::chunk_box(index, &self.grid);
+        let common = boxes::common(range, &chunk);
+        let covers_what_exists = common == boxes::inside(&chunk, self.array.shape());
         let part = data.slice_each_axis(|slot| within(slot.axis, &common, range));
 
         let _turn = self.locks.of(index);
@@ -133,13 +122,12 @@ impl<T: Element> ZarrArray<T> {
             self.array.store_chunk_opt(index, &part, &self.options)
         } else if covers_what_exists {
             // At the array's border the chunk reaches past it: nothing of the former content is kept.
-            let shape: Vec<usize> = self.chunks.iter().map(|&extent| extent as usize).collect();
+            let shape: Vec<usize> = self.grid.iter().map(|&extent| extent as usize).collect();
             let mut whole = ArrayD::from_elem(shape, self.fill_value);
             whole.slice_each_axis_mut(|slot| within(slot.axis, &common, &chunk)).assign(&part);
             self.array.store_chunk_opt(index, whole, &self.options)
         } else {
-            let in_chunk = common.iter().zip(&chunk).map(|(a, b)| a.start - b.start..a.end - b.start);
-            let in_chunk = ArraySubset::new_with_ranges(&in_chunk.collect::<Vec<_>>());
+            let in_chunk = ArraySubset::new_with_ranges(&boxes::relative(&common, &chunk));
             self.array.store_chunk_subset_opt(index, &in_chunk, &part, &self.options)
         };
         stored.map_err(|error| self.chunk_error("write chunk", index, error))
@@ -173,13 +161,6 @@ impl<T: Element> ZarrArray<T> {
     }
 }
 
-/// Where `part` lies along an axis of data that hold `whole`.
-fn within(axis: Axis, part: &[Range<u64>], whole: &[Range<u64>]) -> Slice {
-    let (part, begin) = (&part[axis.index()], whole[axis.index()].start);
-    // Both lie within data that are in memory.
-    Slice::from((part.start - begin) as usize..(part.end - begin) as usize)
-}
-
 /// One thread: the caller's. `chunk_concurrent_minimum` outvotes `concurrent_target`, so both are set; at 1 zarrs
 /// leaves rayon alone.
 fn options() -> CodecOptions {
@@ -199,23 +180,4 @@ fn without_global_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
 
 fn one_line(error: &dyn std::error::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Lets threads that write parts of one chunk take turns. Few locks serve all chunks, so they need no clearing up.
-struct Locks {
-    locks: Vec<Mutex<()>>,
-    hasher: RandomState,
-}
-
-impl Locks {
-    fn new() -> Self {
-        const N_LOCKS: usize = 64;
-        Self { locks: (0..N_LOCKS).map(|_| Mutex::new(())).collect(), hasher: RandomState::new() }
-    }
-
-    fn of(&self, chunk: &[u64]) -> std::sync::MutexGuard<'_, ()> {
-        let index = self.hasher.hash_one(chunk) % self.locks.len() as u64;
-        // A thread that panicked while it held the lock left no state behind: files are replaced as a whole.
-        self.locks[index as usize].lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

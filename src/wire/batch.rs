@@ -1,7 +1,7 @@
 //! Many small things in one message, written and read one by one.
 //!
-//! Items of batches that arrived wait in a [`BatchQueue`] as the bytes they came in: a block is large next to its
-//! message, and is decoded where it is used.
+//! Blocks that arrived wait in a [`BatchQueue`] as the bytes they came in: a block is large next to its message, and
+//! is decoded where it is used.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,8 @@ use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 
-use super::codec::{CONFIG, WireError};
+use super::codec::{CONFIG, WireError, read_assigned};
+use super::message::Assigned;
 
 /// A sequence of `T` within a received message; nothing is decoded before it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,25 +120,18 @@ impl<T: Encode> BatchWriter<T> {
     }
 }
 
-/// Items of received batches that wait to be decoded, in order of arrival.
-#[derive(Debug)]
-pub struct BatchQueue<T> {
+/// Blocks of received batches that wait to be decoded, in order of arrival.
+#[derive(Debug, Default)]
+pub struct BatchQueue {
     len: usize,
-    /// Where the next item begins in `bytes`.
+    /// Where the next block begins in `bytes`.
     next: usize,
     bytes: Vec<u8>,
-    item: PhantomData<T>,
 }
 
-impl<T> Default for BatchQueue<T> {
-    fn default() -> Self {
-        Self { len: 0, next: 0, bytes: Vec::new(), item: PhantomData }
-    }
-}
-
-impl<T: Decode<()>> BatchQueue<T> {
-    /// Adds all items of a batch.
-    pub fn push(&mut self, batch: &Batch<'_, T>) {
+impl BatchQueue {
+    /// Adds all blocks of a batch.
+    pub fn push(&mut self, batch: &Batch<'_, Assigned>) {
         // What was read makes room once there is more of it than of what was not.
         if self.next >= self.bytes.len() / 2 {
             self.bytes.drain(..self.next);
@@ -147,27 +141,27 @@ impl<T: Decode<()>> BatchQueue<T> {
         self.bytes.extend_from_slice(batch.bytes);
     }
 
-    /// Takes the next item, or `None` when there is none.
+    /// Takes the next block, or `None` when there is none.
     ///
     /// # Errors
-    /// Bytes that are no item.
+    /// Bytes that are no block.
     #[inline]
-    pub fn pop(&mut self) -> Result<Option<T>, WireError> {
+    pub fn pop(&mut self) -> Result<Option<Assigned>, WireError> {
         if self.len == 0 {
             return Ok(None);
         }
-        let (item, length) = bincode::decode_from_slice(&self.bytes[self.next..], CONFIG)?;
+        let (assigned, length) = read_assigned(&self.bytes[self.next..])?;
         self.next += length;
         self.len -= 1;
-        Ok(Some(item))
+        Ok(Some(assigned))
     }
 
-    /// How many items wait.
+    /// How many blocks wait.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether no item waits.
+    /// Whether no block waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

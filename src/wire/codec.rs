@@ -113,37 +113,55 @@ impl Encode for Assigned {
 }
 
 impl<Context> Decode<Context> for Assigned {
-    #[inline]
     fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let mut bytes = [0; ASSIGNED_MOST];
         decoder.claim_bytes_read(ASSIGNED_HEAD)?;
         decoder.reader().read(&mut bytes[..ASSIGNED_HEAD])?;
-        let n_axes = usize::from(bytes[20]);
-        if !(1..=MAX_AXES).contains(&n_axes) {
-            return Err(DecodeError::Other("a ROI has 1 to 8 axes"));
-        }
-        let numbers = &mut bytes[ASSIGNED_HEAD..ASSIGNED_HEAD + 4 * 8 * n_axes];
-        decoder.claim_bytes_read(numbers.len())?;
-        decoder.reader().read(numbers)?;
-        let coordinate = |which: usize| {
-            Coordinate::from_fn(n_axes, |axis| number(&bytes, ASSIGNED_HEAD + 8 * (which * n_axes + axis)))
-        };
-        let roi = |which: usize| {
-            Roi::new(coordinate(which), coordinate(which + 1))
-                .map_err(|_| DecodeError::Other("a ROI is not a box"))
-        };
-        let task = TaskId(number(&bytes, 0) as u32);
-        let block = BlockId { task, index: number(&bytes, 4) as u64 };
-        Ok(Self { block, lease: number(&bytes, 12) as u64, read_roi: roi(0)?, write_roi: roi(2)? })
+        let end = ASSIGNED_HEAD + 4 * 8 * usize::from(bytes[ASSIGNED_HEAD - 1]);
+        let rest = bytes.get_mut(ASSIGNED_HEAD..end).ok_or(DecodeError::Other(AXES))?;
+        decoder.claim_bytes_read(rest.len())?;
+        decoder.reader().read(rest)?;
+        Ok(read_assigned(&bytes)?.0)
     }
 }
 
-/// The 8 bytes from `begin` as a number; its lower half, or its bits as they are, for other types.
+const AXES: &str = "a ROI has 1 to 8 axes";
+const SHORT: &str = "a block is cut off";
+
+/// Reads a block from the begin of `bytes`, and how many bytes it takes. A worker does so for every block: straight
+/// from the message that it came in.
 #[inline]
-fn number(bytes: &[u8; ASSIGNED_MOST], begin: usize) -> i64 {
-    let mut eight = [0; 8];
-    eight.copy_from_slice(&bytes[begin..begin + 8]);
-    i64::from_le_bytes(eight)
+pub(super) fn read_assigned(bytes: &[u8]) -> Result<(Assigned, usize), DecodeError> {
+    let (head, rest) = bytes.split_at_checked(ASSIGNED_HEAD).ok_or(DecodeError::Other(SHORT))?;
+    let n_axes = usize::from(head[ASSIGNED_HEAD - 1]);
+    if !(1..=MAX_AXES).contains(&n_axes) {
+        return Err(DecodeError::Other(AXES));
+    }
+    let (numbers, _) = rest.as_chunks::<8>();
+    let numbers = numbers.get(..4 * n_axes).ok_or(DecodeError::Other(SHORT))?;
+    let coordinate =
+        |which: usize| Coordinate::from_fn(n_axes, |axis| i64::from_le_bytes(numbers[which * n_axes + axis]));
+    let roi = |which: usize| {
+        Roi::new(coordinate(which), coordinate(which + 1))
+            .map_err(|_| DecodeError::Other("a ROI is not a box"))
+    };
+    let (task, [index, lease]) =
+        (u32::from_le_bytes(fixed(head, 0)), [4, 12].map(|begin| fixed(head, begin)));
+    let assigned = Assigned {
+        block: BlockId { task: TaskId(task), index: u64::from_le_bytes(index) },
+        lease: u64::from_le_bytes(lease),
+        read_roi: roi(0)?,
+        write_roi: roi(2)?,
+    };
+    Ok((assigned, ASSIGNED_HEAD + 4 * 8 * n_axes))
+}
+
+/// `N` bytes from `begin` on, which are known to be there.
+#[inline]
+fn fixed<const N: usize>(bytes: &[u8], begin: usize) -> [u8; N] {
+    let mut result = [0; N];
+    result.copy_from_slice(&bytes[begin..begin + N]);
+    result
 }
 
 bincode::impl_borrow_decode!(Assigned);

@@ -4,17 +4,17 @@ use std::path::Path;
 use std::process::Command;
 
 use bellis::Array;
-use bellis::storage::{ArraySpec, ZarrVersion};
+use bellis::storage::{ArraySpec, ZarrVersion, write_multiscales};
 use ndarray::{ArrayD, Axis, IxDyn};
 
-use super::{VERSIONS, counting, error_of, files_below, roi};
+use super::{KINDS, counting, error_of, files_below, roi};
 
 #[test]
 fn creating_again_opens_and_another_shape_is_refused() {
-    for version in VERSIONS {
+    for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("deep/er/a.zarr/volumes/raw");
-        let spec = ArraySpec::new([8, 8]).chunks([4, 4]).voxel_size([2, 2]).zarr_version(version);
+        let path = kind.path_in(&dir).join("deep/er/raw");
+        let spec = kind.spec(&ArraySpec::new([8, 8]).chunks([4, 4]).voxel_size([2, 2]));
         let array = Array::<i64>::create(&path, &spec).unwrap();
         array.write(&array.roi(), &counting::<i64>(&[8, 8])).unwrap();
         let again = Array::<i64>::create(&path, &spec).unwrap();
@@ -31,10 +31,10 @@ fn creating_again_opens_and_another_shape_is_refused() {
         assert!(refused(&spec.clone().voxel_size([2, 4])).contains("voxel size (2, 2) but (2, 4)"));
         assert!(refused(&spec.clone().chunks([4, 8])).contains("chunk shape [4, 4] but [4, 8]"));
         let other = ArraySpec::new([8, 9]).chunks([4, 4]).voxel_size([2, 2]);
-        assert!(refused(&other).contains("shape [8, 8] but [8, 9]"));
+        assert!(refused(&kind.spec(&other)).contains("shape [8, 8] but [8, 9]"));
         assert!(error_of(Array::<u8>::create(&path, &spec)).contains("data type int64 but uint8"));
         let channels = ArraySpec::new([8, 8]).chunks([4, 4]).channel_axes(1);
-        assert!(refused(&channels).contains("number of channel axes 0 but 1"));
+        assert!(refused(&kind.spec(&channels)).contains("number of channel axes 0 but 1"));
         // Nothing was changed, and nothing is left over.
         assert_eq!(again.read(&again.roi()).unwrap(), counting::<i64>(&[8, 8]));
         assert!(
@@ -59,11 +59,11 @@ fn a_new_array_follows_the_version_of_its_group() {
 
 #[test]
 fn many_threads_create_one_array() {
-    for version in VERSIONS {
-        for _ in 0..20 {
+    for kind in KINDS {
+        for _ in 0..4 {
             let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("a.zarr/raw");
-            let spec = ArraySpec::new([16]).chunks([1]).offset([3]).zarr_version(version);
+            let path = kind.path_in(&dir);
+            let spec = kind.spec(&ArraySpec::new([16]).chunks([1]).offset([3]));
             std::thread::scope(|scope| {
                 for thread in 0..8 {
                     let (path, spec) = (&path, &spec);
@@ -84,12 +84,12 @@ fn many_threads_create_one_array() {
 
 #[test]
 fn creators_that_disagree_do_not_all_succeed_with_their_own() {
-    for version in VERSIONS {
+    for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.zarr");
+        let path = kind.path_in(&dir);
         let outcomes: Vec<bool> = std::thread::scope(|scope| {
             let create = |thread: i64| {
-                let spec = ArraySpec::new([16]).offset([thread % 2]).zarr_version(version);
+                let spec = kind.spec(&ArraySpec::new([16]).offset([thread % 2]));
                 Array::<u32>::create(&path, &spec).is_ok_and(|array| array.roi().offset()[0] == thread % 2)
             };
             let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || create(thread))).collect();
@@ -147,10 +147,10 @@ fn many_processes_create_one_array() {
 
 #[test]
 fn threads_that_share_chunks_lose_nothing() {
-    for version in VERSIONS {
+    for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([64]).chunks([32]).zarr_version(version);
-        let array = Array::<u8>::create(dir.path().join("a.zarr"), &spec).unwrap();
+        let spec = kind.spec(&ArraySpec::new([64]).chunks([32]));
+        let array = Array::<u8>::create(kind.path_in(&dir), &spec).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..8 {
                 let array = array.clone();
@@ -191,4 +191,34 @@ fn no_thread_is_left_behind() {
         .output()
         .unwrap();
     assert!(counted.status.success(), "{}", String::from_utf8_lossy(&counted.stdout));
+}
+
+#[test]
+fn a_pyramid_says_where_its_levels_lie() {
+    for version in [ZarrVersion::V2, ZarrVersion::V3] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.ome.zarr");
+        let level = |name: &str, shape: [u64; 3], voxel: i64| {
+            let spec = ArraySpec::new(shape).channel_axes(1).voxel_size([voxel, voxel]).offset([-40, 8]);
+            let spec = spec.axis_names(["c", "y", "x"]).units("nm").zarr_version(version);
+            Array::<u8>::create(path.join(name), &spec).unwrap()
+        };
+        let levels = [level("0", [2, 64, 64], 4), level("1", [2, 32, 32], 8), level("2", [2, 16, 16], 16)];
+        write_multiscales(&path, &levels.each_ref().map(Array::info)).unwrap();
+        for level in levels {
+            // As another writer would have left it: only the group tells.
+            let file = level.path().join(if version == ZarrVersion::V2 { ".zattrs" } else { "zarr.json" });
+            let mut metadata: serde_json::Value =
+                serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+            match version {
+                ZarrVersion::V2 => metadata = serde_json::json!({}),
+                ZarrVersion::V3 => metadata["attributes"] = serde_json::json!({}),
+            }
+            std::fs::write(&file, metadata.to_string()).unwrap();
+            assert_eq!(Array::<u8>::open(level.path()).unwrap().info(), level.info());
+        }
+        let elsewhere = Array::<u8>::create(dir.path().join("b.zarr"), &ArraySpec::new([4])).unwrap();
+        let refused = error_of(write_multiscales(&path, &[elsewhere.info()]));
+        assert!(refused.contains("b.zarr does not lie in it"), "{refused}");
+    }
 }

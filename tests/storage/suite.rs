@@ -3,20 +3,20 @@
 use std::fs;
 
 use bellis::geometry::OnLattice;
-use bellis::storage::{ArraySpec, Compression, DataType, Element, FillValue, ZarrVersion, describe};
+use bellis::storage::{ArraySpec, DataType, Element, FillValue, describe};
 use bellis::{Array, Border, Coordinate};
 use ndarray::{Array3, ArrayD, IxDyn, ShapeBuilder, Slice, s};
 
-use super::{COMPRESSIONS, VERSIONS, chunk_files, counting, roi};
+use super::{KINDS, Kind, chunk_files, counting, roi};
 
 #[test]
 fn every_type_round_trips() {
-    fn check<T: Element>(version: ZarrVersion, compression: Compression) {
+    fn check<T: Element>(kind: Kind) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.zarr");
-        let fill = T::from_fill(FillValue::Integer(7)).unwrap();
-        let spec = ArraySpec::new([7, 9]).chunks([4, 5]).fill_value(fill).zarr_version(version);
-        let array = Array::<T>::create(&path, &spec.compression(compression)).unwrap();
+        let path = kind.path_in(&dir);
+        let fill: T = kind.fill(7);
+        let spec = ArraySpec::new([7, 9]).chunks([4, 5]).fill_value(fill);
+        let array = Array::<T>::create(&path, &kind.spec(&spec)).unwrap();
         let data = counting::<T>(&[7, 5]);
         array.write(&roi([0, 0], [7, 5]), &data).unwrap();
         let array = Array::<T>::open(&path).unwrap();
@@ -24,32 +24,31 @@ fn every_type_round_trips() {
         assert_eq!(read.slice(s![.., ..5]).into_dyn(), data);
         assert!(read.slice(s![.., 5..]).iter().all(|&v| v == fill));
         assert_eq!(array.info().data_type, T::DATA_TYPE);
+        assert_eq!(array.info().format, kind.format);
         assert_eq!(array.fill_value(), fill);
     }
-    for version in VERSIONS {
-        for compression in COMPRESSIONS {
-            check::<u8>(version, compression);
-            check::<u16>(version, compression);
-            check::<u32>(version, compression);
-            check::<u64>(version, compression);
-            check::<i8>(version, compression);
-            check::<i16>(version, compression);
-            check::<i32>(version, compression);
-            check::<i64>(version, compression);
-            check::<f32>(version, compression);
-            check::<f64>(version, compression);
-        }
+    for kind in KINDS {
+        check::<u8>(kind);
+        check::<u16>(kind);
+        check::<u32>(kind);
+        check::<u64>(kind);
+        check::<i8>(kind);
+        check::<i16>(kind);
+        check::<i32>(kind);
+        check::<i64>(kind);
+        check::<f32>(kind);
+        check::<f64>(kind);
     }
 }
 
 #[test]
 fn extreme_fill_values_survive() {
     fn check<T: Element>(value: T) {
-        for version in VERSIONS {
+        for kind in KINDS.iter().filter(|kind| kind.has_fill_value) {
             let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("a.zarr");
-            let spec = ArraySpec::new([3]).fill_value(value).zarr_version(version);
-            Array::<T>::create(&path, &spec).unwrap();
+            let path = kind.path_in(&dir);
+            let spec = ArraySpec::new([3]).fill_value(value);
+            Array::<T>::create(&path, &kind.spec(&spec)).unwrap();
             let read = Array::<T>::open(&path).unwrap().read(&roi([-1], [5])).unwrap();
             assert!(read.iter().all(|&v| format!("{v:?}") == format!("{value:?}")), "{value:?} {read:?}");
         }
@@ -67,11 +66,11 @@ fn extreme_fill_values_survive() {
 
 #[test]
 fn one_to_five_axes_with_and_without_channels() {
-    for version in VERSIONS {
+    for kind in KINDS {
         for n_axes in 1..=5usize {
             for n_channels in 0..2usize.min(n_axes) {
                 let dir = tempfile::tempdir().unwrap();
-                let path = dir.path().join("group.zarr/a");
+                let path = kind.path_in(&dir);
                 let shape: Vec<u64> = (0..n_axes as u64).map(|axis| 4 + axis % 3).collect();
                 let n_spatial = n_axes - n_channels;
                 let voxel_size = Coordinate::from_fn(n_spatial, |axis| axis as i64 + 1);
@@ -81,9 +80,8 @@ fn one_to_five_axes_with_and_without_channels() {
                     .channel_axes(n_channels)
                     .offset(offset)
                     .voxel_size(voxel_size)
-                    .units("nm")
-                    .zarr_version(version);
-                let array = Array::<u16>::create(&path, &spec).unwrap();
+                    .units("nm");
+                let array = Array::<u16>::create(&path, &kind.spec(&spec)).unwrap();
                 let usizes: Vec<usize> = shape.iter().map(|&v| v as usize).collect();
                 let data = counting::<u16>(&usizes);
                 array.write(&array.roi(), &data).unwrap();
@@ -102,7 +100,11 @@ fn one_to_five_axes_with_and_without_channels() {
                 assert_eq!(array.read(&inner).unwrap(), expected);
                 let lattice = array.lattice();
                 assert_eq!(lattice.extent, array.roi());
-                assert_eq!(lattice.cell, voxel_size.checked_mul(&Coordinate::splat(n_spatial, 3)).unwrap());
+                let cell = if kind.has_chunk_files { 3 } else { 1 };
+                assert_eq!(
+                    lattice.cell,
+                    voxel_size.checked_mul(&Coordinate::splat(n_spatial, cell)).unwrap()
+                );
                 assert_eq!(array.label(), path.display().to_string());
             }
         }
@@ -138,16 +140,15 @@ fn oracle(data: &Array3<i32>, roi_in_voxels: [(i64, i64); 2], border: Border<i32
 
 #[test]
 fn borders_are_those_of_the_oracle() {
-    for version in VERSIONS {
+    for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
         let spec = ArraySpec::new([2, 6, 5])
             .channel_axes(1)
             .chunks([1, 4, 2])
             .offset([-6, 30])
             .voxel_size([2, 10])
-            .fill_value(-5)
-            .zarr_version(version);
-        let array = Array::<i32>::create(dir.path().join("a.zarr"), &spec).unwrap();
+            .fill_value(kind.fill::<i32>(-5));
+        let array = Array::<i32>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
         let data = counting::<i32>(&[2, 6, 5]).into_dimensionality().unwrap();
         array.write(&array.roi(), &data).unwrap();
         let spans = |extent: i64| {
@@ -166,7 +167,7 @@ fn borders_are_those_of_the_oracle() {
             for (x0, x1) in spans(5) {
                 let roi = roi([-6 + 2 * y0, 30 + 10 * x0], [2 * (y1 - y0), 10 * (x1 - x0)]);
                 let expected = |border| oracle(&data, [(y0, y1), (x0, x1)], border);
-                assert_eq!(array.read(&roi).unwrap(), expected(Border::Constant(-5)), "{roi}");
+                assert_eq!(array.read(&roi).unwrap(), expected(Border::Constant(kind.fill(-5))), "{roi}");
                 for border in [Border::Constant(9), Border::Nearest, Border::Reflect] {
                     let read = array.read_with(&roi, border).unwrap();
                     assert!(read.is_standard_layout());
@@ -179,10 +180,10 @@ fn borders_are_those_of_the_oracle() {
 
 #[test]
 fn views_in_any_memory_order_are_written_as_they_look() {
-    for version in VERSIONS {
+    for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([6, 8]).chunks([4, 3]).zarr_version(version);
-        let array = Array::<f64>::create(dir.path().join("a.zarr"), &spec).unwrap();
+        let spec = ArraySpec::new([6, 8]).chunks([4, 3]);
+        let array = Array::<f64>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
         let whole = roi([0, 0], [6, 8]);
         let data = counting::<f64>(&[8, 6]).into_dimensionality::<ndarray::Ix2>().unwrap();
         array.write(&whole, &data.t()).unwrap();
@@ -201,11 +202,11 @@ fn views_in_any_memory_order_are_written_as_they_look() {
 
 #[test]
 fn parts_of_chunks_keep_the_rest() {
-    for version in VERSIONS {
+    for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([10, 10]).chunks([4, 4]).fill_value(1u8).zarr_version(version);
-        let array = Array::<u8>::create(dir.path().join("a.zarr"), &spec).unwrap();
-        let mut expected = ArrayD::from_elem(IxDyn(&[10, 10]), 1u8);
+        let spec = ArraySpec::new([10, 10]).chunks([4, 4]).fill_value(kind.fill::<u8>(1));
+        let array = Array::<u8>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let mut expected = ArrayD::from_elem(IxDyn(&[10, 10]), kind.fill::<u8>(1));
         for (step, (offset, shape)) in
             [([0, 0], [10, 10]), ([3, 3], [2, 2]), ([1, 5], [8, 1]), ([8, 8], [2, 2]), ([9, 0], [1, 10])]
                 .into_iter()
@@ -219,30 +220,32 @@ fn parts_of_chunks_keep_the_rest() {
             array.write(&part, &data).unwrap();
             assert_eq!(array.read(&array.roi()).unwrap(), expected);
         }
-        assert_eq!(chunk_files(array.path()).len(), 9);
+        if kind.has_chunk_files {
+            assert_eq!(chunk_files(array.path()).len(), 9);
+        }
     }
 }
 
 #[test]
 fn chunks_of_fill_values_take_no_space() {
-    for version in VERSIONS {
+    for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([8]).chunks([4]).fill_value(3).zarr_version(version);
-        let array = Array::<i32>::create(dir.path().join("a.zarr"), &spec).unwrap();
+        let spec = ArraySpec::new([8]).chunks([4]).fill_value(kind.fill::<i32>(3));
+        let array = Array::<i32>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
         array.write(&roi([0], [4]), &ndarray::arr1(&[1, 2, 3, 4])).unwrap();
         assert_eq!(chunk_files(array.path()).len(), 1);
-        array.write(&roi([0], [4]), &ndarray::arr1(&[3; 4])).unwrap();
+        array.write(&roi([0], [4]), &ndarray::arr1(&[kind.fill::<i32>(3); 4])).unwrap();
         assert_eq!(chunk_files(array.path()).len(), 0);
-        assert_eq!(array.read(&array.roi()).unwrap(), ndarray::arr1(&[3; 8]).into_dyn());
+        assert_eq!(array.read(&array.roi()).unwrap(), ndarray::arr1(&[kind.fill::<i32>(3); 8]).into_dyn());
     }
 }
 
 #[test]
 fn a_whole_chunk_is_written_without_reading_the_former_one() {
-    for version in VERSIONS {
+    for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([10]).chunks([4]).zarr_version(version);
-        let array = Array::<u16>::create(dir.path().join("a.zarr"), &spec).unwrap();
+        let spec = ArraySpec::new([10]).chunks([4]);
+        let array = Array::<u16>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
         array.write(&array.roi(), &counting::<u16>(&[10])).unwrap();
         for chunk in chunk_files(array.path()) {
             fs::write(chunk, b"spoilt").unwrap();
@@ -256,21 +259,26 @@ fn a_whole_chunk_is_written_without_reading_the_former_one() {
 
 #[test]
 fn empty_rois_are_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let array = Array::<u8>::create(dir.path().join("a.zarr"), &ArraySpec::new([10, 10])).unwrap();
-    for empty in [roi([0, 0], [0, 5]), roi([-100, 7], [3, 0]), roi([10, 10], [0, 0])] {
-        let shape: Vec<usize> = empty.shape().iter().map(|v| v as usize).collect();
-        for border in [Border::Constant(1), Border::Nearest, Border::Reflect] {
-            assert_eq!(array.read_with(&empty, border).unwrap().shape(), shape);
+    for kind in KINDS {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = kind.spec(&ArraySpec::new([10, 10]));
+        let array = Array::<u8>::create(kind.path_in(&dir), &spec).unwrap();
+        for empty in [roi([0, 0], [0, 5]), roi([-100, 7], [3, 0]), roi([10, 10], [0, 0])] {
+            let shape: Vec<usize> = empty.shape().iter().map(|v| v as usize).collect();
+            for border in [Border::Constant(1), Border::Nearest, Border::Reflect] {
+                assert_eq!(array.read_with(&empty, border).unwrap().shape(), shape);
+            }
+            array.write(&empty, &ArrayD::<u8>::zeros(shape)).unwrap();
         }
-        array.write(&empty, &ArrayD::<u8>::zeros(shape)).unwrap();
+        if kind.has_chunk_files {
+            assert!(chunk_files(array.path()).is_empty());
+        }
     }
-    assert!(chunk_files(array.path()).is_empty());
 }
 
 #[test]
 fn like_copies_everything_but_the_type() {
-    for version in VERSIONS {
+    for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
         let spec = ArraySpec::new([3, 20, 30])
             .channel_axes(1)
@@ -279,14 +287,13 @@ fn like_copies_everything_but_the_type() {
             .voxel_size([4, 2])
             .axis_names(["rgb", "y", "x"])
             .units_per_axis(["nm", "um"])
-            .fill_value(255u8)
-            .zarr_version(version);
-        let input = Array::<u8>::create(dir.path().join("a.zarr"), &spec).unwrap();
-        let output = Array::<f32>::create(dir.path().join("b.zarr"), &ArraySpec::like(&input)).unwrap();
+            .fill_value(kind.fill::<u8>(255));
+        let input = Array::<u8>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let output = Array::<f32>::create(dir.path().join("c.zarr"), &ArraySpec::like(&input)).unwrap();
         let (input, output) = (input.info(), output.info());
         assert_eq!(output.axis_names, ["rgb^", "y", "x"]);
         assert_eq!(output.units, ["nm", "um"]);
-        assert_eq!(output.fill_value, FillValue::Float(255.0));
+        assert_eq!(output.fill_value, FillValue::Float(kind.fill::<u8>(255).into()));
         assert_eq!(output.data_type, DataType::F32);
         assert_eq!((&output.shape, &output.chunks), (&input.shape, &input.chunks));
         assert_eq!((output.offset, output.voxel_size), (input.offset, input.voxel_size));

@@ -34,6 +34,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mpi", &["src/transport/mpi", "src/run"]),
     ("zarrs", &["src/storage/zarr"]),
     ("hdf5", &["src/storage/hdf5"]),
+    ("hdf5_sys", &["src/storage/hdf5"]),
+    ("mpi_sys", &["src/storage/hdf5/mpio"]),
     ("n5", &["src/storage/n5"]),
 ];
 
@@ -74,7 +76,7 @@ const MAX_FILE_LINES: usize = 600;
 const MAX_FUNCTION_LINES: usize = 80;
 
 /// Features that are there, and on by default.
-const FEATURES: &[&str] = &["mpi", "zarr"];
+const FEATURES: &[&str] = &["hdf5", "mpi", "n5", "zarr"];
 
 #[test]
 fn the_source_keeps_the_house_rules() {

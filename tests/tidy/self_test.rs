@@ -151,14 +151,14 @@ fn monstrous_files_and_functions() {
 
 #[test]
 fn a_missing_feature() {
-    let good =
-        "[package]\n\n[features]\ndefault = [\"mpi\", \"zarr\"]\nmpi = [\"dep:mpi\"]\nzarr = []\n\n[lib]\n";
+    let good = "[package]\n\n[features]\ndefault = [\"mpi\", \"hdf5\", \"n5\", \"zarr\"]\nmpi = [\"dep:mpi\"]\nhdf5 = []\nn5 = []\n\
+                zarr = []\n\n[lib]\n";
     assert_eq!(feature_complaints(good), Vec::<String>::new());
     let found = feature_complaints(&good.replace("zarr = []\n", ""));
     assert_eq!(found, ["Cargo.toml: the feature zarr is missing"]);
     let found = feature_complaints(&good.replace("[\"mpi\", ", "["));
     assert_eq!(found, ["Cargo.toml: the feature mpi is not on by default"]);
-    assert_eq!(feature_complaints("[package]\n[dependencies]\nmpi = 1\n").len(), 4);
+    assert_eq!(feature_complaints("[package]\n[dependencies]\nmpi = 1\n").len(), 8);
 }
 
 #[test]

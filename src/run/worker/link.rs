@@ -5,14 +5,12 @@ use std::time::Instant;
 use crate::run::error::RunError;
 use crate::run::greeting::{await_stop, introduce, tag};
 use crate::transport::{Idle, Transport};
-use crate::wire::{
-    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode,
-};
+use crate::wire::{BatchQueue, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode};
 
 pub(super) struct Link {
     transport: Box<dyn Transport>,
     /// Blocks to process, in order.
-    pub inbox: BatchQueue<Assigned>,
+    pub inbox: BatchQueue,
     answers: BatchWriter<Finished>,
     /// What went wrong while nobody waited for a message.
     pub trouble: Option<RunError>,

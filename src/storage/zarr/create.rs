@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::files::create_new;
 use super::metadata::{Node, node, not_an_array};
+use crate::storage::files::create_new;
 use crate::storage::resolve::resolve;
 use crate::storage::{
     ArrayInfo, ArraySpec, Compression, DataType, Element, FillValue, Result, StorageError, ZarrVersion,
@@ -43,6 +43,18 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
     let fill_value = T::from_fill(spec.fill_value).ok_or_else(|| {
         invalid("fill value", spec.fill_value.to_string(), "a value of the array's type of element")
     })?;
+    let compression = spec.compression.unwrap_or(Compression::ZARR_DEFAULT);
+    let codec = codec(compression, T::DATA_TYPE, version).ok_or_else(|| {
+        let rule = "Zstd, Gzip, Blosc or None in Zarr";
+        invalid("compression", format!("{compression:?}"), rule)
+    })?;
+    if let (ZarrVersion::V2, Some(shards)) = (version, &wanted.shards) {
+        return Err(invalid(
+            "shard shape",
+            format!("{shards:?}"),
+            "left out: Zarr v3 has shards, v2 has none",
+        ));
+    }
     match node(path)? {
         Some(Node::Array(_)) => return Ok(wanted),
         Some(Node::Group(version)) => {
@@ -53,8 +65,7 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
     for group in &groups {
         write_new(group, &group_files(version))?;
     }
-    let compression = codec(spec.compression, T::DATA_TYPE, version);
-    write_new(path, &array_files(&wanted, fill_value.into(), compression, version))?;
+    write_new(path, &array_files(&wanted, fill_value.into(), codec, version))?;
     Ok(wanted)
 }
 
@@ -118,21 +129,35 @@ fn array_files(
                 1 => json!({"name": "bytes"}),
                 _ => json!({"name": "bytes", "configuration": {"endian": "little"}}),
             };
+            let mut codecs: Vec<Value> = std::iter::once(bytes).chain(codec).collect();
+            if info.shards.is_some() {
+                codecs = vec![sharding(info, codecs)];
+            }
             let array = json!({
                 "zarr_format": 3,
                 "node_type": "array",
                 "shape": info.shape,
                 "data_type": info.data_type.name(),
-                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": info.chunks}},
+                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": info.write_grid}},
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
                 "fill_value": fill_value_json(fill_value),
-                "codecs": std::iter::once(bytes).chain(codec).collect::<Vec<_>>(),
+                "codecs": codecs,
                 "attributes": attributes,
                 "dimension_names": info.axis_names,
             });
             vec![("zarr.json", array)]
         }
     }
+}
+
+/// Chunks coded by `codecs` in a shard, with an index at its end that tells a spoilt index from a good one.
+fn sharding(info: &ArrayInfo, codecs: Vec<Value>) -> Value {
+    json!({"name": "sharding_indexed", "configuration": {
+        "chunk_shape": info.chunks,
+        "codecs": codecs,
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+        "index_location": "end",
+    }})
 }
 
 /// numpy's name of the type, little endian.
@@ -160,13 +185,13 @@ fn fill_value_json(value: FillValue) -> Value {
     }
 }
 
-/// The compressor, as each version spells it.
-fn codec(compression: Compression, data_type: DataType, version: ZarrVersion) -> Option<Value> {
+/// The compressor, as each version spells it; `None` where Zarr has no such thing.
+fn codec(compression: Compression, data_type: DataType, version: ZarrVersion) -> Option<Option<Value>> {
     let size = data_type.size();
     // Bytes of one-byte elements are already in order: shuffle their bits.
     let (shuffle_v2, shuffle_v3) = if size == 1 { (2, "bitshuffle") } else { (1, "shuffle") };
-    Some(match (version, compression) {
-        (_, Compression::None) => return None,
+    let codec = match (version, compression) {
+        (_, Compression::None) => return Some(None),
         // Readers of v2 older than numcodecs 0.13 know of no checksum here.
         (ZarrVersion::V2, Compression::Zstd { level }) => json!({"id": "zstd", "level": level}),
         (ZarrVersion::V2, Compression::Gzip { level }) => json!({"id": "gzip", "level": level}),
@@ -182,5 +207,7 @@ fn codec(compression: Compression, data_type: DataType, version: ZarrVersion) ->
         (ZarrVersion::V3, Compression::Blosc { level }) => json!({"name": "blosc", "configuration": {
             "cname": "zstd", "clevel": level, "shuffle": shuffle_v3, "typesize": size, "blocksize": 0,
         }}),
-    })
+        _ => return None,
+    };
+    Some(Some(codec))
 }

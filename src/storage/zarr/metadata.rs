@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use zarrs::array::{Array, ArrayCreateError};
+use zarrs::array::{Array, ArrayCreateError, ArrayShardedExt};
 
 use super::files::Files;
-use super::{one_line, without_global_pool};
-use crate::storage::format::zarr_arrays_below;
+use super::{ome, one_line, without_global_pool};
+use crate::storage::format::arrays_below;
 use crate::storage::resolve::byte_size;
 use crate::storage::{
     ArrayInfo, DataType, Element, FillValue, Result, StorageError, ZarrVersion, attributes,
@@ -56,7 +56,7 @@ pub(super) fn node(directory: &Path) -> Result<Option<Node>> {
 }
 
 /// The JSON in a file; `None` where there is no file.
-fn read_json(path: &Path) -> Result<Option<Value>> {
+pub(super) fn read_json(path: &Path) -> Result<Option<Value>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -83,7 +83,7 @@ pub(super) fn open(path: &Path) -> Result<Array<Files>> {
 }
 
 pub(super) fn not_an_array(path: &Path, found: &str) -> StorageError {
-    let arrays = zarr_arrays_below(path);
+    let arrays = arrays_below(path);
     StorageError::NotAnArray { path: path.to_path_buf(), found: found.to_owned(), arrays }
 }
 
@@ -136,19 +136,34 @@ pub(super) fn info(
         |reason: &str| StorageError::Metadata { path: path.to_path_buf(), reason: reason.to_owned() };
     let grid = array.chunk_grid();
     let chunk_shape = grid.chunk_shape_u64(&vec![0; array.shape().len()]).ok().flatten();
-    let chunks = chunk_shape
+    let write_grid = chunk_shape
         .filter(|_| grid.metadata().name() == "regular")
         .ok_or_else(|| unsupported("its chunks are not all of one shape"))?;
-    if byte_size(&chunks, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+    if byte_size(&write_grid, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
         return Err(unsupported("its chunks do not fit into memory"));
     }
-    let found = attributes::parse(path, array.shape().len(), array.attributes())?;
+    let inner = array.effective_subchunk_shape();
+    let inner = inner.map(|inner| inner.iter().map(|extent| extent.get()).collect::<Vec<_>>());
+    let (chunks, shards) = match inner {
+        Some(chunks) => (chunks, Some(write_grid.clone())),
+        None => (write_grid.clone(), None),
+    };
+    let says_where = |name: &&str| array.attributes().contains_key(*name);
+    let of_pyramid = match ["offset", "voxel_size", "resolution"].iter().any(says_where) {
+        true => None,
+        false => ome::attributes(path)?,
+    };
+    let found =
+        attributes::parse(path, array.shape().len(), of_pyramid.as_ref().unwrap_or(array.attributes()))?;
     Ok(ArrayInfo {
         path: path.to_path_buf(),
         format: version.format(),
         data_type,
         shape: array.shape().to_vec(),
         chunks,
+        shards,
+        is_contiguous: false,
+        write_grid,
         offset: found.offset,
         voxel_size: found.voxel_size,
         axis_names: found.axis_names,

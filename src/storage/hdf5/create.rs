@@ -1,0 +1,174 @@
+//! Creates datasets so that any process may do so at any time: one of them makes it, complete and closed, before
+//! another one sees it.
+//!
+//! A new file is made under another name. A new dataset in a file that exists is made under another name inside it.
+//! Without compression all of its space is allocated at once; chunks then lie one after the other in the file, and
+//! each voxel has an address that never changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hdf5::dataset::AllocTime;
+use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, OpenMode};
+
+use super::Location;
+use super::creation_lock::CreationLock;
+use super::failure::failed;
+use super::handle::{self, Handle};
+use super::metadata::FORMAT;
+use crate::storage::files::unique_beside;
+use crate::storage::resolve::resolve;
+use crate::storage::{ArrayInfo, ArraySpec, Compression, Element, Result, StorageError};
+
+/// What is to be created.
+struct Wanted<T> {
+    info: ArrayInfo,
+    fill_value: T,
+    deflate: Option<u8>,
+}
+
+/// Makes the dataset at `at` unless there is one: what it was to be.
+pub(super) fn create<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
+    let wanted = wanted::<T>(at, spec)?;
+    let handle = Handle::of(&at.file);
+    if at.file.exists() && exists(&handle, at)? {
+        return Ok(wanted.info);
+    }
+    let _turn = CreationLock::acquire(&at.file)?;
+    if !at.file.exists() {
+        create_file(at, &wanted)?;
+    } else if !exists(&handle, at)? {
+        handle.while_closed(|| add(&at.file, at, &wanted))?;
+    }
+    Ok(wanted.info)
+}
+
+fn wanted<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Wanted<T>> {
+    let invalid = |property, value: String, rule| StorageError::InvalidSpec {
+        path: at.path.clone(),
+        property,
+        value,
+        rule,
+    };
+    if at.dataset.is_empty() {
+        let rule = "the name of a dataset in the file, as in x.h5/raw";
+        return Err(invalid("the part of the path after the file", "empty".to_owned(), rule));
+    }
+    let mut info = resolve(at.path.clone(), FORMAT, T::DATA_TYPE, spec)?;
+    let deflate = match spec.compression.unwrap_or(Compression::None) {
+        Compression::None => None,
+        // 0 to 9, so a u8.
+        Compression::Gzip { level } if level <= 9 => Some(level as u8),
+        other => return Err(invalid("compression", format!("{other:?}"), "Gzip (0 to 9) or None in HDF5")),
+    };
+    if let Some(shards) = &info.shards {
+        return Err(invalid("shard shape", format!("{shards:?}"), "left out: only Zarr v3 has shards"));
+    }
+    if spec.chunks.is_none() && deflate.is_none() {
+        info.chunks = info.shape.clone();
+        info.is_contiguous = true;
+    } else if info.chunks.iter().zip(&info.shape).any(|(chunk, extent)| chunk > extent) {
+        // The library refuses larger ones.
+        info.chunks = info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
+    }
+    info.write_grid = vec![1; info.shape.len()];
+    let fill_value = T::from_fill(spec.fill_value).ok_or_else(|| {
+        invalid("fill value", spec.fill_value.to_string(), "a value of the array's type of element")
+    })?;
+    Ok(Wanted { info, fill_value, deflate })
+}
+
+fn exists(handle: &Handle, at: &Location) -> Result<bool> {
+    let found = handle.with_file(|file| {
+        // Asked of a path, the library fails where an earlier part is missing.
+        let mut parts = Vec::new();
+        Ok(at.dataset.split('/').all(|part| {
+            parts.push(part);
+            file.link_exists(&parts.join("/"))
+        }))
+    });
+    handle.close();
+    found
+}
+
+/// Makes a file with the dataset in it, and then gives it its name.
+fn create_file<T: Element>(at: &Location, wanted: &Wanted<T>) -> Result<()> {
+    let beside = unique_beside(&at.file);
+    let made = FileBuilder::new()
+        .create_excl(&beside)
+        .and_then(File::close)
+        .map_err(failed("create", &at.file))
+        .and_then(|()| add(&beside, at, wanted))
+        .and_then(|()| fs::rename(&beside, &at.file).map_err(StorageError::io("create", &at.file)));
+    if made.is_err() {
+        // The error that matters is the one at hand.
+        let _ = fs::remove_file(&beside);
+    }
+    made
+}
+
+/// Makes the dataset in `file`, which this process does not have open.
+fn add<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Result<()> {
+    const UNFINISHED: &str = ".bellis-unfinished";
+    let failed = failed("create", &at.path);
+    let mut builder = FileBuilder::new();
+    // Only the newer format, of HDF5 1.10, can tell that chunks lie in order; a file stays one that all can open.
+    builder.with_fapl(|fapl| fapl.libver_v110());
+    let opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
+    if opened.link_exists(UNFINISHED) {
+        opened.unlink(UNFINISHED).map_err(&failed)?;
+    }
+    let dataset = new_dataset(&opened, wanted, UNFINISHED).map_err(&failed)?;
+    write_attributes(&dataset, &wanted.info).map_err(&failed)?;
+    drop(dataset);
+    make_groups(&opened, &at.dataset).map_err(&failed)?;
+    opened.relink(UNFINISHED, &at.dataset).map_err(&failed)?;
+    opened.flush().map_err(&failed)?;
+    opened.close().map_err(&failed)
+}
+
+fn new_dataset<T: Element>(file: &File, wanted: &Wanted<T>, name: &str) -> hdf5::Result<Dataset> {
+    let info = &wanted.info;
+    let sizes = |extents: &[u64]| extents.iter().map(|&extent| extent as usize).collect::<Vec<_>>();
+    let mut builder: DatasetBuilderEmptyShape = file.new_dataset::<T>().shape(sizes(&info.shape));
+    builder = if info.is_contiguous { builder.no_chunk() } else { builder.chunk(sizes(&info.chunks)) };
+    builder = match wanted.deflate {
+        Some(level) => builder.shuffle().deflate(level),
+        None => builder.alloc_time(Some(AllocTime::Early)),
+    };
+    if wanted.fill_value != T::default() {
+        builder = builder.fill_value(wanted.fill_value);
+    }
+    builder.create(name)
+}
+
+fn write_attributes(dataset: &Dataset, info: &ArrayInfo) -> hdf5::Result<()> {
+    let numbers = [("offset", &info.offset), ("voxel_size", &info.voxel_size)];
+    for (name, values) in numbers {
+        dataset.new_attr_builder().with_data(values.as_slice()).create(name)?;
+    }
+    let text =
+        |text: &String| text.parse::<VarLenUnicode>().map_err(|error| hdf5::Error::from(error.to_string()));
+    for (name, values) in [("axis_names", &info.axis_names), ("units", &info.units)] {
+        let values = values.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        dataset.new_attr_builder().with_data(&values).create(name)?;
+    }
+    Ok(())
+}
+
+fn make_groups(file: &File, dataset: &str) -> hdf5::Result<()> {
+    let above: PathBuf = Path::new(dataset).parent().map(Path::to_path_buf).unwrap_or_default();
+    let mut path = String::new();
+    for part in above.iter() {
+        path = if path.is_empty() {
+            part.to_string_lossy().into()
+        } else {
+            format!("{path}/{}", part.to_string_lossy())
+        };
+        if !file.link_exists(&path) {
+            file.create_group(&path)?;
+        }
+    }
+    Ok(())
+}

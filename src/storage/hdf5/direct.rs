@@ -1,0 +1,276 @@
+//! Bytes read and written at their addresses, without the library.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use ndarray::{ArrayD, ArrayViewD};
+
+use super::Location;
+use super::place::Place;
+use crate::storage::backend::Backend;
+use crate::storage::boxes;
+use crate::storage::{Element, Result, StorageError};
+
+/// A gap between two short runs is read along when it is at most so long: one call more costs as much.
+const MAX_GAP: u64 = 4 << 10;
+/// Longer runs are read on their own.
+const SHORT_RUN: u64 = 16 << 10;
+/// What is read, or written, in one call, where runs are put together.
+const MAX_SPAN: u64 = 1 << 20;
+
+/// An open array whose bytes have their place.
+pub(super) struct DirectArray {
+    path: PathBuf,
+    file: PathBuf,
+    place: Place,
+    shape: Vec<u64>,
+    reader: File,
+    writer: OnceLock<File>,
+}
+
+/// Some voxels that lie one after the other both in the file and in memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    in_file: u64,
+    in_memory: usize,
+    length: usize,
+}
+
+impl DirectArray {
+    pub(super) fn open(at: &Location, place: Place, shape: Vec<u64>, element: usize) -> Result<Self> {
+        let reader = File::open(&at.file).map_err(StorageError::io("open", &at.file))?;
+        let actual = reader.metadata().map_err(StorageError::io("look at", &at.file))?.len();
+        let array = Self {
+            path: at.path.clone(),
+            file: at.file.clone(),
+            place,
+            shape,
+            reader,
+            writer: OnceLock::new(),
+        };
+        let expected = array.end(element as u64);
+        if expected > actual {
+            return Err(StorageError::CutShort { path: array.path, expected, actual });
+        }
+        Ok(array)
+    }
+
+    /// The byte after the last one.
+    fn end(&self, element: u64) -> u64 {
+        let bytes = |shape: &[u64]| shape.iter().product::<u64>() * element;
+        match &self.place {
+            Place::Contiguous { begin } => begin + bytes(&self.shape),
+            Place::Chunked { chunks, addresses } => {
+                let n_chunks: u64 =
+                    self.shape.iter().zip(chunks).map(|(n, chunk)| n.div_ceil(*chunk)).product();
+                let last = (0..n_chunks).rev().take(1).map(|last| addresses.at(last, bytes(chunks))).max();
+                last.map_or(0, |last| last + bytes(chunks))
+            }
+        }
+    }
+
+    /// The runs that make up `range`, in the order of the file piece by piece.
+    fn runs(&self, range: &[Range<u64>], element: u64) -> Vec<Run> {
+        let mut all = Vec::new();
+        match &self.place {
+            Place::Contiguous { begin } => {
+                let whole: Vec<_> = self.shape.iter().map(|&extent| 0..extent).collect();
+                add_runs(&mut all, range, &whole, range, *begin, element);
+            }
+            Place::Chunked { chunks, addresses } => {
+                let grid: Vec<u64> =
+                    self.shape.iter().zip(chunks).map(|(n, chunk)| n.div_ceil(*chunk)).collect();
+                let bytes = chunks.iter().product::<u64>() * element;
+                for index in boxes::chunks_of(range, chunks) {
+                    let position = index.iter().zip(&grid).fold(0, |all, (index, n)| all * n + index);
+                    let chunk = boxes::chunk_box(&index, chunks);
+                    let part = boxes::common(range, &chunk);
+                    add_runs(&mut all, &part, &chunk, range, addresses.at(position, bytes), element);
+                }
+            }
+        }
+        all
+    }
+
+    fn writer(&self) -> Result<&File> {
+        if self.writer.get().is_none() {
+            let file = OpenOptions::new().read(true).write(true).open(&self.file);
+            let file = file.map_err(StorageError::io("open for writing", &self.file))?;
+            // Another thread may have been faster: either serves.
+            let _ = self.writer.set(file);
+        }
+        Ok(self.writer.get().unwrap_or(&self.reader))
+    }
+
+    fn read_runs(&self, runs: &[Run], data: &mut [u8]) -> std::io::Result<()> {
+        let mut span = Vec::new();
+        for group in together(runs, MAX_GAP) {
+            if let [run] = group {
+                let target = &mut data[run.in_memory..run.in_memory + run.length];
+                self.reader.read_exact_at(target, run.in_file)?;
+                continue;
+            }
+            let (begin, end) = bounds(group);
+            span.resize((end - begin) as usize, 0);
+            self.reader.read_exact_at(&mut span, begin)?;
+            for run in group {
+                let from = (run.in_file - begin) as usize;
+                data[run.in_memory..run.in_memory + run.length]
+                    .copy_from_slice(&span[from..from + run.length]);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_runs(&self, runs: &[Run], data: &[u8]) -> Result<()> {
+        let file = self.writer()?;
+        let mut span = Vec::new();
+        for group in together(runs, 0) {
+            let (begin, _) = bounds(group);
+            let written = if let [run] = group {
+                file.write_all_at(&data[run.in_memory..run.in_memory + run.length], begin)
+            } else {
+                span.clear();
+                group.iter().for_each(|run| {
+                    span.extend_from_slice(&data[run.in_memory..run.in_memory + run.length]);
+                });
+                file.write_all_at(&span, begin)
+            };
+            written.map_err(StorageError::io("write", &self.path))?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Element> Backend<T> for DirectArray {
+    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+        let mut data = ArrayD::from_elem(boxes::extents(range), T::default());
+        let runs = self.runs(range, size_of::<T>() as u64);
+        if let Some(elements) = data.as_slice_mut() {
+            self.read_runs(&runs, bytemuck::cast_slice_mut(elements)).map_err(|error| {
+                match error.kind() {
+                    // The file was long enough when it was opened.
+                    ErrorKind::UnexpectedEof => StorageError::CutShort {
+                        path: self.path.clone(),
+                        expected: self.end(size_of::<T>() as u64),
+                        actual: self.reader.metadata().map_or(0, |metadata| metadata.len()),
+                    },
+                    _ => StorageError::io("read", &self.path)(error),
+                }
+            })?;
+        }
+        Ok(data)
+    }
+
+    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
+        let runs = self.runs(range, size_of::<T>() as u64);
+        let data = data.as_standard_layout();
+        data.as_slice().map_or(Ok(()), |elements| self.write_runs(&runs, bytemuck::cast_slice(elements)))
+    }
+}
+
+/// Adds the runs of `part`, a box within `piece`, whose first voxel is at byte `begin` of the file, and within
+/// `memory`.
+fn add_runs(
+    runs: &mut Vec<Run>,
+    part: &[Range<u64>],
+    piece: &[Range<u64>],
+    memory: &[Range<u64>],
+    begin: u64,
+    element: u64,
+) {
+    let n_axes = part.len();
+    // Trailing axes that the part has in full are one run.
+    let mut run_axis = n_axes - 1;
+    while run_axis > 0 && part[run_axis] == piece[run_axis] && part[run_axis] == memory[run_axis] {
+        run_axis -= 1;
+    }
+    let (file_strides, memory_strides) = (strides(piece), strides(memory));
+    let at = |voxel: &[u64], of: &[Range<u64>], strides: &[u64]| -> u64 {
+        (0..n_axes).map(|axis| (voxel[axis] - of[axis].start) * strides[axis]).sum()
+    };
+    let length = (part[run_axis].end - part[run_axis].start) * file_strides[run_axis] * element;
+    let starts = (0..n_axes).map(|axis| match axis < run_axis {
+        true => part[axis].clone(),
+        false => part[axis].start..part[axis].start + 1,
+    });
+    for voxel in boxes::positions(starts.collect()) {
+        runs.push(Run {
+            in_file: begin + at(&voxel, piece, &file_strides) * element,
+            in_memory: (at(&voxel, memory, &memory_strides) * element) as usize,
+            length: length as usize,
+        });
+    }
+}
+
+/// Voxels from one position to the next along each axis.
+fn strides(of: &[Range<u64>]) -> Vec<u64> {
+    let mut strides = vec![1; of.len()];
+    for axis in (1..of.len()).rev() {
+        strides[axis - 1] = strides[axis] * (of[axis].end - of[axis].start);
+    }
+    strides
+}
+
+/// Groups of runs that go in one call, gaps included.
+fn together(runs: &[Run], max_gap: u64) -> impl Iterator<Item = &[Run]> {
+    let mut rest = runs;
+    std::iter::from_fn(move || {
+        let first = rest.first()?;
+        let fits = |a: &Run, b: &Run| {
+            let (end, length) = (a.in_file + a.length as u64, a.length as u64);
+            let gap = b.in_file.checked_sub(end);
+            length <= SHORT_RUN
+                && gap.is_some_and(|gap| gap <= max_gap)
+                && b.in_file + b.length as u64 - first.in_file <= MAX_SPAN
+        };
+        let n = 1 + rest.windows(2).take_while(|pair| fits(&pair[0], &pair[1])).count();
+        let (group, others) = rest.split_at(n);
+        rest = others;
+        Some(group)
+    })
+}
+
+/// The first byte of a group, and the one after its last.
+fn bounds(group: &[Run]) -> (u64, u64) {
+    let end = group.last().map_or(0, |run| run.in_file + run.length as u64);
+    (group.first().map_or(0, |run| run.in_file), end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(part: &[Range<u64>], piece: &[Range<u64>], memory: &[Range<u64>]) -> Vec<(u64, usize, usize)> {
+        let mut runs = Vec::new();
+        add_runs(&mut runs, part, piece, memory, 100, 2);
+        runs.into_iter().map(|run| (run.in_file, run.in_memory, run.length)).collect()
+    }
+
+    #[test]
+    fn full_axes_make_long_runs() {
+        let whole = [0..4, 0..5, 0..6];
+        assert_eq!(runs(&whole, &whole, &whole), [(100, 0, 240)]);
+        let slabs = [1..3, 0..5, 0..6];
+        assert_eq!(runs(&slabs, &whole, &slabs), [(160, 0, 120)]);
+        let rows = [1..3, 2..4, 0..6];
+        assert_eq!(runs(&rows, &whole, &rows), [(184, 0, 24), (244, 24, 24)]);
+        // Rows that are full in the file, but not in memory.
+        assert_eq!(runs(&[0..1, 0..2, 0..6], &whole, &[0..1, 0..2, 0..7]), [(100, 0, 12), (112, 14, 12)]);
+    }
+
+    #[test]
+    fn short_runs_are_read_together() {
+        let runs: Vec<Run> =
+            (0..4).map(|n| Run { in_file: n * 80, in_memory: 10 * n as usize, length: 10 }).collect();
+        assert_eq!(together(&runs, 70).map(<[Run]>::len).collect::<Vec<_>>(), [4]);
+        assert_eq!(together(&runs, 69).map(<[Run]>::len).collect::<Vec<_>>(), [1; 4]);
+        let adjacent: Vec<Run> =
+            (0..3).map(|n| Run { in_file: n * 10, in_memory: 20 * n as usize, length: 10 }).collect();
+        assert_eq!(together(&adjacent, 0).map(<[Run]>::len).collect::<Vec<_>>(), [3]);
+    }
+}

@@ -1,0 +1,43 @@
+//! Data read and written by the library, one call at a time: compressed datasets, and others that have no addresses.
+
+use std::ops::Range;
+
+use hdf5::{Hyperslab, SliceOrIndex};
+use ndarray::{ArrayD, ArrayViewD};
+
+use super::failure::failed;
+use super::{Location, Shared};
+use crate::storage::backend::Backend;
+use crate::storage::{Element, Result};
+
+/// An open array that needs the library.
+pub(super) struct LibraryArray {
+    at: Location,
+    handle: Shared,
+}
+
+impl LibraryArray {
+    pub(super) fn new(at: Location, handle: Shared) -> Self {
+        Self { at, handle }
+    }
+}
+
+impl<T: Element> Backend<T> for LibraryArray {
+    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+        self.handle.with(&self.at, |dataset| {
+            dataset.read_slice(selection(range)).map_err(failed("read", &self.at.path))
+        })
+    }
+
+    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
+        let data = data.as_standard_layout();
+        self.handle.with_writable(&self.at, |dataset| {
+            dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))
+        })
+    }
+}
+
+pub(super) fn selection(range: &[Range<u64>]) -> Hyperslab {
+    let axis = |range: &Range<u64>| SliceOrIndex::from(range.start as usize..range.end as usize);
+    Hyperslab::from(range.iter().map(axis).collect::<Vec<_>>())
+}

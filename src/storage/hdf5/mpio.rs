@@ -1,0 +1,185 @@
+//! Datasets that several ranks have open together, through the library's MPI-IO driver.
+//!
+//! What survives a lost rank, tried out: one rank creates the dataset with the ordinary driver, its space allocated at
+//! once, and closes the file. Then all open it with MPI-IO, which is collective, and read and write independently,
+//! which is not. Nothing in the file's structure changes any more, so nothing is lost when nobody closes it: closing
+//! is collective and would wait for a lost rank forever.
+
+use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::ops::Range;
+use std::path::Path;
+
+use hdf5::{Dataset, File, FileBuilder, OpenMode};
+use ndarray::{ArrayD, ArrayViewD};
+
+use super::failure::failed;
+use super::handle::Handle;
+use super::library::selection;
+use super::metadata::Metadata;
+use super::{Location, create};
+use crate::storage::backend::{Backend, Opened};
+use crate::storage::{ArraySpec, Compression, Element, Result, StorageError};
+
+/// The ranks that have HDF5 files open together.
+#[derive(Debug, Clone, Copy)]
+pub struct MpiIo {
+    comm: mpi_sys::MPI_Comm,
+}
+
+// SAFETY: a communicator's handle may be used from any thread; when, is what MPI's thread level says, and all calls
+// here are made by the thread that creates or opens an array, or under the library's lock.
+unsafe impl Send for MpiIo {}
+// SAFETY: as above.
+unsafe impl Sync for MpiIo {}
+
+impl MpiIo {
+    /// All ranks of the job; `None` where MPI is not initialized, or finalized.
+    pub fn world() -> Option<Self> {
+        let (mut initialized, mut finalized) = (0, 0);
+        // SAFETY: both may be called at any time, and the results are valid places.
+        unsafe {
+            mpi_sys::MPI_Initialized(&mut initialized);
+            mpi_sys::MPI_Finalized(&mut finalized);
+        }
+        // SAFETY: a constant of the MPI library.
+        let comm = unsafe { mpi_sys::RSMPI_COMM_WORLD };
+        (initialized != 0 && finalized == 0).then_some(Self { comm })
+    }
+
+    /// The ranks of a communicator, such as the one a runner was given.
+    ///
+    /// # Safety
+    /// `comm` is a communicator and stays one as long as arrays on it are used. MPI is initialized; where blocks are
+    /// processed by other threads than the one that initialized it, it provides `MPI_THREAD_MULTIPLE`.
+    pub unsafe fn on(comm: mpi_sys::MPI_Comm) -> Self {
+        Self { comm }
+    }
+
+    fn rank(&self) -> c_int {
+        let mut rank = 0;
+        // SAFETY: a communicator, and a valid place for the result.
+        unsafe { mpi_sys::MPI_Comm_rank(self.comm, &mut rank) };
+        rank
+    }
+
+    fn size(&self) -> c_int {
+        let mut size = 1;
+        // SAFETY: a communicator, and a valid place for the result.
+        unsafe { mpi_sys::MPI_Comm_size(self.comm, &mut size) };
+        size
+    }
+
+    /// What rank `root` has in `text`.
+    fn broadcast(&self, root: c_int, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        let mut length = bytes.len() as u64;
+        // SAFETY: `length` is one u64 on all ranks, and `bytes` holds as many bytes as the root says.
+        unsafe {
+            mpi_sys::MPI_Bcast(
+                (&raw mut length).cast::<c_void>(),
+                1,
+                mpi_sys::RSMPI_UINT64_T,
+                root,
+                self.comm,
+            );
+            bytes.resize(length as usize, 0);
+            let data = bytes.as_mut_ptr().cast::<c_void>();
+            mpi_sys::MPI_Bcast(data, length as c_int, mpi_sys::RSMPI_UINT8_T, root, self.comm);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// All ranks' results made one: that of each where all succeed, an error everywhere where one fails.
+    fn agree<R>(&self, mine: Result<R>) -> Result<R> {
+        let size = self.size();
+        let first_failed = if mine.is_err() { self.rank() } else { size };
+        let mut lowest = first_failed;
+        // SAFETY: one int to send and one to receive on all ranks.
+        unsafe {
+            mpi_sys::MPI_Allreduce(
+                (&raw const first_failed).cast::<c_void>(),
+                (&raw mut lowest).cast::<c_void>(),
+                1,
+                mpi_sys::RSMPI_INT32_T,
+                mpi_sys::RSMPI_MIN,
+                self.comm,
+            );
+        }
+        if lowest == size {
+            return mine;
+        }
+        let text = mine.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let message = self.broadcast(lowest, &text);
+        mine.and(Err(StorageError::OtherRank { rank: usize::try_from(lowest).unwrap_or(0), message }))
+    }
+}
+
+/// Creates the dataset at `path` unless it exists, and opens it on all ranks.
+pub(in crate::storage) fn create_mpio<T: Element>(
+    path: &Path,
+    spec: &ArraySpec,
+    ranks: MpiIo,
+) -> Result<Opened<T>> {
+    let at = Location::of(path);
+    let made = if spec.compression.is_some_and(|compression| compression != Compression::None) {
+        Err(StorageError::CompressedInParallel { path: path.to_path_buf() })
+    } else if ranks.rank() == 0 {
+        create::create::<T>(&at, spec).map(Some)
+    } else {
+        Ok(None)
+    };
+    let wanted = ranks.agree(made)?;
+    let compared = wanted.map_or(Ok(()), |wanted| super::describe(path)?.require_matches(&wanted));
+    ranks.agree(compared)?;
+    open_mpio(path, ranks)
+}
+
+/// Opens the dataset at `path` on all ranks.
+pub(in crate::storage) fn open_mpio<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
+    let at = Location::of(path);
+    let (info, fill_value) = ranks.agree(look::<T>(&at))?;
+    let mut builder = FileBuilder::new();
+    builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
+    let opened = builder.open_as(&at.file, OpenMode::ReadWrite).map_err(failed("open", &at.file));
+    let file = ManuallyDrop::new(ranks.agree(opened)?);
+    let dataset = file.dataset(&at.dataset).map_err(failed("open", &at.path));
+    let dataset = ManuallyDrop::new(ranks.agree(dataset)?);
+    Ok(Opened { info, fill_value, backend: Box::new(MpioArray { at, _file: file, dataset }) })
+}
+
+/// What the dataset is, by the ordinary driver.
+fn look<T: Element>(at: &Location) -> Result<(crate::storage::ArrayInfo, T)> {
+    let handle = Handle::of(&at.file);
+    let metadata = handle.with(at, |dataset| Metadata::of(at, dataset))?;
+    handle.close();
+    let info = metadata.info(at)?;
+    if metadata.place.is_none() {
+        return Err(StorageError::CompressedInParallel { path: at.path.clone() });
+    }
+    if metadata.data_type != T::DATA_TYPE {
+        let (path, on_disk) = (at.path.clone(), metadata.data_type);
+        return Err(StorageError::DataTypeDiffers { path, on_disk, asked: T::DATA_TYPE });
+    }
+    let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
+    Ok((info, fill_value))
+}
+
+/// An array that all ranks have open.
+struct MpioArray {
+    at: Location,
+    // Never closed: see the module's text.
+    dataset: ManuallyDrop<Dataset>,
+    _file: ManuallyDrop<File>,
+}
+
+impl<T: Element> Backend<T> for MpioArray {
+    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+        self.dataset.read_slice(selection(range)).map_err(failed("read", &self.at.path))
+    }
+
+    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
+        let data = data.as_standard_layout();
+        self.dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))
+    }
+}

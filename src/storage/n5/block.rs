@@ -1,0 +1,120 @@
+//! One N5 block: a header with its actual size, then its voxels, big endian and compressed.
+//!
+//! [The specification](https://github.com/saalfeldlab/n5#file-system-specification): mode (0: plain), number of axes,
+//! the extents from the fastest axis to the slowest.
+
+use std::io::{self, Read, Write};
+
+use n5::compression::{Compression, CompressionType};
+use ndarray::{ArrayD, IxDyn};
+
+use crate::storage::Element;
+
+/// The voxels of a block, which may be smaller than `chunk`; or why it is corrupt.
+pub(super) fn decode<T: Element>(
+    bytes: &[u8],
+    chunk: &[u64],
+    compression: &CompressionType,
+) -> Result<ArrayD<T>, String> {
+    let (shape, payload) = header(bytes, chunk)?;
+    let n_elements: usize = shape.iter().product();
+    let mut data = vec![T::default(); n_elements];
+    let mut decoder = compression.decoder(payload);
+    decoder.read_exact(bytemuck::cast_slice_mut(&mut data)).map_err(|error| error.to_string())?;
+    // Reading to the end is also what makes decoders look at their checksums.
+    let rest = decoder.read(&mut [0]).map_err(|error| error.to_string())?;
+    if rest != 0 {
+        return Err(format!("more than the {n_elements} voxels that its header says"));
+    }
+    swap_bytes(&mut data);
+    ArrayD::from_shape_vec(IxDyn(&shape), data).map_err(|error| error.to_string())
+}
+
+/// The extents in C order, and what follows the header.
+fn header<'a>(bytes: &'a [u8], chunk: &[u64]) -> Result<(Vec<usize>, &'a [u8]), String> {
+    let short = || "shorter than its header".to_owned();
+    let u16_at =
+        |at: usize| bytes.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]])).ok_or_else(short);
+    let u32_at = |at: usize| {
+        bytes.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]])).ok_or_else(short)
+    };
+    let (mode, n_axes) = (u16_at(0)?, usize::from(u16_at(2)?));
+    if mode > 1 {
+        return Err(format!("block mode {mode}, which is neither 0 nor 1"));
+    }
+    if n_axes != chunk.len() {
+        return Err(format!("{n_axes} axes in its header, {} in the dataset", chunk.len()));
+    }
+    let mut shape = vec![0; n_axes];
+    for axis in 0..n_axes {
+        shape[n_axes - 1 - axis] = u32_at(4 + 4 * axis)?;
+    }
+    if shape.iter().zip(chunk).any(|(&extent, &most)| u64::from(extent) > most) {
+        return Err(format!("{shape:?} voxels in its header, chunks have {chunk:?}"));
+    }
+    let shape: Vec<usize> = shape.into_iter().map(|extent| extent as usize).collect();
+    let end = 4 + 4 * n_axes;
+    if mode == 0 {
+        return Ok((shape, &bytes[end..]));
+    }
+    let n_elements = u32_at(end)? as usize;
+    if n_elements != shape.iter().product::<usize>() {
+        return Err(format!("{n_elements} elements in a block of {shape:?}"));
+    }
+    Ok((shape, &bytes[end + 4..]))
+}
+
+/// A block's file.
+pub(super) fn encode<T: Element>(block: &ArrayD<T>, compression: &CompressionType) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.extend(0u16.to_be_bytes());
+    let number = |value: usize| u32::try_from(value).map_err(io::Error::other);
+    bytes.extend(u16::try_from(block.ndim()).map_err(io::Error::other)?.to_be_bytes());
+    for &extent in block.shape().iter().rev() {
+        bytes.extend(number(extent)?.to_be_bytes());
+    }
+    let mut data: Vec<T> = block.iter().copied().collect();
+    swap_bytes(&mut data);
+    // Encoders finish when they are dropped.
+    compression.encoder(&mut bytes).write_all(bytemuck::cast_slice(&data))?;
+    Ok(bytes)
+}
+
+/// From big endian to this machine's order, or back.
+fn swap_bytes<T: Element>(data: &mut [T]) {
+    if cfg!(target_endian = "little") && size_of::<T>() > 1 {
+        bytemuck::cast_slice_mut::<T, u8>(data).chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The block of the specification: a 1 x 2 x 3 block of int16, x fastest.
+    const HEADER: [u8; 16] = [0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+
+    #[test]
+    fn the_block_of_the_specification() {
+        let raw = CompressionType::default();
+        let bytes = [&HEADER[..], &[0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6]].concat();
+        let block = decode::<i16>(&bytes, &[3, 2, 1], &raw).expect("as specified");
+        assert_eq!(block.shape(), [3, 2, 1]);
+        assert_eq!(block.iter().copied().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(encode(&block, &raw).expect("fits"), bytes);
+    }
+
+    #[test]
+    fn headers_are_not_trusted() {
+        let raw = CompressionType::default();
+        let refused = |bytes: &[u8]| decode::<u8>(bytes, &[3, 2, 1], &raw).expect_err("must be refused");
+        for length in 0..HEADER.len() {
+            assert!(refused(&HEADER[..length]).contains("header"), "{length}");
+        }
+        assert!(decode::<u8>(&HEADER, &[2, 2, 1], &raw).is_err_and(|reason| reason.contains("[3, 2, 1]")));
+        let mut huge = HEADER;
+        huge[4..8].fill(255);
+        assert!(refused(&huge).contains("4294967295"));
+        assert!(refused(&[&HEADER[..], &[0; 7]].concat()).contains("more than"));
+    }
+}

@@ -1,0 +1,133 @@
+//! What the `attributes.json` of N5 datasets and groups say.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use n5::DatasetAttributes;
+use n5::compression::CompressionType;
+use serde_json::{Map, Value};
+
+use crate::storage::format::arrays_below;
+use crate::storage::resolve::byte_size;
+use crate::storage::{ArrayInfo, DataType, FillValue, Result, StorageError, attributes};
+
+/// The format's name.
+pub(super) const FORMAT: &str = "N5";
+
+/// A dataset, with its axes in C order.
+pub(super) struct Dataset {
+    pub(super) data_type: DataType,
+    pub(super) shape: Vec<u64>,
+    pub(super) chunks: Vec<u64>,
+    pub(super) compression: CompressionType,
+    attributes: Map<String, Value>,
+}
+
+/// The file that makes a directory an N5 group or dataset.
+pub(super) fn file_in(directory: &Path) -> PathBuf {
+    directory.join("attributes.json")
+}
+
+/// The attributes in `directory`; `None` where it has none.
+pub(super) fn read(directory: &Path) -> Result<Option<Map<String, Value>>> {
+    let path = file_in(directory);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(StorageError::io("read", path)(error)),
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|error| StorageError::Metadata { path, reason: error.to_string() })
+}
+
+pub(super) fn is_dataset(directory: &Path) -> bool {
+    matches!(read(directory), Ok(Some(attributes)) if attributes.contains_key("dimensions"))
+}
+
+pub(super) fn not_an_array(path: &Path, found: &str) -> StorageError {
+    let arrays = arrays_below(path);
+    StorageError::NotAnArray { path: path.to_path_buf(), found: found.to_owned(), arrays }
+}
+
+impl Dataset {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let attributes = match read(path)? {
+            Some(attributes) if attributes.contains_key("dimensions") => attributes,
+            Some(_) => return Err(not_an_array(path, "an N5 group")),
+            None => return Err(not_an_array(path, "a directory without N5 metadata")),
+        };
+        let unusable = |reason: String| StorageError::Metadata { path: file_in(path), reason };
+        if let Some(reason) = attributes.get("compression").and_then(refusal) {
+            return Err(unusable(reason));
+        }
+        let read: DatasetAttributes = serde_json::from_value(Value::Object(attributes.clone()))
+            .map_err(|error| unusable(error.to_string()))?;
+        let data_type = data_type(*read.get_data_type());
+        let shape: Vec<u64> = read.get_dimensions().iter().rev().copied().collect();
+        let chunks: Vec<u64> = read.get_block_size().iter().rev().map(|&extent| u64::from(extent)).collect();
+        if chunks.len() != shape.len() || shape.is_empty() || chunks.contains(&0) {
+            return Err(unusable(format!(
+                "dimensions {shape:?} and block size {chunks:?} do not go together"
+            )));
+        }
+        if byte_size(&chunks, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+            return Err(unusable("its chunks do not fit into memory".to_owned()));
+        }
+        let compression = read.get_compression().clone();
+        Ok(Self { data_type, shape, chunks, compression, attributes })
+    }
+
+    pub(super) fn info(&self, path: &Path, fill_value: FillValue) -> Result<ArrayInfo> {
+        let found = attributes::parse(path, self.shape.len(), &self.attributes)?;
+        Ok(ArrayInfo {
+            path: path.to_path_buf(),
+            format: FORMAT,
+            data_type: self.data_type,
+            shape: self.shape.clone(),
+            chunks: self.chunks.clone(),
+            shards: None,
+            is_contiguous: false,
+            write_grid: self.chunks.clone(),
+            offset: found.offset,
+            voxel_size: found.voxel_size,
+            axis_names: found.axis_names,
+            units: found.units,
+            fill_value,
+        })
+    }
+}
+
+/// Why a codec cannot be used, where the library would not say so but fail on the first block, or panic.
+fn refusal(codec: &Value) -> Option<String> {
+    let beyond =
+        |name: &str, most: i64| codec[name].as_i64().is_some_and(|value| !(0..=most).contains(&value));
+    match codec["type"].as_str()? {
+        "gzip" if codec["useZlib"].as_bool() == Some(true) => {
+            Some("gzip with useZlib, which the n5 library does not decode".to_owned())
+        }
+        "bzip2" if beyond("blockSize", 9) || codec["blockSize"] == 0 => {
+            Some(format!("bzip2 of block size {}, not 1 to 9", codec["blockSize"]))
+        }
+        "xz" if beyond("preset", 9) => Some(format!("xz of preset {}, not 0 to 9", codec["preset"])),
+        _ => None,
+    }
+}
+
+fn data_type(name: n5::DataType) -> DataType {
+    match name {
+        n5::DataType::UINT8 => DataType::U8,
+        n5::DataType::UINT16 => DataType::U16,
+        n5::DataType::UINT32 => DataType::U32,
+        n5::DataType::UINT64 => DataType::U64,
+        n5::DataType::INT8 => DataType::I8,
+        n5::DataType::INT16 => DataType::I16,
+        n5::DataType::INT32 => DataType::I32,
+        n5::DataType::INT64 => DataType::I64,
+        n5::DataType::FLOAT32 => DataType::F32,
+        n5::DataType::FLOAT64 => DataType::F64,
+    }
+}
