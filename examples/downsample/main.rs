@@ -112,7 +112,7 @@ fn run<T: Reduce>(arguments: &Arguments) -> bellis::Result {
     let elapsed_s = report.elapsed_s;
     report.into_result()?;
     if bellis::is_coordinator() {
-        metadata::write(dst, &levels, *method)?;
+        metadata::write(dst, &levels)?;
     }
     let shapes: Vec<String> = levels.iter().map(|level| format!("{:?}", level.shape)).collect();
     common::say(format!("{}: {} ({elapsed_s:.2} s)", dst.display(), shapes.join(" ")));
