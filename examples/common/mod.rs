@@ -1,6 +1,7 @@
 //! What the examples share: the command line, and a word on standard output.
 
 use std::fmt::Display;
+use std::io::Write as _;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -32,7 +33,13 @@ pub fn arguments<A: Parser>() -> bellis::Result<Option<A>> {
 
 /// Prints a line once, on rank 0. Standard output is the program's; bellis itself writes to standard error.
 pub fn say(line: impl Display) {
-    if bellis::is_coordinator() {
-        println!("{line}");
+    if !bellis::is_coordinator() {
+        return;
+    }
+    match writeln!(std::io::stdout(), "{line}") {
+        // Such as `| head`: who has read enough is told no more.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        Err(error) => log::error!("cannot print to standard output: {error}"),
+        Ok(()) => {}
     }
 }
