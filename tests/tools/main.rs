@@ -9,6 +9,9 @@
 mod convert;
 mod downsample;
 mod label;
+#[allow(dead_code)]
+#[path = "../common/mpirun.rs"]
+mod mpirun;
 mod program;
 mod stats;
 

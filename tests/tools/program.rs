@@ -1,24 +1,8 @@
-//! Runs a tool, alone or under mpirun, with a time limit.
+//! Runs a tool, alone or under mpirun, and tells how it went.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-/// No run takes nearly as long, on a machine that is busy with others.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
-
-/// What the Makefile exports as well: more ranks than cores, ranks that give the core away, root in a container.
-const ENVIRONMENT: [(&str, &str); 7] = [
-    ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
-    ("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"),
-    ("OMPI_MCA_mpi_yield_when_idle", "1"),
-    ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
-    ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-    ("OMPI_MCA_btl_vader_single_copy_mechanism", "none"),
-    ("BELLIS_PROGRESS", "off"),
-];
+use crate::mpirun::{self, program};
 
 /// 0 for alone, without a launcher; else the number of ranks.
 pub type Ranks = usize;
@@ -26,71 +10,20 @@ pub type Ranks = usize;
 /// How it went.
 #[derive(Debug)]
 pub struct Outcome {
-    what: String,
     pub code: Option<i32>,
-    pub stdout: String,
     pub stderr: String,
+    run: mpirun::Outcome,
 }
 
 /// Runs `tool` with the words of `arguments`, in `folder`.
 pub fn run(tool: &str, ranks: Ranks, folder: &Path, arguments: &str) -> Outcome {
-    let mut command = match ranks {
-        0 => Command::new(example(tool)),
-        _ => {
-            let mut command = Command::new("mpirun");
-            command.args(["-n", &ranks.to_string()]).arg(example(tool));
-            command
-        }
+    let ranks = match ranks {
+        0 => mpirun::Ranks::Alone,
+        n_ranks => mpirun::Ranks::Mpirun(n_ranks),
     };
-    for (name, _) in std::env::vars_os() {
-        let is_ours = |prefix: &&str| name.to_string_lossy().starts_with(prefix);
-        if ["BELLIS_", "RUST_", "OMPI_COMM_", "PMI", "SLURM_"].iter().any(is_ours) {
-            command.env_remove(&name);
-        }
-    }
-    command.args(arguments.split_whitespace()).current_dir(folder).envs(ENVIRONMENT);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let what = format!("{tool} {arguments} on {ranks} ranks");
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
-    let stdout = read(child.stdout.take().unwrap());
-    let stderr = read(child.stderr.take().unwrap());
-    let code = wait(&mut child, &what);
-    Outcome { what, code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
-}
-
-fn read(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
-fn wait(child: &mut Child, what: &str) -> Option<i32> {
-    let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        if begin.elapsed() > TIME_LIMIT {
-            // mpirun passes on its end to the ranks, if it is asked politely.
-            // SAFETY: a plain call; the process is the test's own and has not been waited for.
-            unsafe { libc::kill(i32::try_from(child.id()).unwrap(), libc::SIGTERM) };
-            thread::sleep(Duration::from_secs(2));
-            let _ = child.kill();
-            panic!("{what} hangs: ended after {:?}", begin.elapsed());
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Cargo builds examples before it runs tests: `target/debug/deps/tools-..` and `target/debug/examples/`.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let path = profile.join("examples").join(name);
-    assert!(path.exists(), "{} is missing: cargo build --example {name}", path.display());
-    path
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    let run = program(ranks, tool, &words).env("BELLIS_PROGRESS", "off").inside(folder).run();
+    Outcome { code: run.code, stderr: run.stderr.clone(), run }
 }
 
 impl Outcome {
@@ -98,8 +31,8 @@ impl Outcome {
     #[track_caller]
     pub fn text(&self) -> &str {
         let is_well = self.code == Some(0) && !self.stderr.contains("error");
-        assert!(is_well, "{} failed: {self:#?}", self.what);
-        &self.stdout
+        assert!(is_well, "{} failed: {self:#?}", self.run.what);
+        &self.run.stdout
     }
 
     /// The JSON that it printed.
