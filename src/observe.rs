@@ -12,7 +12,7 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-pub use report::{BlockFailure, Report, TaskReport};
+pub use report::{BlockFailure, ChunkReads, Report, TaskReport};
 pub use snapshot::{Longest, Snapshot, TaskSnapshot};
 
 /// How rank 0 shows the progress of a run.

@@ -52,6 +52,8 @@ mod attributes;
 mod backend;
 mod border;
 mod boxes;
+mod cache;
+mod chunked;
 mod element;
 mod error;
 mod files;
@@ -63,7 +65,9 @@ mod locks;
 #[cfg(feature = "n5")]
 mod n5;
 mod resolve;
+mod runs;
 mod spec;
+mod uninit;
 #[cfg(feature = "zarr")]
 mod zarr;
 
@@ -73,6 +77,9 @@ use std::path::Path;
 pub use self::hdf5::MpiIo;
 pub use array::Array;
 pub use border::Border;
+pub(crate) use cache::{
+    DEFAULT_BYTES as DEFAULT_CACHE_BYTES, Statistics, set_capacity as set_cache_capacity, take_statistics,
+};
 pub use element::{DataType, Element, FillValue};
 pub use error::StorageError;
 pub use info::ArrayInfo;

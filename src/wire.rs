@@ -12,5 +12,5 @@ mod message;
 pub use batch::{Batch, BatchQueue, BatchWriter};
 pub use codec::{PROTOCOL, WireError, decode, encode};
 pub use message::{
-    Assigned, Finished, FromWorker, Hello, MAX_TEXT, MessageKind, Outcome, Status, Stop, ToWorker,
+    Assigned, Finished, FromWorker, Hello, MAX_TEXT, MessageKind, Outcome, Reads, Status, Stop, ToWorker,
 };

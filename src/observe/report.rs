@@ -23,8 +23,24 @@ pub struct Report {
     pub n_slots: u64,
     /// The most memory in bytes that a worker said to use, where status checks were made.
     pub most_memory: Option<u64>,
+    /// What blocks read of arrays that are kept in chunks.
+    pub chunk_reads: ChunkReads,
     /// Whether a signal ended the run before all blocks were done.
     pub is_interrupted: bool,
+}
+
+/// What was read of Zarr and N5 arrays, by all workers together. Displayed as a line of the summary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChunkReads {
+    /// Chunks that were found decoded in the cache.
+    pub n_hits: u64,
+    /// Chunks that had to be decoded.
+    pub n_misses: u64,
+    /// Bytes that reads returned.
+    pub bytes_read: u64,
+    /// Bytes that decoding made.
+    pub bytes_decoded: u64,
 }
 
 /// How one task went.
@@ -75,7 +91,15 @@ struct CountsFields {
 impl Report {
     /// A report without tasks.
     pub fn new(elapsed_s: f64, n_workers: usize, n_slots: u64) -> Self {
-        Self { tasks: Vec::new(), elapsed_s, n_workers, n_slots, most_memory: None, is_interrupted: false }
+        Self {
+            tasks: Vec::new(),
+            elapsed_s,
+            n_workers,
+            n_slots,
+            most_memory: None,
+            chunk_reads: ChunkReads::default(),
+            is_interrupted: false,
+        }
     }
 
     /// Whether every block of every task completed.
@@ -90,6 +114,18 @@ impl Report {
 
     fn sum(&self, part: impl Fn(&Counts) -> u64) -> u64 {
         self.tasks.iter().map(|task| part(&task.counts)).sum()
+    }
+}
+
+impl ChunkReads {
+    /// Chunks that were wanted, each time that one was.
+    pub fn n(&self) -> u64 {
+        self.n_hits + self.n_misses
+    }
+
+    /// Which part of them was found in the cache, from 0 to 1.
+    pub fn hit_rate(&self) -> f64 {
+        if self.n() == 0 { 0.0 } else { self.n_hits as f64 / self.n() as f64 }
     }
 }
 
@@ -123,6 +159,9 @@ impl fmt::Display for Report {
         for task in &self.tasks {
             writeln!(f, "{task}")?;
         }
+        if self.chunk_reads.n() > 0 {
+            writeln!(f, "{}", self.chunk_reads)?;
+        }
         let (failed, orphaned) = (self.sum(|c| c.failed), self.sum(|c| c.orphaned));
         let remaining = self.sum(Counts::open);
         if self.all_completed() {
@@ -139,6 +178,20 @@ impl fmt::Display for Report {
         }
         let n_blocks = self.sum(|c| c.completed + c.failed);
         write!(f, " ({n_blocks} blocks in {:.2} s on {} slots)", self.elapsed_s, self.n_slots)
+    }
+}
+
+impl fmt::Display for ChunkReads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        write!(
+            f,
+            "chunks read: {} ({:.0} % from the cache), {:.1} MiB decoded for {:.1} MiB wanted",
+            self.n(),
+            100.0 * self.hit_rate(),
+            mib(self.bytes_decoded),
+            mib(self.bytes_read)
+        )
     }
 }
 

@@ -138,6 +138,7 @@ impl Coordinator {
                 self.books.note_failures(&mut self.actions.failures);
             }
             FromWorker::Status(status) => self.checkups.heard(worker, status),
+            FromWorker::Reads(reads) => self.books.note_reads(reads),
             FromWorker::Hello(Hello { pipeline: Err(why), .. }) => {
                 return Err(RunError::Refused { message: format!("{worker} cannot go on: {why}") });
             }

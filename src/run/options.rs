@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::observe::Progress;
+use crate::storage::DEFAULT_CACHE_BYTES;
 use crate::transport::Idle;
 
 /// How a run is done. The environment of the job wins over what the program sets.
@@ -23,6 +24,9 @@ pub struct Options {
     pub idle: Idle,
     /// `BELLIS_PROGRESS`: how rank 0 shows progress: `auto`, `bars`, `lines` or `off`. `auto` unless set.
     pub progress: Progress,
+    /// `BELLIS_CACHE_MIB`: memory in MiB in which each rank keeps decoded chunks that blocks will read again: 256
+    /// unless set; 0 keeps none. No chunk larger than an eighth of it is kept.
+    pub cache_mib: u64,
     /// `BELLIS_STATUS_S`: seconds between two status checks of a worker. 10 unless set; 0 for none.
     pub status_interval: Duration,
 }
@@ -35,6 +39,7 @@ impl Default for Options {
             rank0_slots: 0,
             idle: Idle::default(),
             progress: Progress::default(),
+            cache_mib: DEFAULT_CACHE_BYTES >> 20,
             status_interval: Duration::from_secs(10),
         }
     }
@@ -65,18 +70,21 @@ pub enum OptionsError {
 }
 
 /// All options, as environment variables.
-const KNOWN: [&str; 6] = [
+const KNOWN: [&str; 7] = [
     "BELLIS_CREDITS",
     "BELLIS_SLOTS",
     "BELLIS_RANK0_SLOTS",
     "BELLIS_IDLE",
     "BELLIS_PROGRESS",
+    "BELLIS_CACHE_MIB",
     "BELLIS_STATUS_S",
 ];
 
 const PREFIX: &str = "BELLIS_";
 const MOST_CREDITS: u32 = 4096;
 const MOST_SLOTS: u32 = 4096;
+const MOST_CACHE_MIB: u64 = 1 << 30;
+const CACHE_RULE: &str = "a whole number of MiB, at most 2^30";
 
 impl Options {
     /// These options, with what the environment says put over them.
@@ -110,6 +118,9 @@ impl Options {
             "BELLIS_PROGRESS" => {
                 self.progress = value.parse().map_err(|()| wrong("auto, bars, lines or off"))?;
             }
+            "BELLIS_CACHE_MIB" => {
+                self.cache_mib = value.parse().map_err(|_| wrong(CACHE_RULE))?;
+            }
             _ => {
                 let seconds: f64 = value.parse().map_err(|_| wrong("a number of seconds, such as 10"))?;
                 self.status_interval = Duration::try_from_secs_f64(seconds)
@@ -120,18 +131,21 @@ impl Options {
     }
 
     fn checked(self) -> Result<Self, OptionsError> {
-        let wrong = |name, value: u32, expected| {
+        let wrong = |name, value: u64, expected| {
             Err(OptionsError::Value { name, value: value.to_string(), expected })
         };
         match self {
             Self { credits, .. } if credits > MOST_CREDITS => {
-                wrong("BELLIS_CREDITS", credits, "a whole number from 0 to 4096")
+                wrong("BELLIS_CREDITS", credits.into(), "a whole number from 0 to 4096")
             }
             Self { slots: Some(slots), .. } if !(1..=MOST_SLOTS).contains(&slots) => {
-                wrong("BELLIS_SLOTS", slots, "a whole number from 1 to 4096")
+                wrong("BELLIS_SLOTS", slots.into(), "a whole number from 1 to 4096")
             }
             Self { rank0_slots, .. } if rank0_slots > MOST_SLOTS => {
-                wrong("BELLIS_RANK0_SLOTS", rank0_slots, "a whole number from 0 to 4096")
+                wrong("BELLIS_RANK0_SLOTS", rank0_slots.into(), "a whole number from 0 to 4096")
+            }
+            Self { cache_mib, .. } if cache_mib > MOST_CACHE_MIB => {
+                wrong("BELLIS_CACHE_MIB", cache_mib, CACHE_RULE)
             }
             options => Ok(options),
         }
@@ -164,6 +178,8 @@ mod tests {
             ("BELLIS_RANK0_SLOTS", "-1", "from 0 to 4096"),
             ("BELLIS_IDLE", "snooze", "spin, yield or sleep"),
             ("BELLIS_PROGRESS", "loud", "auto, bars, lines or off"),
+            ("BELLIS_CACHE_MIB", "-1", "a whole number of MiB"),
+            ("BELLIS_CACHE_MIB", "2000000000", "at most 2^30"),
             ("BELLIS_STATUS_S", "-3", "a number of seconds"),
             ("BELLIS_CREDIT", "3", "BELLIS_CREDITS, BELLIS_SLOTS"),
         ] {

@@ -15,6 +15,7 @@ use super::worker::{Loop, Setup, Worker, process_all, work};
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline, Plan};
 use crate::scheduler::{Config, Scheduler};
+use crate::storage;
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
@@ -115,6 +116,13 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// [`Options::cache_mib`].
+    #[must_use]
+    pub fn cache_mib(mut self, mib: u64) -> Self {
+        self.options.cache_mib = mib;
+        self
+    }
+
     /// [`Options::status_interval`].
     #[must_use]
     pub fn status_interval(mut self, interval: Duration) -> Self {
@@ -167,6 +175,7 @@ impl<'c> Runner<'c> {
 
     fn prepare(&self, pipeline: &Pipeline) -> Prepared {
         let options = self.options.over(environment())?;
+        storage::set_cache_capacity(options.cache_mib << 20);
         Ok((Arc::new(Plan::new(pipeline)?), options))
     }
 

@@ -2,15 +2,6 @@
 
 use std::ops::Range;
 
-use ndarray::{Axis, Slice};
-
-/// Where `part` lies along an axis of data that hold `whole`.
-pub(super) fn within(axis: Axis, part: &[Range<u64>], whole: &[Range<u64>]) -> Slice {
-    let (part, begin) = (&part[axis.index()], whole[axis.index()].start);
-    // Both lie within data that are in memory.
-    Slice::from((part.start - begin) as usize..(part.end - begin) as usize)
-}
-
 /// The voxels of the chunk at `index`, which may reach past the array.
 pub(super) fn chunk_box(index: &[u64], chunks: &[u64]) -> Vec<Range<u64>> {
     let axis = |(index, extent): (&u64, &u64)| index * extent..(index * extent).saturating_add(*extent);

@@ -1,16 +1,69 @@
 //! Files that are replaced as a whole, and files that appear complete or not at all: for whoever keeps chunks in files.
+//!
+//! Each has a [`Version`], which tells whether it still is what was read before.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+/// Which content a path leads to: another one each time a file takes that name.
+///
+/// A file's number may be used again once it is gone, and file systems stamp times to some milliseconds only: so
+/// [`replace`] stamps the time itself, to the nanosecond. Programs that write files in place leave their number, and
+/// are noticed by the length and that coarser time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version {
+    device: u64,
+    number: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Version {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            device: metadata.dev(),
+            number: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+
+    /// Bytes in the file.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+/// The file at `path` and its version; `None` where there is none.
+///
+/// On network file systems it is opening a file that asks the server for its version: looking at a path need not.
+pub(super) fn open(path: &Path) -> io::Result<Option<(File, Version)>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let version = Version::of(&file)?;
+    Ok(Some((file, version)))
+}
 
 /// Puts `content` at `path`, whatever was there: at every moment, also after a crash, the file is the former or this.
-pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    write_beside(path, content, |beside| fs::rename(beside, path))
+/// Returns the version it has now.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<Version> {
+    write_beside(path, content, |beside, file| {
+        file.set_modified(SystemTime::now())?;
+        let version = Version::of(file)?;
+        fs::rename(beside, path)?;
+        Ok(version)
+    })
 }
 
 /// Puts `content` at `path` unless something is there: whether it did. Nobody sees the file before it is complete.
@@ -18,7 +71,7 @@ pub(super) fn create_new(path: &Path, content: &[u8]) -> io::Result<bool> {
     if path.try_exists()? {
         return Ok(false);
     }
-    write_beside(path, content, |beside| {
+    write_beside(path, content, |beside, _| {
         let linked = match fs::hard_link(beside, path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -32,11 +85,16 @@ pub(super) fn create_new(path: &Path, content: &[u8]) -> io::Result<bool> {
 }
 
 /// Writes `content` to a new file in the directory of `path`, which is made if need be, and lets `place` move it.
-fn write_beside<R>(path: &Path, content: &[u8], place: impl FnOnce(&Path) -> io::Result<R>) -> io::Result<R> {
+fn write_beside<R>(
+    path: &Path,
+    content: &[u8],
+    place: impl FnOnce(&Path, &File) -> io::Result<R>,
+) -> io::Result<R> {
     let (beside, mut file) = open_beside(path)?;
     // The content must be on the disk before the name is: after a power cut or the loss of a node, a name without
     // content would be a chunk that is gone.
-    let result = file.write_all(content).and_then(|()| file.sync_data()).and_then(|()| place(&beside));
+    let written = file.write_all(content).and_then(|()| file.sync_data());
+    let result = written.and_then(|()| place(&beside, &file));
     if result.is_err() {
         // The error that matters is the one at hand.
         let _ = fs::remove_file(&beside);
@@ -79,5 +137,24 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_version_comes_twice() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("chunk");
+        let mut versions = Vec::new();
+        for n in 0..100u8 {
+            let version = replace(&path, &[n; 10])?;
+            assert!(!versions.contains(&version), "{version:?} is the {n}th and came before");
+            assert_eq!(open(&path)?.map(|(_, version)| version), Some(version));
+            versions.push(version);
+        }
+        Ok(())
     }
 }

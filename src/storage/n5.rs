@@ -4,27 +4,23 @@
 //! lists axes from the fastest to the slowest: x, y, z. Here they are z, y, x, as zarr-python's N5Store and h5py show
 //! them. Attributes that say where the array lies are in z, y, x too, as N5Store writes them.
 //!
-//! The library decodes metadata and compression. Headers are read here, as it trusts them, and files are read and
-//! replaced here, as it writes in place and locks every file.
+//! The library decodes metadata and compression. Headers are read here (`n5/block.rs`), as it trusts them, and files are
+//! read and replaced by `chunked`, as it writes in place and locks every file.
 
 mod block;
 mod create;
 mod metadata;
 
-use std::fs;
-use std::io::ErrorKind;
+use std::borrow::Cow;
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use ndarray::{ArrayD, ArrayViewD};
-
 use self::metadata::Dataset;
-use super::backend::{Backend, Opened};
-use super::boxes::{self, within};
+use super::backend::Opened;
+use super::chunked::{CellCodec, ChunkedArray, CodecError, Content, Cut};
 use super::element::dispatch;
-use super::files::{remove, replace};
-use super::locks::Locks;
-use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
+use super::{ArrayInfo, ArraySpec, Element, Result, StorageError, boxes, runs, uninit};
 
 /// Whether an N5 dataset's metadata lie in `directory`.
 pub(super) fn is_array(directory: &Path) -> bool {
@@ -60,92 +56,73 @@ fn opened<T: Element>(path: &Path, dataset: Dataset) -> Result<Opened<T>> {
         return Err(StorageError::DataTypeDiffers { path, on_disk: dataset.data_type, asked: T::DATA_TYPE });
     }
     let info = info::<T>(path, &dataset)?;
-    let backend = Box::new(N5Array { directory: path.to_path_buf(), dataset, locks: Locks::new() });
-    Ok(Opened { info, fill_value: T::default(), backend })
+    let chunks = dataset.chunks.clone();
+    let cut = Cut { shape: dataset.shape.clone(), cell: chunks.clone(), chunk: chunks };
+    let codec = N5Codec { directory: path.to_path_buf(), dataset };
+    Ok(Opened {
+        info,
+        fill_value: T::default(),
+        backend: Box::new(ChunkedArray::new(codec, cut, T::default())),
+    })
 }
 
-/// An open array.
-struct N5Array {
+/// How a dataset keeps its blocks.
+struct N5Codec {
     directory: PathBuf,
     dataset: Dataset,
-    locks: Locks,
 }
 
-impl<T: Element> Backend<T> for N5Array {
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
-        let mut data = ArrayD::from_elem(boxes::extents(range), T::default());
-        for index in boxes::chunks_of(range, &self.dataset.chunks) {
-            let Some(stored) = self.load::<T>(&index)? else { continue };
-            let chunk = boxes::chunk_box(&index, &self.dataset.chunks);
-            // A block may be smaller than its chunk: what it lacks is 0.
-            let there: Vec<Range<u64>> =
-                chunk.iter().zip(stored.shape()).map(|(c, &n)| c.start..c.start + n as u64).collect();
-            let common = boxes::common(range, &there);
-            if common.iter().all(|range| range.start < range.end) {
-                let part = stored.slice_each_axis(|slot| within(slot.axis, &common, &there));
-                data.slice_each_axis_mut(|slot| within(slot.axis, &common, range)).assign(&part);
-            }
-        }
-        Ok(data)
+impl CellCodec for N5Codec {
+    /// The index along x is the outermost directory.
+    fn path_of(&self, cell: &[u64]) -> PathBuf {
+        cell.iter().rev().fold(self.directory.clone(), |path, index| path.join(index.to_string()))
     }
 
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
-        let mut chunks = boxes::chunks_of(range, &self.dataset.chunks);
-        chunks.try_for_each(|index| self.write_chunk(&index, range, &data))
-    }
-}
-
-impl N5Array {
-    /// The file of a chunk: the index along x is the outermost directory.
-    fn path_of(&self, index: &[u64]) -> PathBuf {
-        index.iter().rev().fold(self.directory.clone(), |path, index| path.join(index.to_string()))
+    fn content(&self, file: File, length: u64) -> impl Content {
+        Block { dataset: &self.dataset, file, length }
     }
 
-    /// The block in the file of a chunk, if there is one.
-    fn load<T: Element>(&self, index: &[u64]) -> Result<Option<ArrayD<T>>> {
-        let path = self.path_of(index);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StorageError::io("read chunk", path)(error)),
-        };
-        let decoded = block::decode(&bytes, &self.dataset.chunks, &self.dataset.compression);
-        decoded.map(Some).map_err(|reason| StorageError::CorruptChunk { path, reason })
-    }
-
-    /// Writes the part of `data`, which belongs to `range`, that lies in one chunk.
-    fn write_chunk<T: Element>(
-        &self,
-        index: &[u64],
-        range: &[Range<u64>],
-        data: &ArrayViewD<'_, T>,
-    ) -> Result<()> {
-        let chunk = boxes::chunk_box(index, &self.dataset.chunks);
-        let inside = boxes::inside(&chunk, &self.dataset.shape);
-        let common = boxes::common(range, &chunk);
-        let part = data.slice_each_axis(|slot| within(slot.axis, &common, range));
-
-        let _turn = self.locks.of(index);
-        let path = self.path_of(index);
-        let block = if common == inside {
-            part.as_standard_layout().into_owned()
+    /// Blocks at the end of the array are stored as far as the array goes.
+    fn encode<'a>(&self, cell: &[u64], voxels: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, CodecError> {
+        let Dataset { chunks, shape, compression, data_type, .. } = &self.dataset;
+        let cell = boxes::chunk_box(cell, chunks);
+        let inside = boxes::inside(&cell, shape);
+        let stored = if inside == cell {
+            voxels.into_owned()
         } else {
-            let mut whole = ArrayD::from_elem(boxes::extents(&inside), T::default());
-            if let Some(former) = self.load::<T>(index)? {
-                // Either may be the larger one: blocks at the end are stored cut or padded.
-                let shape: Vec<usize> =
-                    whole.shape().iter().zip(former.shape()).map(|(a, b)| *a.min(b)).collect();
-                let kept = former.slice_each_axis(|slot| (..shape[slot.axis.index()]).into());
-                whole.slice_each_axis_mut(|slot| (..shape[slot.axis.index()]).into()).assign(&kept);
-            }
-            whole.slice_each_axis_mut(|slot| within(slot.axis, &common, &inside)).assign(&part);
-            whole
+            let n_bytes = boxes::extents(&inside).iter().product::<usize>() * data_type.size();
+            let mut stored = vec![0; n_bytes];
+            runs::cut(&inside, &inside, &mut stored, &cell, &voxels, data_type.size() as u64);
+            stored
         };
-        if block.iter().all(|&value| value == T::default()) {
-            return remove(&path).map_err(StorageError::io("remove chunk", path));
+        Ok(block::encode(stored, &boxes::extents(&inside), *data_type, compression)?.into())
+    }
+}
+
+/// The file of a block.
+struct Block<'a> {
+    dataset: &'a Dataset,
+    file: File,
+    length: u64,
+}
+
+impl Content for Block<'_> {
+    /// A block is decoded as a whole; it may be smaller than its chunk, and what it lacks is 0.
+    fn decode(&self, part: &[Range<u64>]) -> Result<Vec<u8>, CodecError> {
+        let Dataset { chunks, compression, data_type, .. } = self.dataset;
+        let bytes = uninit::read_range(&self.file, 0, self.length)?;
+        let (shape, voxels) =
+            block::decode(&bytes, chunks, *data_type, compression).map_err(CodecError::Corrupt)?;
+        let stored: Vec<Range<u64>> = shape.iter().map(|&extent| 0..extent as u64).collect();
+        if stored == part {
+            return Ok(voxels);
         }
-        let bytes = block::encode(&block, &self.dataset.compression)
-            .map_err(StorageError::io("encode chunk", &path))?;
-        replace(&path, &bytes).map_err(StorageError::io("write chunk", path))
+        let n_bytes = boxes::extents(part).iter().product::<usize>() * data_type.size();
+        let mut wanted = vec![0; n_bytes];
+        let common = boxes::common(part, &stored);
+        if common.iter().all(|range| range.start < range.end) {
+            runs::cut(&common, part, &mut wanted, &stored, &voxels, data_type.size() as u64);
+        }
+        Ok(wanted)
     }
 }

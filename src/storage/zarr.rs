@@ -1,25 +1,21 @@
 //! Zarr v2 and v3: the only file, with those below it, that uses the `zarrs` library.
 //!
-//! zarrs decodes and encodes chunks; which chunks, in which order and under which lock, is decided here, and the files
-//! are read and replaced by `zarr/files.rs`. Everything runs on the calling thread.
+//! zarrs reads metadata, and decodes and encodes chunks (`zarr/codec.rs`); which chunks, in which order and under which lock,
+//! is decided in `chunked`, which also reads and replaces the files.
 
+mod codec;
 mod create;
 mod files;
 mod metadata;
 mod ome;
 
-use std::ops::Range;
 use std::path::Path;
 
-use ndarray::{ArrayD, ArrayViewD};
-use unsafe_cell_slice::UnsafeCellSlice;
-use zarrs::array::{ArrayBytesFixedDisjointView, ArrayError, ArraySubset, CodecError, CodecOptions};
-
+use self::codec::ZarrCodec;
 use self::files::Files;
-use super::backend::{Backend, Opened};
-use super::boxes::{self, within};
+use super::backend::Opened;
+use super::chunked::{ChunkedArray, Cut};
 use super::element::dispatch;
-use super::locks::Locks;
 use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
 
 pub(super) use self::ome::write_multiscales;
@@ -59,9 +55,9 @@ fn opened<T: Element>(path: &Path, array: zarrs::array::Array<Files>) -> Result<
     }
     let info = info_of::<T>(path, &array)?;
     let fill_value = metadata::fill_value(path, &array)?;
-    let (grid, options, locks) = (info.write_grid.clone(), without_global_pool(options), Locks::new());
-    let backend = Box::new(ZarrArray { array, options, grid, fill_value, locks });
-    Ok(Opened { info, fill_value, backend })
+    let cut = Cut { shape: info.shape.clone(), cell: info.write_grid.clone(), chunk: info.chunks.clone() };
+    let codec = ZarrCodec::of(path, array)?;
+    Ok(Opened { info, fill_value, backend: Box::new(ChunkedArray::new(codec, cut, fill_value)) })
 }
 
 fn info_of_any(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
@@ -72,99 +68,6 @@ fn info_of_any(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayI
 fn info_of<T: Element>(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
     let fill_value = metadata::fill_value::<T>(path, array)?;
     metadata::info(path, array, T::DATA_TYPE, fill_value.into())
-}
-
-/// An open array.
-struct ZarrArray<T> {
-    array: zarrs::array::Array<Files>,
-    options: CodecOptions,
-    /// The shape of what Zarr calls a chunk: of a shard, where there are shards.
-    grid: Vec<u64>,
-    fill_value: T,
-    locks: Locks,
-}
-
-impl<T: Element> Backend<T> for ZarrArray<T> {
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
-        let subset = ArraySubset::new_with_ranges(range);
-        let mut data = ArrayD::from_elem(boxes::extents(range), T::default());
-        self.read_into(&subset, &mut data).map_err(|error| self.blame_chunk(&subset, error))?;
-        Ok(data)
-    }
-
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
-        boxes::chunks_of(range, &self.grid).try_for_each(|chunk| self.write_chunk(&chunk, range, &data))
-    }
-}
-
-impl<T: Element> ZarrArray<T> {
-    /// Decodes the chunks straight into `data`: `retrieve_array_subset` copies everything once more, to align it.
-    fn read_into(&self, subset: &ArraySubset, data: &mut ArrayD<T>) -> Result<(), ArrayError> {
-        let elements =
-            data.as_slice_mut().ok_or_else(|| ArrayError::Other("data not in C order".to_owned()))?;
-        let bytes = UnsafeCellSlice::new(bytemuck::cast_slice_mut(elements));
-        let everything = ArraySubset::new_with_shape(subset.shape().to_vec());
-        // SAFETY: `data` is borrowed for as long as this view lives, which is the only one of it.
-        let view =
-            unsafe { ArrayBytesFixedDisjointView::new(bytes, size_of::<T>(), subset.shape(), everything) };
-        self.array.retrieve_array_subset_into_opt(subset, (&mut view?).into(), &self.options)
-    }
-
-    /// Writes the part of `data`, which belongs to `range`, that lies in one chunk.
-    fn write_chunk(&self, index: &[u64], range: &[Range<u64>], data: &ArrayViewD<'_, T>) -> Result<()> {
-        let chunk = boxes::chunk_box(index, &self.grid);
-        let common = boxes::common(range, &chunk);
-        let covers_what_exists = common == boxes::inside(&chunk, self.array.shape());
-        let part = data.slice_each_axis(|slot| within(slot.axis, &common, range));
-
-        let _turn = self.locks.of(index);
-        let stored = if common == chunk {
-            self.array.store_chunk_opt(index, &part, &self.options)
-        } else if covers_what_exists {
-            // At the array's border the chunk reaches past it: nothing of the former content is kept.
-            let shape: Vec<usize> = self.grid.iter().map(|&extent| extent as usize).collect();
-            let mut whole = ArrayD::from_elem(shape, self.fill_value);
-            whole.slice_each_axis_mut(|slot| within(slot.axis, &common, &chunk)).assign(&part);
-            self.array.store_chunk_opt(index, whole, &self.options)
-        } else {
-            let in_chunk = ArraySubset::new_with_ranges(&boxes::relative(&common, &chunk));
-            self.array.store_chunk_subset_opt(index, &in_chunk, &part, &self.options)
-        };
-        stored.map_err(|error| self.chunk_error("write chunk", index, error))
-    }
-
-    /// The error of the first chunk in `subset` that cannot be read: zarrs does not say which one it was.
-    fn blame_chunk(&self, subset: &ArraySubset, error: ArrayError) -> StorageError {
-        let Ok(Some(chunks)) = self.array.chunks_in_array_subset(subset) else {
-            return self.chunk_error("read chunk", &[], error);
-        };
-        let broken = chunks.indices().into_iter().find_map(|chunk| {
-            let whole = self.array.retrieve_chunk_opt::<Vec<T>>(&chunk, &self.options);
-            whole.err().map(|error| self.chunk_error("read chunk", &chunk, error))
-        });
-        broken.unwrap_or_else(|| self.chunk_error("read chunk", chunks.start(), error))
-    }
-
-    fn chunk_error(&self, action: &'static str, chunk: &[u64], error: ArrayError) -> StorageError {
-        let path = self.array.storage().path_of(&self.array.chunk_key(chunk));
-        match error {
-            ArrayError::StorageError(zarrs::storage::StorageError::IOError(source))
-            | ArrayError::CodecError(CodecError::StorageError(zarrs::storage::StorageError::IOError(
-                source,
-            ))) => StorageError::Io {
-                action,
-                path,
-                source: std::io::Error::new(source.kind(), source.to_string()),
-            },
-            other => StorageError::CorruptChunk { path, reason: one_line(&other) },
-        }
-    }
-}
-
-/// One thread: the caller's. `chunk_concurrent_minimum` outvotes `concurrent_target`, so both are set; at 1 zarrs
-/// leaves rayon alone.
-fn options() -> CodecOptions {
-    CodecOptions::default().with_concurrent_target(1).with_chunk_concurrent_minimum(1)
 }
 
 /// Runs `f`, which only asks rayon how many threads it has, where the answer is 1.

@@ -45,6 +45,8 @@ pub enum FromWorker<'a> {
     Report(Batch<'a, Finished>),
     /// How it is going.
     Status(Status),
+    /// What its process read since it said so last: ahead of a report.
+    Reads(Reads),
 }
 
 impl ToWorker<'_> {
@@ -63,7 +65,7 @@ impl FromWorker<'_> {
     pub fn kind(&self) -> MessageKind {
         match self {
             Self::Hello(_) => MessageKind::Hello,
-            Self::Report(_) => MessageKind::Report,
+            Self::Report(_) | Self::Reads(_) => MessageKind::Report,
             Self::Status(_) => MessageKind::Status,
         }
     }
@@ -128,6 +130,19 @@ pub struct Status {
     pub busy_ms: Option<u64>,
     /// Memory in use, in bytes, where the system tells.
     pub memory: Option<u64>,
+}
+
+/// What was read of arrays in chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Reads {
+    /// Chunks that were found decoded.
+    pub n_hits: u64,
+    /// Chunks that had to be decoded.
+    pub n_misses: u64,
+    /// Bytes that reads returned.
+    pub bytes_read: u64,
+    /// Bytes that decoding made.
+    pub bytes_decoded: u64,
 }
 
 /// Why the run is over.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod cached_chunks;
 mod creating;
 mod foreign_files;
 #[cfg(feature = "mpi")]

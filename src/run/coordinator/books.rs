@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::observe::{Longest, Report, Snapshot, TaskReport, TaskSnapshot};
+use crate::observe::{ChunkReads, Longest, Report, Snapshot, TaskReport, TaskSnapshot};
 use crate::plan::{BlockId, Plan, TaskId};
 use crate::scheduler::{Cause, Counts, Failure, Scheduler, Verdict};
+use crate::wire::Reads;
 
 /// So many failures of a task are told as they happen; the report has the count of all.
 const TOLD: u64 = 20;
@@ -19,6 +20,7 @@ pub(super) struct Books {
     n_told: Vec<u64>,
     n_workers: usize,
     n_slots: u64,
+    chunk_reads: ChunkReads,
     is_interrupted: bool,
     longest: Option<(Instant, Option<Longest>)>,
 }
@@ -34,6 +36,7 @@ impl Books {
             tasks,
             n_workers: slots.len(),
             n_slots: slots.iter().copied().map(u64::from).sum(),
+            chunk_reads: ChunkReads::default(),
             is_interrupted: false,
             longest: None,
             plan,
@@ -44,6 +47,15 @@ impl Books {
     #[inline]
     pub fn note_busy(&mut self, task: TaskId, busy_us: u64) {
         self.busy_us[task.as_usize()] += busy_us;
+    }
+
+    /// A worker has read so much.
+    pub fn note_reads(&mut self, Reads { n_hits, n_misses, bytes_read, bytes_decoded }: Reads) {
+        let all = &mut self.chunk_reads;
+        all.n_hits += n_hits;
+        all.n_misses += n_misses;
+        all.bytes_read += bytes_read;
+        all.bytes_decoded += bytes_decoded;
     }
 
     /// Tells of failures, and keeps the final ones.
@@ -114,6 +126,7 @@ impl Books {
         let mut report = Report::new(elapsed.as_secs_f64(), self.n_workers, self.n_slots);
         report.is_interrupted = self.is_interrupted;
         report.most_memory = most_memory;
+        report.chunk_reads = self.chunk_reads;
         report.tasks = std::mem::take(&mut self.tasks);
         for ((id, task), busy_us) in (0..).map(TaskId).zip(&mut report.tasks).zip(&self.busy_us) {
             task.counts = scheduler.counts(id);

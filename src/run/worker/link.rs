@@ -4,8 +4,11 @@ use std::time::Instant;
 
 use crate::run::error::RunError;
 use crate::run::greeting::{await_stop, introduce, tag};
+use crate::storage::{self, Statistics};
 use crate::transport::{Idle, Transport};
-use crate::wire::{BatchQueue, BatchWriter, Finished, FromWorker, Status, Stop, ToWorker, decode, encode};
+use crate::wire::{
+    BatchQueue, BatchWriter, Finished, FromWorker, Reads, Status, Stop, ToWorker, decode, encode,
+};
 
 pub(super) struct Link {
     transport: Box<dyn Transport>,
@@ -76,6 +79,9 @@ impl Link {
     #[inline]
     pub fn flush(&mut self) -> Result<(), RunError> {
         if self.stop.is_none() && !self.answers.is_empty() {
+            if let Some(reads) = storage::take_statistics() {
+                self.tell_reads(reads)?;
+            }
             let message = FromWorker::Report(self.answers.batch());
             encode(&message, &mut self.sent)?;
             self.transport.send(0, tag(message.kind()), &self.sent)?;
@@ -109,6 +115,14 @@ impl Link {
     pub fn close(self) -> Result<Option<Stop>, RunError> {
         self.transport.close()?;
         Ok(self.stop)
+    }
+
+    #[cold]
+    fn tell_reads(&mut self, reads: Statistics) -> Result<(), RunError> {
+        let Statistics { n_hits, n_misses, bytes_read, bytes_decoded } = reads;
+        let message = FromWorker::Reads(Reads { n_hits, n_misses, bytes_read, bytes_decoded });
+        encode(&message, &mut self.sent)?;
+        Ok(self.transport.send(0, tag(message.kind()), &self.sent)?)
     }
 
     fn tell_status(&mut self) -> Result<(), RunError> {

@@ -1,7 +1,8 @@
 //! Bytes read and written at their addresses, without the library.
 
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -12,8 +13,8 @@ use ndarray::{ArrayD, ArrayViewD};
 use super::Location;
 use super::place::Place;
 use crate::storage::backend::Backend;
-use crate::storage::boxes;
-use crate::storage::{Element, Result, StorageError};
+use crate::storage::runs::{Run, for_each_run};
+use crate::storage::{Element, Result, StorageError, boxes, uninit};
 
 /// A gap between two short runs is read along when it is at most so long: one call more costs as much.
 const MAX_GAP: u64 = 4 << 10;
@@ -30,14 +31,6 @@ pub(super) struct DirectArray {
     shape: Vec<u64>,
     reader: File,
     writer: OnceLock<File>,
-}
-
-/// Some voxels that lie one after the other both in the file and in memory, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
-    in_file: u64,
-    in_memory: usize,
-    length: usize,
 }
 
 impl DirectArray {
@@ -76,10 +69,15 @@ impl DirectArray {
     /// The runs that make up `range`, in the order of the file piece by piece.
     fn runs(&self, range: &[Range<u64>], element: u64) -> Vec<Run> {
         let mut all = Vec::new();
+        let mut add = |part: &[Range<u64>], piece: &[Range<u64>], begin: u64| {
+            for_each_run(part, piece, range, element, |run| {
+                all.push(Run { in_store: begin + run.in_store, ..run });
+            });
+        };
         match &self.place {
             Place::Contiguous { begin } => {
                 let whole: Vec<_> = self.shape.iter().map(|&extent| 0..extent).collect();
-                add_runs(&mut all, range, &whole, range, *begin, element);
+                add(range, &whole, *begin);
             }
             Place::Chunked { chunks, addresses } => {
                 let grid: Vec<u64> =
@@ -89,7 +87,7 @@ impl DirectArray {
                     let position = index.iter().zip(&grid).fold(0, |all, (index, n)| all * n + index);
                     let chunk = boxes::chunk_box(&index, chunks);
                     let part = boxes::common(range, &chunk);
-                    add_runs(&mut all, &part, &chunk, range, addresses.at(position, bytes), element);
+                    add(&part, &chunk, addresses.at(position, bytes));
                 }
             }
         }
@@ -106,24 +104,35 @@ impl DirectArray {
         Ok(self.writer.get().unwrap_or(&self.reader))
     }
 
-    fn read_runs(&self, runs: &[Run], data: &mut [u8]) -> std::io::Result<()> {
+    fn read_runs(&self, runs: &[Run], data: &mut [MaybeUninit<u8>]) -> io::Result<()> {
         let mut span = Vec::new();
         for group in together(runs, MAX_GAP) {
             if let [run] = group {
                 let target = &mut data[run.in_memory..run.in_memory + run.length];
-                self.reader.read_exact_at(target, run.in_file)?;
+                uninit::read_exact_at(&self.reader, target, run.in_store)?;
                 continue;
             }
             let (begin, end) = bounds(group);
             span.resize((end - begin) as usize, 0);
             self.reader.read_exact_at(&mut span, begin)?;
             for run in group {
-                let from = (run.in_file - begin) as usize;
-                data[run.in_memory..run.in_memory + run.length]
-                    .copy_from_slice(&span[from..from + run.length]);
+                let from = (run.in_store - begin) as usize;
+                uninit::copy(&span[from..from + run.length], &mut data[run.in_memory..][..run.length]);
             }
         }
         Ok(())
+    }
+
+    fn read_error(&self, error: io::Error, element: u64) -> StorageError {
+        match error.kind() {
+            // The file was long enough when it was opened.
+            ErrorKind::UnexpectedEof => StorageError::CutShort {
+                path: self.path.clone(),
+                expected: self.end(element),
+                actual: self.reader.metadata().map_or(0, |metadata| metadata.len()),
+            },
+            _ => StorageError::io("read", &self.path)(error),
+        }
     }
 
     fn write_runs(&self, runs: &[Run], data: &[u8]) -> Result<()> {
@@ -148,22 +157,14 @@ impl DirectArray {
 
 impl<T: Element> Backend<T> for DirectArray {
     fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
-        let mut data = ArrayD::from_elem(boxes::extents(range), T::default());
-        let runs = self.runs(range, size_of::<T>() as u64);
-        if let Some(elements) = data.as_slice_mut() {
-            self.read_runs(&runs, bytemuck::cast_slice_mut(elements)).map_err(|error| {
-                match error.kind() {
-                    // The file was long enough when it was opened.
-                    ErrorKind::UnexpectedEof => StorageError::CutShort {
-                        path: self.path.clone(),
-                        expected: self.end(size_of::<T>() as u64),
-                        actual: self.reader.metadata().map_or(0, |metadata| metadata.len()),
-                    },
-                    _ => StorageError::io("read", &self.path)(error),
-                }
-            })?;
+        let element = size_of::<T>() as u64;
+        let runs = self.runs(range, element);
+        // SAFETY: the runs make up the whole range, and all are read in full.
+        unsafe {
+            uninit::filled(&boxes::extents(range), |bytes| {
+                self.read_runs(&runs, bytes).map_err(|error| self.read_error(error, element))
+            })
         }
-        Ok(data)
     }
 
     fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
@@ -173,60 +174,17 @@ impl<T: Element> Backend<T> for DirectArray {
     }
 }
 
-/// Adds the runs of `part`, a box within `piece`, whose first voxel is at byte `begin` of the file, and within
-/// `memory`.
-fn add_runs(
-    runs: &mut Vec<Run>,
-    part: &[Range<u64>],
-    piece: &[Range<u64>],
-    memory: &[Range<u64>],
-    begin: u64,
-    element: u64,
-) {
-    let n_axes = part.len();
-    // Trailing axes that the part has in full are one run.
-    let mut run_axis = n_axes - 1;
-    while run_axis > 0 && part[run_axis] == piece[run_axis] && part[run_axis] == memory[run_axis] {
-        run_axis -= 1;
-    }
-    let (file_strides, memory_strides) = (strides(piece), strides(memory));
-    let at = |voxel: &[u64], of: &[Range<u64>], strides: &[u64]| -> u64 {
-        (0..n_axes).map(|axis| (voxel[axis] - of[axis].start) * strides[axis]).sum()
-    };
-    let length = (part[run_axis].end - part[run_axis].start) * file_strides[run_axis] * element;
-    let starts = (0..n_axes).map(|axis| match axis < run_axis {
-        true => part[axis].clone(),
-        false => part[axis].start..part[axis].start + 1,
-    });
-    for voxel in boxes::positions(starts.collect()) {
-        runs.push(Run {
-            in_file: begin + at(&voxel, piece, &file_strides) * element,
-            in_memory: (at(&voxel, memory, &memory_strides) * element) as usize,
-            length: length as usize,
-        });
-    }
-}
-
-/// Voxels from one position to the next along each axis.
-fn strides(of: &[Range<u64>]) -> Vec<u64> {
-    let mut strides = vec![1; of.len()];
-    for axis in (1..of.len()).rev() {
-        strides[axis - 1] = strides[axis] * (of[axis].end - of[axis].start);
-    }
-    strides
-}
-
 /// Groups of runs that go in one call, gaps included.
 fn together(runs: &[Run], max_gap: u64) -> impl Iterator<Item = &[Run]> {
     let mut rest = runs;
     std::iter::from_fn(move || {
         let first = rest.first()?;
         let fits = |a: &Run, b: &Run| {
-            let (end, length) = (a.in_file + a.length as u64, a.length as u64);
-            let gap = b.in_file.checked_sub(end);
+            let (end, length) = (a.in_store + a.length as u64, a.length as u64);
+            let gap = b.in_store.checked_sub(end);
             length <= SHORT_RUN
                 && gap.is_some_and(|gap| gap <= max_gap)
-                && b.in_file + b.length as u64 - first.in_file <= MAX_SPAN
+                && b.in_store + b.length as u64 - first.in_store <= MAX_SPAN
         };
         let n = 1 + rest.windows(2).take_while(|pair| fits(&pair[0], &pair[1])).count();
         let (group, others) = rest.split_at(n);
@@ -237,40 +195,22 @@ fn together(runs: &[Run], max_gap: u64) -> impl Iterator<Item = &[Run]> {
 
 /// The first byte of a group, and the one after its last.
 fn bounds(group: &[Run]) -> (u64, u64) {
-    let end = group.last().map_or(0, |run| run.in_file + run.length as u64);
-    (group.first().map_or(0, |run| run.in_file), end)
+    let end = group.last().map_or(0, |run| run.in_store + run.length as u64);
+    (group.first().map_or(0, |run| run.in_store), end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn runs(part: &[Range<u64>], piece: &[Range<u64>], memory: &[Range<u64>]) -> Vec<(u64, usize, usize)> {
-        let mut runs = Vec::new();
-        add_runs(&mut runs, part, piece, memory, 100, 2);
-        runs.into_iter().map(|run| (run.in_file, run.in_memory, run.length)).collect()
-    }
-
-    #[test]
-    fn full_axes_make_long_runs() {
-        let whole = [0..4, 0..5, 0..6];
-        assert_eq!(runs(&whole, &whole, &whole), [(100, 0, 240)]);
-        let slabs = [1..3, 0..5, 0..6];
-        assert_eq!(runs(&slabs, &whole, &slabs), [(160, 0, 120)]);
-        let rows = [1..3, 2..4, 0..6];
-        assert_eq!(runs(&rows, &whole, &rows), [(184, 0, 24), (244, 24, 24)]);
-        // Rows that are full in the file, but not in memory.
-        assert_eq!(runs(&[0..1, 0..2, 0..6], &whole, &[0..1, 0..2, 0..7]), [(100, 0, 12), (112, 14, 12)]);
-    }
-
     #[test]
     fn short_runs_are_read_together() {
         let runs: Vec<Run> =
-            (0..4).map(|n| Run { in_file: n * 80, in_memory: 10 * n as usize, length: 10 }).collect();
+            (0..4).map(|n| Run { in_store: n * 80, in_memory: 10 * n as usize, length: 10 }).collect();
         assert_eq!(together(&runs, 70).map(<[Run]>::len).collect::<Vec<_>>(), [4]);
         assert_eq!(together(&runs, 69).map(<[Run]>::len).collect::<Vec<_>>(), [1; 4]);
         let adjacent: Vec<Run> =
-            (0..3).map(|n| Run { in_file: n * 10, in_memory: 20 * n as usize, length: 10 }).collect();
+            (0..3).map(|n| Run { in_store: n * 10, in_memory: 20 * n as usize, length: 10 }).collect();
         assert_eq!(together(&adjacent, 0).map(<[Run]>::len).collect::<Vec<_>>(), [3]);
     }
 }

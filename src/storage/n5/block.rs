@@ -6,28 +6,29 @@
 use std::io::{self, Read, Write};
 
 use n5::compression::{Compression, CompressionType};
-use ndarray::{ArrayD, IxDyn};
 
-use crate::storage::Element;
+use crate::storage::DataType;
 
-/// The voxels of a block, which may be smaller than `chunk`; or why it is corrupt.
-pub(super) fn decode<T: Element>(
+/// The shape of a block, which may be smaller than `chunk`, and its voxels in this machine's byte order; or why it is
+/// corrupt.
+pub(super) fn decode(
     bytes: &[u8],
     chunk: &[u64],
+    data_type: DataType,
     compression: &CompressionType,
-) -> Result<ArrayD<T>, String> {
+) -> Result<(Vec<usize>, Vec<u8>), String> {
     let (shape, payload) = header(bytes, chunk)?;
     let n_elements: usize = shape.iter().product();
-    let mut data = vec![T::default(); n_elements];
+    let mut voxels = vec![0; n_elements * data_type.size()];
     let mut decoder = compression.decoder(payload);
-    decoder.read_exact(bytemuck::cast_slice_mut(&mut data)).map_err(|error| error.to_string())?;
+    decoder.read_exact(&mut voxels).map_err(|error| error.to_string())?;
     // Reading to the end is also what makes decoders look at their checksums.
     let rest = decoder.read(&mut [0]).map_err(|error| error.to_string())?;
     if rest != 0 {
         return Err(format!("more than the {n_elements} voxels that its header says"));
     }
-    swap_bytes(&mut data);
-    ArrayD::from_shape_vec(IxDyn(&shape), data).map_err(|error| error.to_string())
+    swap_bytes(&mut voxels, data_type.size());
+    Ok((shape, voxels))
 }
 
 /// The extents in C order, and what follows the header.
@@ -64,27 +65,42 @@ fn header<'a>(bytes: &'a [u8], chunk: &[u64]) -> Result<(Vec<usize>, &'a [u8]), 
     Ok((shape, &bytes[end + 4..]))
 }
 
-/// A block's file.
-pub(super) fn encode<T: Element>(block: &ArrayD<T>, compression: &CompressionType) -> io::Result<Vec<u8>> {
+/// A block's file: the voxels are in C order and in this machine's byte order.
+pub(super) fn encode(
+    mut voxels: Vec<u8>,
+    shape: &[usize],
+    data_type: DataType,
+    compression: &CompressionType,
+) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.extend(0u16.to_be_bytes());
     let number = |value: usize| u32::try_from(value).map_err(io::Error::other);
-    bytes.extend(u16::try_from(block.ndim()).map_err(io::Error::other)?.to_be_bytes());
-    for &extent in block.shape().iter().rev() {
+    bytes.extend(u16::try_from(shape.len()).map_err(io::Error::other)?.to_be_bytes());
+    for &extent in shape.iter().rev() {
         bytes.extend(number(extent)?.to_be_bytes());
     }
-    let mut data: Vec<T> = block.iter().copied().collect();
-    swap_bytes(&mut data);
+    swap_bytes(&mut voxels, data_type.size());
     // Encoders finish when they are dropped.
-    compression.encoder(&mut bytes).write_all(bytemuck::cast_slice(&data))?;
+    compression.encoder(&mut bytes).write_all(&voxels)?;
     Ok(bytes)
 }
 
 /// From big endian to this machine's order, or back.
-fn swap_bytes<T: Element>(data: &mut [T]) {
-    if cfg!(target_endian = "little") && size_of::<T>() > 1 {
-        bytemuck::cast_slice_mut::<T, u8>(data).chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+fn swap_bytes(voxels: &mut [u8], element: usize) {
+    if cfg!(target_endian = "little") {
+        match element {
+            1 => {}
+            2 => reverse::<2>(voxels),
+            4 => reverse::<4>(voxels),
+            _ => reverse::<8>(voxels),
+        }
     }
+}
+
+/// Reverses elements of a size that the compiler knows, and so many at once.
+fn reverse<const SIZE: usize>(voxels: &mut [u8]) {
+    let (elements, _) = voxels.as_chunks_mut::<SIZE>();
+    elements.iter_mut().for_each(|element| element.reverse());
 }
 
 #[cfg(test)]
@@ -98,20 +114,23 @@ mod tests {
     fn the_block_of_the_specification() {
         let raw = CompressionType::default();
         let bytes = [&HEADER[..], &[0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6]].concat();
-        let block = decode::<i16>(&bytes, &[3, 2, 1], &raw).expect("as specified");
-        assert_eq!(block.shape(), [3, 2, 1]);
-        assert_eq!(block.iter().copied().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(encode(&block, &raw).expect("fits"), bytes);
+        let (shape, voxels) = decode(&bytes, &[3, 2, 1], DataType::I16, &raw).expect("as specified");
+        assert_eq!(shape, [3, 2, 1]);
+        assert_eq!(voxels, [1i16, 2, 3, 4, 5, 6].map(i16::to_ne_bytes).concat());
+        assert_eq!(encode(voxels, &shape, DataType::I16, &raw).expect("fits"), bytes);
     }
 
     #[test]
     fn headers_are_not_trusted() {
         let raw = CompressionType::default();
-        let refused = |bytes: &[u8]| decode::<u8>(bytes, &[3, 2, 1], &raw).expect_err("must be refused");
+        let refused =
+            |bytes: &[u8]| decode(bytes, &[3, 2, 1], DataType::U8, &raw).expect_err("must be refused");
         for length in 0..HEADER.len() {
             assert!(refused(&HEADER[..length]).contains("header"), "{length}");
         }
-        assert!(decode::<u8>(&HEADER, &[2, 2, 1], &raw).is_err_and(|reason| reason.contains("[3, 2, 1]")));
+        assert!(
+            decode(&HEADER, &[2, 2, 1], DataType::U8, &raw).is_err_and(|reason| reason.contains("[3, 2, 1]"))
+        );
         let mut huge = HEADER;
         huge[4..8].fill(255);
         assert!(refused(&huge).contains("4294967295"));

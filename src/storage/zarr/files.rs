@@ -1,20 +1,12 @@
-//! The files of one Zarr array: read in ranges, replaced as a whole.
-//!
-//! zarrs' own store for file systems writes in place, so that a process that is killed leaves half a chunk, and keeps a
-//! lock for each file it ever touched. This one writes beside the file and renames, and keeps nothing.
+//! The directory of one Zarr array, from which zarrs reads the metadata. Chunks go past it.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::fs;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use zarrs::storage::byte_range::{ByteRange, ByteRangeIterator, InvalidByteRangeError};
-use zarrs::storage::{
-    Bytes, MaybeBytesIterator, OffsetBytesIterator, ReadableStorageTraits, StorageError, StoreKey,
-    StorePrefix, WritableStorageTraits, store_set_partial_many,
-};
-
-use crate::storage::files::{remove, replace};
+use zarrs::storage::{Bytes, MaybeBytesIterator, ReadableStorageTraits, StorageError, StoreKey};
 
 /// The directory of one array.
 #[derive(Debug)]
@@ -38,14 +30,16 @@ impl ReadableStorageTraits for Files {
         key: &StoreKey,
         ranges: ByteRangeIterator<'a>,
     ) -> Result<MaybeBytesIterator<'a>, StorageError> {
-        let mut file = match File::open(self.path_of(key)) {
-            Ok(file) => file,
+        let content = match fs::read(self.path_of(key)) {
+            Ok(content) => Bytes::from(content),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let size = file.metadata()?.len();
-        let ranges = ranges.map(|range| bounds(range, size)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(Box::new(read_ranges(&mut file, size, &ranges)?.into_iter().map(Ok))))
+        let length = content.len() as u64;
+        // Both ends are at most the length of `content`.
+        let part = |range: Range<u64>| content.slice(range.start as usize..range.end as usize);
+        let parts = ranges.map(|range| bounds(range, length).map(part)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(Box::new(parts.into_iter().map(Ok))))
     }
 
     fn size_key(&self, key: &StoreKey) -> Result<Option<u64>, StorageError> {
@@ -61,58 +55,14 @@ impl ReadableStorageTraits for Files {
     }
 }
 
-impl WritableStorageTraits for Files {
-    fn set(&self, key: &StoreKey, value: Bytes) -> Result<(), StorageError> {
-        Ok(replace(&self.path_of(key), &value)?)
-    }
-
-    fn set_partial_many(&self, key: &StoreKey, values: OffsetBytesIterator) -> Result<(), StorageError> {
-        store_set_partial_many(self, key, values)
-    }
-
-    fn erase(&self, key: &StoreKey) -> Result<(), StorageError> {
-        Ok(remove(&self.path_of(key))?)
-    }
-
-    fn erase_prefix(&self, prefix: &StorePrefix) -> Result<(), StorageError> {
-        Err(StorageError::Unsupported(format!("bellis never removes all files below {prefix}")))
-    }
-
-    fn supports_set_partial(&self) -> bool {
-        false
-    }
-}
-
-/// Where a range begins and ends in a file of `size` bytes, without trust in what a spoilt shard index says.
-fn bounds(range: ByteRange, size: u64) -> Result<Range<u64>, StorageError> {
+/// Where a range begins and ends in `length` bytes, without trust in what a spoilt shard index says.
+pub(super) fn bounds(range: ByteRange, length: u64) -> Result<Range<u64>, StorageError> {
     let bounds = match range {
-        ByteRange::FromStart(start, Some(length)) => start.checked_add(length).map(|end| start..end),
-        ByteRange::FromStart(start, None) => Some(start..size),
-        ByteRange::Suffix(length) => size.checked_sub(length).map(|start| start..size),
+        ByteRange::FromStart(start, Some(n_bytes)) => start.checked_add(n_bytes).map(|end| start..end),
+        ByteRange::FromStart(start, None) => Some(start..length),
+        ByteRange::Suffix(n_bytes) => length.checked_sub(n_bytes).map(|start| start..length),
     };
     bounds
-        .filter(|bounds| bounds.start <= bounds.end && bounds.end <= size)
-        .ok_or_else(|| InvalidByteRangeError::new(range, size).into())
-}
-
-/// Reads ranges of a file, which lie inside it: all at once where they make up much of it, as the rows of a box in an
-/// uncompressed chunk do.
-fn read_ranges(file: &mut File, size: u64, ranges: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
-    const MUCH: u64 = 4;
-    let wanted: u64 = ranges.iter().map(|range| range.end - range.start).fold(0, u64::saturating_add);
-    if ranges.len() > 1 && wanted >= size / MUCH {
-        let all = read_range(file, &(0..size))?;
-        // Both ends are at most the length of `all`.
-        return Ok(ranges.iter().map(|range| all.slice(range.start as usize..range.end as usize)).collect());
-    }
-    ranges.iter().map(|range| read_range(file, range)).collect()
-}
-
-fn read_range(file: &mut File, range: &Range<u64>) -> io::Result<Bytes> {
-    let length = range.end - range.start;
-    let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(io::Error::other)?);
-    file.seek(SeekFrom::Start(range.start))?;
-    file.take(length).read_to_end(&mut bytes)?;
-    // Nobody shortens a file in place; somebody else's program may.
-    if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(ErrorKind::UnexpectedEof.into()) }
+        .filter(|bounds| bounds.start <= bounds.end && bounds.end <= length)
+        .ok_or_else(|| InvalidByteRangeError::new(range, length).into())
 }

@@ -188,7 +188,8 @@ pub(in crate::storage) fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) 
         content["attributes"]["ome"] = json!({"version": "0.5", "multiscales": [multiscale]});
     }
     let file = path.join(file);
-    replace(&file, format!("{content:#}").as_bytes()).map_err(StorageError::io("write", file))
+    replace(&file, format!("{content:#}").as_bytes()).map_err(StorageError::io("write", file))?;
+    Ok(())
 }
 
 fn axes(info: &ArrayInfo) -> Vec<Value> {

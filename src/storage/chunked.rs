@@ -1,0 +1,258 @@
+//! Arrays cut into cells, each in a file of its own: what Zarr and N5 have in common.
+//!
+//! A cell is what is written at once: a chunk, or a shard of several chunks. A format says where a cell's file is and
+//! how its content is coded ([`CellCodec`]); which cells are touched, in which order and under which lock, what is kept
+//! decoded and when a file is replaced, is decided here. Everything runs on the calling thread.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ndarray::{ArrayD, ArrayViewD};
+
+use super::backend::Backend;
+use super::cache::{Shelf, count_decoded, count_read};
+use super::files;
+use super::locks::Locks;
+use super::{Element, Result, StorageError, boxes, runs, uninit};
+
+/// How a format keeps a cell in a file.
+///
+/// Decoded voxels are bytes in C order and in this machine's byte order, at the cell's full shape also where it reaches
+/// past the array.
+pub(super) trait CellCodec: Send + Sync {
+    /// The file of the cell at this position in the grid.
+    fn path_of(&self, cell: &[u64]) -> PathBuf;
+
+    /// A file of so many bytes, which is not looked into before something in it is decoded.
+    fn content(&self, file: File, length: u64) -> impl Content;
+
+    /// What the file of a cell is to hold.
+    fn encode<'a>(&self, cell: &[u64], voxels: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, CodecError>;
+}
+
+/// What is in a cell's file.
+pub(super) trait Content {
+    /// The voxels of a box, counted from the cell's begin.
+    fn decode(&self, part: &[Range<u64>]) -> Result<Vec<u8>, CodecError>;
+}
+
+/// Why a cell cannot be decoded or encoded.
+#[derive(Debug)]
+pub(super) enum CodecError {
+    /// The file cannot be read.
+    Io(io::Error),
+    /// It can, but its content makes no sense.
+    Corrupt(String),
+}
+
+impl From<io::Error> for CodecError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Corrupt("it is cut short".to_owned()),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl CodecError {
+    fn at(self, action: &'static str, path: &Path) -> StorageError {
+        match self {
+            Self::Io(source) => StorageError::io(action, path)(source),
+            Self::Corrupt(reason) => StorageError::CorruptChunk { path: path.to_path_buf(), reason },
+        }
+    }
+
+    /// Nothing on disk is wrong.
+    fn of_encoding(self, path: &Path) -> StorageError {
+        let source = match self {
+            Self::Io(source) => source,
+            Self::Corrupt(reason) => io::Error::other(reason),
+        };
+        StorageError::io("encode chunk", path)(source)
+    }
+}
+
+/// The shapes of an array that is cut into cells.
+#[derive(Debug, Clone)]
+pub(super) struct Cut {
+    /// Of the array.
+    pub(super) shape: Vec<u64>,
+    /// Of a cell.
+    pub(super) cell: Vec<u64>,
+    /// Of what is decoded at once, and kept decoded: a chunk, many of which may make up a cell.
+    pub(super) chunk: Vec<u64>,
+}
+
+/// An open array that is cut into cells.
+pub(super) struct ChunkedArray<C> {
+    codec: C,
+    cut: Cut,
+    /// The bytes of a voxel that nobody wrote.
+    fill_value: Vec<u8>,
+    locks: Locks,
+    shelf: Shelf,
+}
+
+impl<C> ChunkedArray<C> {
+    pub(super) fn new<T: Element>(codec: C, cut: Cut, fill_value: T) -> Self {
+        let fill_value = bytemuck::bytes_of(&fill_value).to_vec();
+        Self { codec, cut, fill_value, locks: Locks::new(), shelf: Shelf::new() }
+    }
+}
+
+impl<T: Element, C: CellCodec> Backend<T> for ChunkedArray<C> {
+    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+        // SAFETY: the cells make up the whole range, and what is read of each is written in full.
+        let data = unsafe {
+            uninit::filled(&boxes::extents(range), |data| {
+                let mut cells = boxes::chunks_of(range, &self.cut.cell);
+                cells.try_for_each(|index| self.read_cell(&index, range, data))
+            })
+        }?;
+        count_read(data.len() * size_of::<T>());
+        Ok(data)
+    }
+
+    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
+        let data = data.as_standard_layout();
+        let voxels: &[u8] = data.as_slice().map_or(&[], bytemuck::cast_slice);
+        let mut cells = boxes::chunks_of(range, &self.cut.cell);
+        cells.try_for_each(|index| self.write_cell(&index, range, voxels))
+    }
+}
+
+impl<C: CellCodec> ChunkedArray<C> {
+    /// Reads what `range`, whose voxels go to `data`, has of a cell.
+    fn read_cell(&self, index: &[u64], range: &[Range<u64>], data: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let cell = boxes::chunk_box(index, &self.cut.cell);
+        let wanted = boxes::common(range, &cell);
+        let path = self.codec.path_of(index);
+        let Some((file, version)) = files::open(&path).map_err(StorageError::io("open chunk", &path))? else {
+            runs::fill(&wanted, range, data, &self.fill_value);
+            return Ok(());
+        };
+        let content = self.codec.content(file, version.length());
+        for chunk in boxes::chunks_of(&wanted, &self.cut.chunk) {
+            let number = self.number(&chunk);
+            let chunk = boxes::chunk_box(&chunk, &self.cut.chunk);
+            let part = boxes::common(&wanted, &chunk);
+            let kept = number.and_then(|number| self.shelf.find(number, version));
+            if let Some(kept) = kept {
+                runs::paste(&part, &chunk, &kept, range, data, self.element());
+                continue;
+            }
+            let failed = |error: CodecError| error.at("read chunk", &path);
+            let is_whole = part == boxes::inside(&chunk, &self.cut.shape);
+            if is_whole || self.shelf.has_room_for(self.bytes_of(&chunk)) {
+                let voxels = self.decode(&content, &chunk, &cell).map_err(failed)?;
+                runs::paste(&part, &chunk, &voxels, range, data, self.element());
+                if let Some(number) = number.filter(|_| !is_whole) {
+                    self.shelf.keep(number, version, Arc::new(voxels));
+                }
+            } else {
+                let voxels = self.decode(&content, &part, &cell).map_err(failed)?;
+                runs::paste(&part, &part, &voxels, range, data, self.element());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what `range`, whose voxels are `data`, has of a cell.
+    fn write_cell(&self, index: &[u64], range: &[Range<u64>], data: &[u8]) -> Result<()> {
+        let cell = boxes::chunk_box(index, &self.cut.cell);
+        let common = boxes::common(range, &cell);
+        let covers_what_exists = common == boxes::inside(&cell, &self.cut.shape);
+        let path = self.codec.path_of(index);
+
+        let _turn = self.locks.of(index);
+        let voxels = if range == cell {
+            Cow::Borrowed(data)
+        } else {
+            // At the array's border a cell reaches past it: nothing of the former content is kept.
+            let mut voxels =
+                if covers_what_exists { self.empty(&cell) } else { self.former(index, &cell, &path)? };
+            runs::cut(&common, &cell, &mut voxels, range, data, self.element());
+            Cow::Owned(voxels)
+        };
+        if self.is_empty(&voxels) {
+            return files::remove(&path).map_err(StorageError::io("remove chunk", path));
+        }
+        let encoded =
+            self.codec.encode(index, Cow::Borrowed(&voxels)).map_err(|error| error.of_encoding(&path))?;
+        let version = files::replace(&path, &encoded).map_err(StorageError::io("write chunk", &path))?;
+        // Whoever wrote a part of it is likely to write the next one.
+        let number = self.number(index).filter(|_| !covers_what_exists && self.cut.cell == self.cut.chunk);
+        if let (Some(number), Cow::Owned(voxels)) = (number, voxels) {
+            self.shelf.keep(number, version, Arc::new(voxels));
+        }
+        Ok(())
+    }
+
+    /// The voxels of a cell as they are.
+    fn former(&self, index: &[u64], cell: &[Range<u64>], path: &Path) -> Result<Vec<u8>> {
+        let opened = files::open(path).map_err(StorageError::io("open chunk", path))?;
+        let Some((file, version)) = opened else { return Ok(self.empty(cell)) };
+        let number = self.number(index).filter(|_| self.cut.cell == self.cut.chunk);
+        if let Some(kept) = number.and_then(|number| self.shelf.find(number, version)) {
+            return Ok(kept.to_vec());
+        }
+        let content = self.codec.content(file, version.length());
+        self.decode(&content, cell, cell).map_err(|error| error.at("read chunk", path))
+    }
+
+    /// The voxels of `part` of a cell.
+    fn decode(
+        &self,
+        content: &impl Content,
+        part: &[Range<u64>],
+        cell: &[Range<u64>],
+    ) -> Result<Vec<u8>, CodecError> {
+        let voxels = content.decode(&boxes::relative(part, cell))?;
+        count_decoded(voxels.len());
+        let expected = self.bytes_of(part);
+        if voxels.len() as u64 == expected {
+            Ok(voxels)
+        } else {
+            Err(CodecError::Corrupt(format!("{} bytes where {expected} should be", voxels.len())))
+        }
+    }
+
+    /// A cell that nobody wrote.
+    fn empty(&self, cell: &[Range<u64>]) -> Vec<u8> {
+        let n_bytes = self.bytes_of(cell) as usize;
+        if self.fill_value.iter().all(|&byte| byte == 0) {
+            vec![0; n_bytes]
+        } else {
+            self.fill_value.iter().copied().cycle().take(n_bytes).collect()
+        }
+    }
+
+    /// Whether all voxels are, bit by bit, as if nobody had written them.
+    fn is_empty(&self, voxels: &[u8]) -> bool {
+        let element = self.fill_value.len();
+        // All are equal where each equals its neighbour.
+        voxels.starts_with(&self.fill_value) && voxels[element..] == voxels[..voxels.len() - element]
+    }
+
+    /// The place of a chunk among all of the array, unless that is no number.
+    fn number(&self, chunk: &[u64]) -> Option<u64> {
+        let mut axes = chunk.iter().zip(self.cut.shape.iter().zip(&self.cut.chunk));
+        axes.try_fold(0u64, |number, (index, (extent, chunk))| {
+            number.checked_mul(extent.div_ceil(*chunk))?.checked_add(*index)
+        })
+    }
+
+    fn element(&self) -> u64 {
+        self.fill_value.len() as u64
+    }
+
+    /// Opening an array has checked that a cell fits into memory.
+    fn bytes_of(&self, part: &[Range<u64>]) -> u64 {
+        part.iter().fold(self.element(), |bytes, range| bytes * (range.end - range.start))
+    }
+}

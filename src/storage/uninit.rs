@@ -1,0 +1,66 @@
+//! Memory that is filled before anybody looks at it: what blocks are read into is not first set to zero.
+//!
+//! All of storage's unsafe code about memory is here.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::{Element, Result};
+
+/// An array of `shape` whose bytes are what `fill` writes.
+///
+/// # Safety
+/// Where `fill` returns `Ok`, it has written every byte that it was given.
+pub(super) unsafe fn filled<T: Element>(
+    shape: &[usize],
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
+) -> Result<ArrayD<T>> {
+    let n_elements = shape.iter().product();
+    let mut elements: Vec<T> = Vec::with_capacity(n_elements);
+    let spare = &mut elements.spare_capacity_mut()[..n_elements];
+    // SAFETY: the same bytes, borrowed as long; the type of elements has no padding, and any byte may be written.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(spare.as_mut_ptr().cast(), size_of_val(spare)) };
+    fill(bytes)?;
+    // SAFETY: the caller's promise; any bytes make a `T`, which is plain old data.
+    unsafe { elements.set_len(n_elements) };
+    Ok(ArrayD::from_shape_vec(IxDyn(shape), elements).expect("as many elements as the shape says"))
+}
+
+/// Copies bytes to where there are none yet, as many.
+pub(super) fn copy(from: &[u8], to: &mut [MaybeUninit<u8>]) {
+    // SAFETY: the same bytes: what is initialized may be seen as what need not be.
+    let from = unsafe { std::slice::from_raw_parts(from.as_ptr().cast::<MaybeUninit<u8>>(), from.len()) };
+    to.copy_from_slice(from);
+}
+
+/// Fills `to` with the bytes of `file` from `offset` on.
+pub(super) fn read_exact_at(file: &File, mut to: &mut [MaybeUninit<u8>], mut offset: u64) -> io::Result<()> {
+    while !to.is_empty() {
+        match rustix::io::pread(file, &mut *to, offset) {
+            Ok(([], _)) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok((read, _)) => {
+                let n_read = read.len();
+                offset += n_read as u64;
+                to = &mut to[n_read..];
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// `length` bytes of `file` from `offset` on.
+pub(super) fn read_range(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    let mut bytes: Vec<u8> = Vec::new();
+    // What a file says of its own length need not be true.
+    bytes.try_reserve_exact(length)?;
+    read_exact_at(file, &mut bytes.spare_capacity_mut()[..length], offset)?;
+    // SAFETY: all of them were read.
+    unsafe { bytes.set_len(length) };
+    Ok(bytes)
+}
