@@ -6,11 +6,10 @@
 mod common;
 
 use std::ffi::c_void;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bellis::{Idle, Progress, Roi, Runner, Task};
-use common::Figures;
+use common::{Figures, find};
 use mpi::ffi;
 use mpi::traits::{Communicator, CommunicatorCollectives};
 
@@ -34,17 +33,17 @@ fn main() -> Result<(), Error> {
         return bellis_ranks();
     }
     // MPI at its best: one thread, so that it takes no locks.
-    let raw = under_mpirun(RAW)?;
-    let dispatched = under_mpirun(BELLIS)?;
+    let raw = common::under_mpirun(2, &[RAW])?;
+    let dispatched = common::under_mpirun(2, &[BELLIS])?;
     let mut figures = Figures::of("dispatch");
     for credits in CREDITS {
-        let (raw, blocks) = (find(&raw, credits)?, find(&dispatched, credits)?);
+        let (raw, blocks) = (find(&raw, &in_flight(credits))?, find(&dispatched, &in_flight(credits))?);
         let window = credits + 1;
         figures.add(&format!("raw_{window}"), raw, "round trips/s");
         figures.add(&format!("blocks_per_s_{window}"), blocks, "blocks/s");
         figures.add(&format!("ratio_{window}"), blocks / raw, "");
     }
-    let (raw, blocks) = (find(&raw, CREDITS[3])?, find(&dispatched, CREDITS[3])?);
+    let (raw, blocks) = (find(&raw, &in_flight(CREDITS[3]))?, find(&dispatched, &in_flight(CREDITS[3]))?);
     figures.add("blocks_per_s", blocks, "blocks/s");
     figures.add("ratio", blocks / raw, "");
     figures.add("idle_cpu", find(&dispatched, IDLE)?, "% of a core");
@@ -52,39 +51,12 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// In place of credits: the share of a core that rank 0 uses when there is little to do.
-const IDLE: u32 = u32::MAX;
+/// The share of a core that rank 0 uses when there is little to do.
+const IDLE: &str = "idle";
 
-/// What a run printed: credits and a figure in each line.
-type Lines = Vec<(u32, f64)>;
-
-fn find(lines: &Lines, credits: u32) -> Result<f64, Error> {
-    let line = lines.iter().find(|(of, _)| *of == credits);
-    line.map(|(_, value)| *value).ok_or_else(|| format!("the ranks gave no figure for {credits}").into())
-}
-
-/// Starts this program again as two ranks.
-fn under_mpirun(mode: &str) -> Result<Lines, Error> {
-    let mut ranks = Command::new("mpirun");
-    // Root and few cores are the bench's affair, not the library's.
-    for (name, value) in [
-        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
-        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
-        ("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"),
-    ] {
-        ranks.env(name, value);
-    }
-    ranks.args(["-n", "2"]).arg(std::env::current_exe()?).args(std::env::args().skip(1)).arg(mode);
-    let output = ranks.stderr(Stdio::inherit()).output().map_err(|error| format!("mpirun: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("mpirun: {}", output.status).into());
-    }
-    let parse = |line: &str| {
-        let (credits, value) = line.split_once(' ')?;
-        Some((credits.parse().ok()?, value.trim().parse().ok()?))
-    };
-    Ok(String::from_utf8(output.stdout)?.lines().filter_map(parse).collect())
+/// What ranks call the figure of a run with so many credits.
+fn in_flight(credits: u32) -> String {
+    format!("with_{credits}_credits")
 }
 
 fn n_blocks() -> u64 {
@@ -99,7 +71,7 @@ fn raw_ranks() -> Result<(), Error> {
         world.barrier();
         let rate = ping(world.rank() == 0, n_blocks(), credits + 1);
         if world.rank() == 0 {
-            println!("{credits} {rate}");
+            common::say(&vec![(in_flight(credits), rate)]);
         }
     }
     Ok(())
@@ -109,12 +81,12 @@ fn raw_ranks() -> Result<(), Error> {
 fn bellis_ranks() -> Result<(), Error> {
     let mut lines = Vec::new();
     for credits in CREDITS {
-        lines.push((credits, dispatch(n_blocks(), credits)?));
+        lines.push((in_flight(credits), dispatch(n_blocks(), credits)?));
     }
     let idle = idle_cpu(if common::is_short() { 3 } else { 30 })?;
-    lines.push((IDLE, 100.0 * idle));
+    lines.push((IDLE.to_owned(), 100.0 * idle));
     if bellis::is_coordinator() {
-        lines.iter().for_each(|(credits, value)| println!("{credits} {value}"));
+        common::say(&lines);
     }
     Ok(())
 }

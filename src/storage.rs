@@ -66,6 +66,7 @@ mod locks;
 mod n5;
 mod resolve;
 mod runs;
+mod scratch;
 mod spec;
 mod uninit;
 #[cfg(feature = "zarr")]
@@ -82,6 +83,7 @@ pub(crate) use cache::{
 };
 pub use element::{DataType, Element, FillValue};
 pub use error::StorageError;
+pub(crate) use files::set_sync;
 pub use info::ArrayInfo;
 pub use spec::{ArraySpec, Compression, ZarrVersion};
 

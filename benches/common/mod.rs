@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a bench is a program, and its table is what it is for")]
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
@@ -45,7 +46,7 @@ impl Figures {
 }
 
 /// Where the figures are.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
     target.join("bench")
@@ -63,4 +64,55 @@ pub fn read(bench: &str, name: &str) -> Option<f64> {
 /// Whether the bench was called with `--short`, as CI does: the same code on little input.
 pub fn is_short() -> bool {
     std::env::args().any(|argument| argument == "--short")
+}
+
+/// Figures by name, as ranks tell them.
+pub type Told = Vec<(String, f64)>;
+
+/// Starts this program again as so many ranks, with these arguments: what they [`say`].
+#[allow(dead_code, reason = "each bench is a program of its own, and not all start ranks")]
+pub fn under_mpirun(
+    n_ranks: usize,
+    arguments: &[&str],
+) -> Result<Told, Box<dyn std::error::Error + Send + Sync>> {
+    let mut ranks = Command::new("mpirun");
+    // Root and few cores are the bench's affair, not the library's.
+    for (name, value) in [
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
+        ("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"),
+    ] {
+        ranks.env(name, value);
+    }
+    ranks.args(["-n", &n_ranks.to_string()]).arg(std::env::current_exe()?);
+    ranks.args(std::env::args().skip(1)).args(arguments);
+    let output = ranks.stderr(Stdio::inherit()).output().map_err(|error| format!("mpirun: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("mpirun: {}", output.status).into());
+    }
+    let parse = |line: &str| {
+        let (name, value) = line.split_once(' ')?;
+        Some((name.to_owned(), value.trim().parse().ok()?))
+    };
+    Ok(String::from_utf8(output.stdout)?.lines().filter_map(parse).collect())
+}
+
+/// Tells figures to the bench that started this rank.
+#[allow(dead_code, reason = "as above")]
+pub fn say(figures: &Told) {
+    figures.iter().for_each(|(name, value)| println!("{name} {value}"));
+}
+
+/// A figure that ranks told.
+#[allow(dead_code, reason = "as above")]
+pub fn find(told: &Told, name: &str) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+    let figure = told.iter().find(|(of, _)| of == name);
+    figure.map(|(_, value)| *value).ok_or_else(|| format!("the ranks gave no figure for {name}").into())
+}
+
+/// What follows an argument on the command line.
+#[allow(dead_code, reason = "as above")]
+pub fn argument_after(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
 }

@@ -27,6 +27,10 @@ pub struct Options {
     /// `BELLIS_CACHE_MIB`: memory in MiB in which each rank keeps decoded chunks that blocks will read again: 256
     /// unless set; 0 keeps none. No chunk larger than an eighth of it is kept.
     pub cache_mib: u64,
+    /// `BELLIS_SYNC`: whether what a block wrote is on the disk before the block counts as completed: `on` or `off`.
+    /// `off` unless set: then the end of a process takes nothing that it wrote, but the end of a node takes what its
+    /// system had not written out yet. `on` costs about a millisecond for each chunk.
+    pub sync: bool,
     /// `BELLIS_STATUS_S`: seconds between two status checks of a worker. 10 unless set; 0 for none.
     pub status_interval: Duration,
 }
@@ -40,6 +44,7 @@ impl Default for Options {
             idle: Idle::default(),
             progress: Progress::default(),
             cache_mib: DEFAULT_CACHE_BYTES >> 20,
+            sync: false,
             status_interval: Duration::from_secs(10),
         }
     }
@@ -70,13 +75,14 @@ pub enum OptionsError {
 }
 
 /// All options, as environment variables.
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "BELLIS_CREDITS",
     "BELLIS_SLOTS",
     "BELLIS_RANK0_SLOTS",
     "BELLIS_IDLE",
     "BELLIS_PROGRESS",
     "BELLIS_CACHE_MIB",
+    "BELLIS_SYNC",
     "BELLIS_STATUS_S",
 ];
 
@@ -120,6 +126,13 @@ impl Options {
             }
             "BELLIS_CACHE_MIB" => {
                 self.cache_mib = value.parse().map_err(|_| wrong(CACHE_RULE))?;
+            }
+            "BELLIS_SYNC" => {
+                self.sync = match value {
+                    "on" => true,
+                    "off" => false,
+                    _ => return Err(wrong("on or off")),
+                };
             }
             _ => {
                 let seconds: f64 = value.parse().map_err(|_| wrong("a number of seconds, such as 10"))?;
@@ -180,6 +193,7 @@ mod tests {
             ("BELLIS_PROGRESS", "loud", "auto, bars, lines or off"),
             ("BELLIS_CACHE_MIB", "-1", "a whole number of MiB"),
             ("BELLIS_CACHE_MIB", "2000000000", "at most 2^30"),
+            ("BELLIS_SYNC", "yes", "on or off"),
             ("BELLIS_STATUS_S", "-3", "a number of seconds"),
             ("BELLIS_CREDIT", "3", "BELLIS_CREDITS, BELLIS_SLOTS"),
         ] {

@@ -123,6 +123,13 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// [`Options::sync`].
+    #[must_use]
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.options.sync = sync;
+        self
+    }
+
     /// [`Options::status_interval`].
     #[must_use]
     pub fn status_interval(mut self, interval: Duration) -> Self {
@@ -176,6 +183,7 @@ impl<'c> Runner<'c> {
     fn prepare(&self, pipeline: &Pipeline) -> Prepared {
         let options = self.options.over(environment())?;
         storage::set_cache_capacity(options.cache_mib << 20);
+        storage::set_sync(options.sync);
         Ok((Arc::new(Plan::new(pipeline)?), options))
     }
 

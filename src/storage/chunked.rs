@@ -4,7 +4,6 @@
 //! how its content is coded ([`CellCodec`]); which cells are touched, in which order and under which lock, what is kept
 //! decoded and when a file is replaced, is decided here. Everything runs on the calling thread.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
@@ -16,9 +15,9 @@ use ndarray::{ArrayD, ArrayViewD};
 
 use super::backend::Backend;
 use super::cache::{Shelf, count_decoded, count_read};
-use super::files;
+use super::files::{self, Version};
 use super::locks::Locks;
-use super::{Element, Result, StorageError, boxes, runs, uninit};
+use super::{Element, Result, StorageError, boxes, runs, scratch, uninit};
 
 /// How a format keeps a cell in a file.
 ///
@@ -31,14 +30,17 @@ pub(super) trait CellCodec: Send + Sync {
     /// A file of so many bytes, which is not looked into before something in it is decoded.
     fn content(&self, file: File, length: u64) -> impl Content;
 
-    /// What the file of a cell is to hold.
-    fn encode<'a>(&self, cell: &[u64], voxels: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, CodecError>;
+    /// Puts what the file of a cell is to hold into an empty buffer.
+    fn encode(&self, cell: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError>;
 }
 
 /// What is in a cell's file.
-pub(super) trait Content {
-    /// The voxels of a box, counted from the cell's begin.
-    fn decode(&self, part: &[Range<u64>]) -> Result<Vec<u8>, CodecError>;
+///
+/// # Safety
+/// Where [`decode`](Self::decode) returns `Ok`, it has written every byte that it was given.
+pub(super) unsafe trait Content {
+    /// The voxels of a box, counted from the cell's begin, of as many bytes as are given.
+    fn decode(&self, part: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<(), CodecError>;
 }
 
 /// Why a cell cannot be decoded or encoded.
@@ -146,20 +148,39 @@ impl<C: CellCodec> ChunkedArray<C> {
                 runs::paste(&part, &chunk, &kept, range, data, self.element());
                 continue;
             }
-            let failed = |error: CodecError| error.at("read chunk", &path);
             let is_whole = part == boxes::inside(&chunk, &self.cut.shape);
-            if is_whole || self.shelf.has_room_for(self.bytes_of(&chunk)) {
-                let voxels = self.decode(&content, &chunk, &cell).map_err(failed)?;
-                runs::paste(&part, &chunk, &voxels, range, data, self.element());
-                if let Some(number) = number.filter(|_| !is_whole) {
+            let to_keep = number.filter(|_| !is_whole && self.shelf.has_room_for(self.bytes_of(&chunk)));
+            let decoded = if let Some(number) = to_keep {
+                let mut voxels = Vec::new();
+                self.decode(&content, &chunk, &cell, &mut voxels).map(|()| {
+                    runs::paste(&part, &chunk, &voxels, range, data, self.element());
                     self.shelf.keep(number, version, Arc::new(voxels));
-                }
+                })
             } else {
-                let voxels = self.decode(&content, &part, &cell).map_err(failed)?;
-                runs::paste(&part, &part, &voxels, range, data, self.element());
-            }
+                let decoded = if is_whole { &chunk } else { &part };
+                self.decode_once(&content, [&part, decoded, &cell, range], data)
+            };
+            decoded.map_err(|error| error.at("read chunk", &path))?;
         }
         Ok(())
+    }
+
+    /// Reads a part, of what is decoded, of a cell, to its place in `range`, and keeps nothing.
+    fn decode_once(
+        &self,
+        content: &impl Content,
+        [part, decoded, cell, range]: [&[Range<u64>]; 4],
+        data: &mut [MaybeUninit<u8>],
+    ) -> Result<(), CodecError> {
+        if let Some(place) = runs::one_run(part, range, self.element()).filter(|_| part == decoded) {
+            count_decoded(place.len());
+            return content.decode(&boxes::relative(part, cell), &mut data[place]);
+        }
+        scratch::with(|voxels| {
+            self.decode(content, decoded, cell, voxels)?;
+            runs::paste(part, decoded, voxels, range, data, self.element());
+            Ok(())
+        })
     }
 
     /// Writes what `range`, whose voxels are `data`, has of a cell.
@@ -170,65 +191,78 @@ impl<C: CellCodec> ChunkedArray<C> {
         let path = self.codec.path_of(index);
 
         let _turn = self.locks.of(index);
-        let voxels = if range == cell {
-            Cow::Borrowed(data)
-        } else {
-            // At the array's border a cell reaches past it: nothing of the former content is kept.
-            let mut voxels =
-                if covers_what_exists { self.empty(&cell) } else { self.former(index, &cell, &path)? };
-            runs::cut(&common, &cell, &mut voxels, range, data, self.element());
-            Cow::Owned(voxels)
-        };
-        if self.is_empty(&voxels) {
-            return files::remove(&path).map_err(StorageError::io("remove chunk", path));
+        if range == cell {
+            return self.store(index, data, &path).map(drop);
         }
-        let encoded =
-            self.codec.encode(index, Cow::Borrowed(&voxels)).map_err(|error| error.of_encoding(&path))?;
-        let version = files::replace(&path, &encoded).map_err(StorageError::io("write chunk", &path))?;
+        if covers_what_exists {
+            // At the array's border a cell reaches past it: nothing of the former content is kept.
+            return scratch::with(|voxels| {
+                self.make_empty(&cell, voxels);
+                runs::cut(&common, &cell, voxels, range, data, self.element());
+                self.store(index, voxels, &path).map(drop)
+            });
+        }
+        let mut voxels = self.former(index, &cell, &path)?;
+        runs::cut(&common, &cell, &mut voxels, range, data, self.element());
+        let version = self.store(index, &voxels, &path)?;
         // Whoever wrote a part of it is likely to write the next one.
-        let number = self.number(index).filter(|_| !covers_what_exists && self.cut.cell == self.cut.chunk);
-        if let (Some(number), Cow::Owned(voxels)) = (number, voxels) {
+        let number = self.number(index).filter(|_| self.cut.cell == self.cut.chunk);
+        if let (Some(number), Some(version)) = (number, version) {
             self.shelf.keep(number, version, Arc::new(voxels));
         }
         Ok(())
     }
 
+    /// Puts the voxels of a cell into its file, or removes the file where none of them need be stored: its version.
+    fn store(&self, index: &[u64], voxels: &[u8], path: &Path) -> Result<Option<Version>> {
+        if self.is_empty(voxels) {
+            files::remove(path).map_err(StorageError::io("remove chunk", path))?;
+            return Ok(None);
+        }
+        scratch::with(|file| {
+            self.codec.encode(index, voxels, file).map_err(|error| error.of_encoding(path))?;
+            files::replace(path, file).map(Some).map_err(StorageError::io("write chunk", path))
+        })
+    }
+
     /// The voxels of a cell as they are.
     fn former(&self, index: &[u64], cell: &[Range<u64>], path: &Path) -> Result<Vec<u8>> {
         let opened = files::open(path).map_err(StorageError::io("open chunk", path))?;
-        let Some((file, version)) = opened else { return Ok(self.empty(cell)) };
+        let mut voxels = Vec::new();
+        let Some((file, version)) = opened else {
+            self.make_empty(cell, &mut voxels);
+            return Ok(voxels);
+        };
         let number = self.number(index).filter(|_| self.cut.cell == self.cut.chunk);
         if let Some(kept) = number.and_then(|number| self.shelf.find(number, version)) {
             return Ok(kept.to_vec());
         }
         let content = self.codec.content(file, version.length());
-        self.decode(&content, cell, cell).map_err(|error| error.at("read chunk", path))
+        let decoded = self.decode(&content, cell, cell, &mut voxels);
+        decoded.map(|()| voxels).map_err(|error| error.at("read chunk", path))
     }
 
-    /// The voxels of `part` of a cell.
+    /// Puts the voxels of `part` of a cell into an empty buffer.
     fn decode(
         &self,
         content: &impl Content,
         part: &[Range<u64>],
         cell: &[Range<u64>],
-    ) -> Result<Vec<u8>, CodecError> {
-        let voxels = content.decode(&boxes::relative(part, cell))?;
-        count_decoded(voxels.len());
-        let expected = self.bytes_of(part);
-        if voxels.len() as u64 == expected {
-            Ok(voxels)
-        } else {
-            Err(CodecError::Corrupt(format!("{} bytes where {expected} should be", voxels.len())))
-        }
+        voxels: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let n_bytes = self.bytes_of(part) as usize;
+        count_decoded(n_bytes);
+        // SAFETY: what content promises.
+        unsafe { uninit::fill_up(voxels, n_bytes, |to| content.decode(&boxes::relative(part, cell), to)) }
     }
 
-    /// A cell that nobody wrote.
-    fn empty(&self, cell: &[Range<u64>]) -> Vec<u8> {
+    /// Puts a cell that nobody wrote into an empty buffer.
+    fn make_empty(&self, cell: &[Range<u64>], voxels: &mut Vec<u8>) {
         let n_bytes = self.bytes_of(cell) as usize;
         if self.fill_value.iter().all(|&byte| byte == 0) {
-            vec![0; n_bytes]
+            voxels.resize(n_bytes, 0);
         } else {
-            self.fill_value.iter().copied().cycle().take(n_bytes).collect()
+            voxels.extend(self.fill_value.iter().copied().cycle().take(n_bytes));
         }
     }
 

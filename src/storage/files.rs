@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// Which content a path leads to: another one each time a file takes that name.
@@ -55,10 +55,31 @@ pub(super) fn open(path: &Path) -> io::Result<Option<(File, Version)>> {
     Ok(Some((file, version)))
 }
 
+/// Whether what is written goes to the disk before the write returns: see [`set_sync`].
+static IS_SYNCED: AtomicBool = AtomicBool::new(false);
+
+/// From now on, what this process writes to arrays is on the disk, or not, before the write returns.
+///
+/// Without it, a process that is killed loses nothing that it wrote; a node that loses power loses what the system had
+/// not written out yet, half a minute's worth or so.
+pub(crate) fn set_sync(is_synced: bool) {
+    IS_SYNCED.store(is_synced, Ordering::Relaxed);
+}
+
+/// What [`set_sync`] was told last.
+pub(super) fn is_synced() -> bool {
+    IS_SYNCED.load(Ordering::Relaxed)
+}
+
+/// Puts on the disk what was written to the file at `path`, by whatever way, if that is wanted.
+pub(super) fn sync(path: &Path) -> io::Result<()> {
+    if is_synced() { File::open(path)?.sync_data() } else { Ok(()) }
+}
+
 /// Puts `content` at `path`, whatever was there: at every moment, also after a crash, the file is the former or this.
 /// Returns the version it has now.
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<Version> {
-    write_beside(path, content, |beside, file| {
+    write_beside(path, content, is_synced(), |beside, file| {
         file.set_modified(SystemTime::now())?;
         let version = Version::of(file)?;
         fs::rename(beside, path)?;
@@ -71,7 +92,7 @@ pub(super) fn create_new(path: &Path, content: &[u8]) -> io::Result<bool> {
     if path.try_exists()? {
         return Ok(false);
     }
-    write_beside(path, content, |beside, _| {
+    write_beside(path, content, true, |beside, _| {
         let linked = match fs::hard_link(beside, path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -88,12 +109,14 @@ pub(super) fn create_new(path: &Path, content: &[u8]) -> io::Result<bool> {
 fn write_beside<R>(
     path: &Path,
     content: &[u8],
+    is_synced: bool,
     place: impl FnOnce(&Path, &File) -> io::Result<R>,
 ) -> io::Result<R> {
-    let (beside, mut file) = open_beside(path)?;
+    let (beside, file) = open_beside(path)?;
     // The content must be on the disk before the name is: after a power cut or the loss of a node, a name without
     // content would be a chunk that is gone.
-    let written = file.write_all(content).and_then(|()| file.sync_data());
+    let sync = |()| if is_synced { file.sync_data() } else { Ok(()) };
+    let written = (&file).write_all(content).and_then(sync);
     let result = written.and_then(|()| place(&beside, &file));
     if result.is_err() {
         // The error that matters is the one at hand.

@@ -11,8 +11,8 @@ mod block;
 mod create;
 mod metadata;
 
-use std::borrow::Cow;
 use std::fs::File;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -83,19 +83,19 @@ impl CellCodec for N5Codec {
     }
 
     /// Blocks at the end of the array are stored as far as the array goes.
-    fn encode<'a>(&self, cell: &[u64], voxels: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, CodecError> {
+    fn encode(&self, cell: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
         let Dataset { chunks, shape, compression, data_type, .. } = &self.dataset;
         let cell = boxes::chunk_box(cell, chunks);
         let inside = boxes::inside(&cell, shape);
         let stored = if inside == cell {
-            voxels.into_owned()
+            voxels.to_vec()
         } else {
             let n_bytes = boxes::extents(&inside).iter().product::<usize>() * data_type.size();
             let mut stored = vec![0; n_bytes];
-            runs::cut(&inside, &inside, &mut stored, &cell, &voxels, data_type.size() as u64);
+            runs::cut(&inside, &inside, &mut stored, &cell, voxels, data_type.size() as u64);
             stored
         };
-        Ok(block::encode(stored, &boxes::extents(&inside), *data_type, compression)?.into())
+        Ok(block::encode(stored, &boxes::extents(&inside), *data_type, compression, file)?)
     }
 }
 
@@ -106,23 +106,25 @@ struct Block<'a> {
     length: u64,
 }
 
-impl Content for Block<'_> {
+// SAFETY: both ways out copy as many bytes as there are.
+unsafe impl Content for Block<'_> {
     /// A block is decoded as a whole; it may be smaller than its chunk, and what it lacks is 0.
-    fn decode(&self, part: &[Range<u64>]) -> Result<Vec<u8>, CodecError> {
+    fn decode(&self, part: &[Range<u64>], to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
         let Dataset { chunks, compression, data_type, .. } = self.dataset;
         let bytes = uninit::read_range(&self.file, 0, self.length)?;
         let (shape, voxels) =
             block::decode(&bytes, chunks, *data_type, compression).map_err(CodecError::Corrupt)?;
         let stored: Vec<Range<u64>> = shape.iter().map(|&extent| 0..extent as u64).collect();
         if stored == part {
-            return Ok(voxels);
+            uninit::copy(&voxels, to);
+            return Ok(());
         }
-        let n_bytes = boxes::extents(part).iter().product::<usize>() * data_type.size();
-        let mut wanted = vec![0; n_bytes];
+        let mut wanted = vec![0; to.len()];
         let common = boxes::common(part, &stored);
         if common.iter().all(|range| range.start < range.end) {
             runs::cut(&common, part, &mut wanted, &stored, &voxels, data_type.size() as u64);
         }
-        Ok(wanted)
+        uninit::copy(&wanted, to);
+        Ok(())
     }
 }

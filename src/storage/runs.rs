@@ -60,6 +60,18 @@ pub(super) fn for_each_run(
     }
 }
 
+/// Where `part` lies in the bytes of `memory`, if it is one run there.
+pub(super) fn one_run(part: &[Range<u64>], memory: &[Range<u64>], element: u64) -> Option<Range<usize>> {
+    let strides = strides(memory, element);
+    // The first axis along which there is more than one voxel, and all those after it in full.
+    let first = part.iter().position(|range| range.end - range.start > 1).unwrap_or(part.len());
+    let is_one = part.iter().zip(memory).skip(first + 1).all(|(part, memory)| part == memory);
+    let begin: u64 =
+        (0..part.len()).map(|axis| (part[axis].start - memory[axis].start) * strides[axis]).sum();
+    let length = part.iter().fold(element, |length, range| length * (range.end - range.start));
+    is_one.then(|| begin as usize..(begin + length) as usize)
+}
+
 /// Copies `part` from the bytes of `store` to those of `memory`.
 pub(super) fn paste(
     part: &[Range<u64>],
@@ -131,6 +143,16 @@ mod tests {
         assert_eq!(runs(&rows, &whole, &rows), [(84, 0, 24), (144, 24, 24)]);
         // Rows that are full where they are kept, but not in memory.
         assert_eq!(runs(&[0..1, 0..2, 0..6], &whole, &[0..1, 0..2, 0..7]), [(0, 0, 12), (12, 14, 12)]);
+    }
+
+    #[test]
+    fn one_run_is_found() {
+        let memory = [2..6, 0..5, 4..10];
+        assert_eq!(one_run(&[3..5, 0..5, 4..10], &memory, 2), Some(60..180));
+        assert_eq!(one_run(&[3..4, 2..4, 4..10], &memory, 1), Some(42..54));
+        assert_eq!(one_run(&[3..4, 2..3, 5..7], &memory, 1), Some(43..45));
+        assert_eq!(one_run(&[3..4, 2..4, 4..9], &memory, 1), None);
+        assert_eq!(one_run(&[3..5, 2..4, 4..10], &memory, 1), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::{Element, Result};
+use super::Element;
 
 /// An array of `shape` whose bytes are what `fill` writes.
 ///
@@ -16,8 +16,8 @@ use super::{Element, Result};
 /// Where `fill` returns `Ok`, it has written every byte that it was given.
 pub(super) unsafe fn filled<T: Element>(
     shape: &[usize],
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
-) -> Result<ArrayD<T>> {
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> super::Result<()>,
+) -> super::Result<ArrayD<T>> {
     let n_elements = shape.iter().product();
     let mut elements: Vec<T> = Vec::with_capacity(n_elements);
     let spare = &mut elements.spare_capacity_mut()[..n_elements];
@@ -55,12 +55,33 @@ pub(super) fn read_exact_at(file: &File, mut to: &mut [MaybeUninit<u8>], mut off
 
 /// `length` bytes of `file` from `offset` on.
 pub(super) fn read_range(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(length).map_err(io::Error::other)?;
-    let mut bytes: Vec<u8> = Vec::new();
-    // What a file says of its own length need not be true.
-    bytes.try_reserve_exact(length)?;
-    read_exact_at(file, &mut bytes.spare_capacity_mut()[..length], offset)?;
-    // SAFETY: all of them were read.
-    unsafe { bytes.set_len(length) };
+    let mut bytes = Vec::new();
+    read_range_to(file, offset, length, &mut bytes)?;
     Ok(bytes)
+}
+
+/// Puts `length` bytes of `file` from `offset` on into an empty buffer.
+pub(super) fn read_range_to(file: &File, offset: u64, length: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    // What a file says of its own length need not be true.
+    buffer.try_reserve_exact(length)?;
+    // SAFETY: all of them are read.
+    unsafe { fill_up(buffer, length, |spare| read_exact_at(file, spare, offset)) }
+}
+
+/// Puts `length` bytes into an empty buffer: those that `fill` writes.
+///
+/// # Safety
+/// Where `fill` returns `Ok`, it has written every byte that it was given.
+pub(super) unsafe fn fill_up<E>(
+    buffer: &mut Vec<u8>,
+    length: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<(), E>,
+) -> Result<(), E> {
+    buffer.clear();
+    buffer.reserve_exact(length);
+    fill(&mut buffer.spare_capacity_mut()[..length])?;
+    // SAFETY: the caller's promise.
+    unsafe { buffer.set_len(length) };
+    Ok(())
 }

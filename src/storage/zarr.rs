@@ -8,6 +8,7 @@ mod create;
 mod files;
 mod metadata;
 mod ome;
+mod plain_zstd;
 
 use std::path::Path;
 

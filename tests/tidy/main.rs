@@ -33,6 +33,9 @@ const HOUSE: &[(&str, &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("mpi", &["src/transport/mpi", "src/run"]),
     ("zarrs", &["src/storage/zarr"]),
+    ("zstd", &["src/storage/zarr"]),
+    ("quick_cache", &["src/storage/cache"]),
+    ("rustix", &["src/storage/uninit"]),
     ("hdf5", &["src/storage/hdf5"]),
     ("hdf5_sys", &["src/storage/hdf5"]),
     ("mpi_sys", &["src/storage/hdf5/mpio"]),

@@ -14,7 +14,7 @@ use super::Location;
 use super::place::Place;
 use crate::storage::backend::Backend;
 use crate::storage::runs::{Run, for_each_run};
-use crate::storage::{Element, Result, StorageError, boxes, uninit};
+use crate::storage::{Element, Result, StorageError, boxes, files, uninit};
 
 /// A gap between two short runs is read along when it is at most so long: one call more costs as much.
 const MAX_GAP: u64 = 4 << 10;
@@ -150,6 +150,9 @@ impl DirectArray {
                 file.write_all_at(&span, begin)
             };
             written.map_err(StorageError::io("write", &self.path))?;
+        }
+        if files::is_synced() {
+            file.sync_data().map_err(StorageError::io("write", &self.path))?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use hdf5::{Dataset, File, FileBuilder, OpenMode};
 use super::Location;
 use super::failure::{failed, is_lock};
 use super::metadata::missing;
-use crate::storage::Result;
+use crate::storage::{Result, StorageError, files};
 
 /// How long to wait for another process, such as one that creates a dataset, to let go of a file.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -65,6 +65,7 @@ impl Handle {
         // The library never closes files by itself, and a process may be killed.
         let flushed = state.file.as_ref().map_or(Ok(()), File::flush);
         flushed.map_err(failed("write", &at.path))?;
+        files::sync(&self.path).map_err(StorageError::io("write", &at.path))?;
         Ok(result)
     }
 

@@ -19,7 +19,7 @@ use super::library::selection;
 use super::metadata::Metadata;
 use super::{Location, create};
 use crate::storage::backend::{Backend, Opened};
-use crate::storage::{ArraySpec, Compression, Element, Result, StorageError};
+use crate::storage::{ArraySpec, Compression, Element, Result, StorageError, files};
 
 /// The ranks that have HDF5 files open together.
 #[derive(Debug, Clone, Copy)]
@@ -180,6 +180,7 @@ impl<T: Element> Backend<T> for MpioArray {
 
     fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
         let data = data.as_standard_layout();
-        self.dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))
+        self.dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))?;
+        files::sync(&self.at.file).map_err(StorageError::io("write", &self.at.path))
     }
 }

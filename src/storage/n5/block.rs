@@ -65,14 +65,14 @@ fn header<'a>(bytes: &'a [u8], chunk: &[u64]) -> Result<(Vec<usize>, &'a [u8]), 
     Ok((shape, &bytes[end + 4..]))
 }
 
-/// A block's file: the voxels are in C order and in this machine's byte order.
+/// Puts a block's file into an empty buffer. The voxels are in C order and in this machine's byte order.
 pub(super) fn encode(
     mut voxels: Vec<u8>,
     shape: &[usize],
     data_type: DataType,
     compression: &CompressionType,
-) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    bytes: &mut Vec<u8>,
+) -> io::Result<()> {
     bytes.extend(0u16.to_be_bytes());
     let number = |value: usize| u32::try_from(value).map_err(io::Error::other);
     bytes.extend(u16::try_from(shape.len()).map_err(io::Error::other)?.to_be_bytes());
@@ -81,8 +81,7 @@ pub(super) fn encode(
     }
     swap_bytes(&mut voxels, data_type.size());
     // Encoders finish when they are dropped.
-    compression.encoder(&mut bytes).write_all(&voxels)?;
-    Ok(bytes)
+    compression.encoder(bytes).write_all(&voxels)
 }
 
 /// From big endian to this machine's order, or back.
@@ -117,7 +116,9 @@ mod tests {
         let (shape, voxels) = decode(&bytes, &[3, 2, 1], DataType::I16, &raw).expect("as specified");
         assert_eq!(shape, [3, 2, 1]);
         assert_eq!(voxels, [1i16, 2, 3, 4, 5, 6].map(i16::to_ne_bytes).concat());
-        assert_eq!(encode(voxels, &shape, DataType::I16, &raw).expect("fits"), bytes);
+        let mut encoded = Vec::new();
+        encode(voxels, &shape, DataType::I16, &raw, &mut encoded).expect("fits");
+        assert_eq!(encoded, bytes);
     }
 
     #[test]

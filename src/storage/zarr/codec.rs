@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io;
+use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,10 @@ use zarrs::storage::StorageError as StoreError;
 use zarrs::storage::byte_range::{ByteRange, ByteRangeIterator};
 
 use super::files::{Files, bounds};
+use super::plain_zstd::PlainZstd;
 use super::{one_line, without_global_pool};
 use crate::storage::chunked::{CellCodec, CodecError, Content};
-use crate::storage::{Result, StorageError, uninit};
+use crate::storage::{Result, StorageError, scratch, uninit};
 
 /// The codecs of one array.
 pub(super) struct ZarrCodec {
@@ -29,6 +31,8 @@ pub(super) struct ZarrCodec {
     options: CodecOptions,
     /// Of what Zarr calls a chunk: of a shard, where there are shards.
     shape: Vec<NonZeroU64>,
+    /// Where the codecs are those that bellis knows itself.
+    zstd: Option<PlainZstd>,
 }
 
 impl ZarrCodec {
@@ -37,7 +41,9 @@ impl ZarrCodec {
         let shape = array
             .chunk_shape(&first)
             .map_err(|error| StorageError::Metadata { path: path.to_path_buf(), reason: one_line(&error) })?;
-        Ok(Self { chain: array.codecs(), options: without_global_pool(options), shape, array })
+        let chain = array.codecs();
+        let zstd = PlainZstd::of(&chain);
+        Ok(Self { chain, options: without_global_pool(options), shape, zstd, array })
     }
 }
 
@@ -56,11 +62,15 @@ impl CellCodec for ZarrCodec {
         ZarrContent { codec: self, file: Arc::new(ChunkFile { file, length }), decoder: OnceCell::new() }
     }
 
-    fn encode<'a>(&self, _: &[u64], voxels: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>, CodecError> {
+    fn encode(&self, _: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
+        if let Some(zstd) = self.zstd {
+            return zstd.encode(voxels, file);
+        }
         let (array, voxels) = (&self.array, ArrayBytes::new_flen(voxels));
         let encoded =
-            self.chain.encode(voxels, &self.shape, array.data_type(), array.fill_value(), &self.options);
-        Ok(encoded?)
+            self.chain.encode(voxels, &self.shape, array.data_type(), array.fill_value(), &self.options)?;
+        file.extend_from_slice(&encoded);
+        Ok(())
     }
 }
 
@@ -72,25 +82,36 @@ struct ZarrContent<'a> {
     decoder: OnceCell<Arc<dyn ArrayPartialDecoderTraits>>,
 }
 
-impl Content for ZarrContent<'_> {
-    fn decode(&self, part: &[Range<u64>]) -> Result<Vec<u8>, CodecError> {
-        let ZarrCodec { array, chain, options, shape } = self.codec;
+// SAFETY: both ways out write as many bytes as there are.
+unsafe impl Content for ZarrContent<'_> {
+    fn decode(&self, part: &[Range<u64>], to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
+        let ZarrCodec { array, chain, options, shape, zstd } = self.codec;
         let is_all = part.iter().zip(shape).all(|(part, extent)| *part == (0..extent.get()));
+        let ChunkFile { file, length } = &*self.file;
+        if let (true, Some(zstd)) = (is_all, zstd) {
+            return scratch::with(|encoded| {
+                uninit::read_range_to(file, 0, *length, encoded)?;
+                zstd.decode(encoded, to)
+            });
+        }
         let voxels = if is_all {
-            let ChunkFile { file, length } = &*self.file;
             let encoded = Cow::Owned(uninit::read_range(file, 0, *length)?);
             chain.decode(encoded, shape, array.data_type(), array.fill_value(), options)?
         } else {
             self.decoder()?.partial_decode(&ArraySubset::new_with_ranges(part), options)?
         };
         let voxels = voxels.into_fixed().map_err(|error| CodecError::Corrupt(one_line(&error)))?;
-        Ok(voxels.into_owned())
+        if voxels.len() != to.len() {
+            return Err(CodecError::Corrupt(format!("{} bytes where {} should be", voxels.len(), to.len())));
+        }
+        uninit::copy(&voxels, to);
+        Ok(())
     }
 }
 
 impl ZarrContent<'_> {
     fn decoder(&self) -> Result<&dyn ArrayPartialDecoderTraits, CodecError> {
-        let ZarrCodec { array, chain, options, shape } = self.codec;
+        let ZarrCodec { array, chain, options, shape, .. } = self.codec;
         if self.decoder.get().is_none() {
             let (chain, file) = (chain.clone(), self.file.clone());
             let decoder =

@@ -1,0 +1,118 @@
+//! A Zarr array copied to another chunking, beside `zarrs_reencode`, which is built on the same codecs.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bellis::storage::Array;
+use bellis::{Progress, Runner, Task};
+
+use super::Error;
+use super::common::{self, Figures};
+use super::volume::{CHUNK, Volume, listed, settle};
+
+/// Voxels along a side of the new chunks: smaller, larger, and such that no border falls on one of the old.
+const CHUNKINGS: [(&str, [i64; 3]); 3] = [("64", [64; 3]), ("256", [256; 3]), ("odd", [96; 3])];
+const N_THREADS: u32 = 2;
+
+pub fn bench(volume: &Volume, figures: &mut Figures) -> Result<(), Error> {
+    let n_tries = if common::is_short() { 2 } else { 3 };
+    let (mut worst, mut worst_share) = (f64::MAX, 0f64);
+    for (name, chunks) in CHUNKINGS {
+        let (mut ours, mut theirs, mut share) = (f64::MAX, f64::MAX, f64::MAX);
+        for _ in 0..n_tries {
+            let (elapsed_s, overhead) = copy(volume, chunks)?;
+            ours = ours.min(elapsed_s);
+            share = share.min(overhead);
+            for options in [&[][..], &["--cache-size", "268435456"][..]] {
+                theirs = theirs.min(reencode(volume, chunks, options)?);
+            }
+        }
+        let gib = volume.n_bytes() as f64 / f64::from(1 << 30);
+        figures.add(&format!("zarr_copy_{name}"), gib / ours, "GiB/s");
+        figures.add(&format!("zarr_copy_{name}_peer"), gib / theirs, "GiB/s");
+        figures.add(&format!("zarr_copy_{name}_vs_peer"), theirs / ours, "");
+        worst = worst.min(theirs / ours);
+        worst_share = worst_share.max(share);
+    }
+    figures.add("zarr_copy_vs_peer", worst, "");
+    figures.add("scheduler_share", 100.0 * worst_share, "%");
+    Ok(())
+}
+
+/// Copies with bellis: seconds, and the share of the time of both workers that went to something else than reading,
+/// coding and writing.
+fn copy(volume: &Volume, chunks: [i64; 3]) -> Result<(f64, f64), Error> {
+    let path = volume.path("ours.zarr");
+    settle(&volume.path(""))?;
+    let begin = Instant::now();
+    let input = Array::<u8>::open(volume.zarr())?;
+    let output = Array::<u8>::create(&path, &volume.spec(chunks))?;
+    // Whole chunks of both, as far as that goes.
+    let block = chunks.map(|chunk| {
+        if chunk % CHUNK == 0 {
+            chunk
+        } else if CHUNK % chunk == 0 {
+            CHUNK
+        } else {
+            2 * chunk
+        }
+    });
+    let moving_ns = Arc::new(AtomicU64::new(0));
+    let moved = moving_ns.clone();
+    let task = Task::builder("copy")
+        .total_write_roi(volume.roi())
+        .block_shape(block)
+        .fit(bellis::Fit::Shrink)
+        .writes(&output)
+        .process(move |block| {
+            let begin = Instant::now();
+            output.write(&block.write_roi, &input.read(&block.read_roi)?)?;
+            moving_ns.fetch_add(begin.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            Ok(())
+        })
+        .build()?;
+    let report = Runner::new().slots(N_THREADS).progress(Progress::Off).run(task)?;
+    let elapsed_s = begin.elapsed().as_secs_f64();
+    let run_s = report.elapsed_s;
+    report.into_result()?;
+    std::fs::remove_dir_all(path)?;
+    let moving_s = moved.load(Ordering::Relaxed) as f64 / 1e9;
+    Ok((elapsed_s, 1.0 - moving_s / (run_s * f64::from(N_THREADS))))
+}
+
+/// Copies with the peer: seconds.
+fn reencode(volume: &Volume, chunks: [i64; 3], options: &[&str]) -> Result<f64, Error> {
+    let path = volume.path("theirs.zarr");
+    settle(&volume.path(""))?;
+    let begin = Instant::now();
+    let program = peer()?;
+    let status = Command::new(&program)
+        .args(["--chunk-shape", &listed(chunks)])
+        .args(["--concurrent-chunks", &N_THREADS.to_string()])
+        .args(options)
+        .args([volume.zarr(), path.clone()])
+        .env("RAYON_NUM_THREADS", N_THREADS.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let elapsed_s = begin.elapsed().as_secs_f64();
+    if !status.success() {
+        return Err(format!("{}: {status}", program.display()).into());
+    }
+    std::fs::remove_dir_all(path)?;
+    Ok(elapsed_s)
+}
+
+/// Where `make peer` puts the other program.
+fn peer() -> Result<PathBuf, Error> {
+    let path = common::folder().with_file_name("peer").join("bin/zarrs_reencode");
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} is missing: make peer builds it, and make bench does so too", path.display()).into())
+    }
+}

@@ -1,0 +1,34 @@
+//! How fast bulk data moves: beside another program that does the same, and beside plain calls of the system, on the
+//! same machine in the same run.
+//!
+//! The volume is 2 GiB of `uint8`, of cells that compress about fourfold; it is made once, so that all of it is in the page cache. Each
+//! contest runs both sides in turn a few times and takes the best of each.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod context;
+mod copy;
+mod hdf5;
+mod volume;
+
+use common::Figures;
+use volume::Volume;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Error> {
+    // As a rank that one of the benches started.
+    for as_rank in [hdf5::as_rank, context::as_rank] {
+        if let Some(figures) = as_rank()? {
+            common::say(&figures);
+            return Ok(());
+        }
+    }
+    let mut figures = Figures::of("storage");
+    let volume = Volume::make()?;
+    copy::bench(&volume, &mut figures)?;
+    context::bench(&volume, &mut figures)?;
+    hdf5::bench(&volume, &mut figures)?;
+    figures.write()?;
+    Ok(())
+}
