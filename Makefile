@@ -6,7 +6,9 @@ MPIRUN ?= mpirun
 # Ranks of the demo: one schedules, the others work.
 NP ?= 4
 DEMO_ARGS ?= --input made-up --output demo-out/smooth.zarr --sigma 2 --png demo-out
-BENCHES := scheduler dispatch scale
+BENCHES := scheduler dispatch scale storage
+# What the storage bench is measured beside.
+PEER := $(TARGET_DIR)/peer/bin/zarrs_reencode
 
 # rustup's default place, for shells that have not been told of it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -27,13 +29,14 @@ export OMPI_MCA_btl_vader_single_copy_mechanism ?= none
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-short clean-demo
+.PHONY: help setup demo test check peer bench bench-short clean-demo
 
 help:
 	@echo 'make setup        install what is missing (Debian, Ubuntu), or say which modules to load'
 	@echo 'make demo         smooth a made-up 256^3 volume on $(NP) ranks (NP=...), into demo-out/'
 	@echo 'make test         all tests: unit, integration, examples, documentation'
 	@echo 'make check        formatting, lints, documentation, and the build without MPI and Zarr'
+	@echo 'make peer         build zarrs_reencode, which the storage bench is measured beside'
 	@echo 'make bench        all benchmarks in full'
 	@echo 'make bench-short  each benchmark once, shortened: $(BENCHES)'
 	@echo 'make clean-demo   remove demo-out/'
@@ -57,10 +60,15 @@ check: setup
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
 
-bench: setup
+peer: $(PEER)
+
+$(PEER):
+	$(CARGO) install zarrs_tools --version 0.8.1 --locked --bin zarrs_reencode --root $(TARGET_DIR)/peer
+
+bench: setup peer
 	$(CARGO) bench
 
-bench-short: setup
+bench-short: setup peer
 	@set -e; for bench in $(BENCHES); do \
 		echo "$(CARGO) bench --bench $$bench -- --short"; \
 		$(CARGO) bench --bench $$bench -- --short; \
