@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bellis::geometry::{Lattice, OnLattice};
 use bellis::plan::{BlockId, Plan, TaskId};
 use bellis::scheduler::{
     Actions, Assignment, Cause, Config, Event, Failure, Outcome, Scheduler, Verdict, WorkerId,
@@ -320,4 +321,63 @@ fn an_upstream_block_that_completes_after_its_dependents_were_orphaned_changes_n
     assert_eq!(run.scheduler.counts(TaskId(1)).orphaned, 1);
     run.succeed(begun[1]);
     assert!(run.scheduler.is_finished());
+}
+
+/// An output in chunks of this many voxels.
+struct Chunks(i64);
+
+impl OnLattice for Chunks {
+    fn lattice(&self) -> Lattice {
+        Lattice { extent: Roi::new([0], [MILLION]).expect("fits"), cell: [self.0].into() }
+    }
+
+    fn label(&self) -> String {
+        "output".to_owned()
+    }
+}
+
+#[test]
+fn a_failed_block_lets_go_of_those_that_share_its_chunk() {
+    let sharing = line("sharing", 4, 1).writes(&Chunks(4)).share_chunks(true).max_retries(0);
+    let mut run = Run::of(build(sharing) + build(line("after", 4, 1)), without_credits());
+    let first = run.join(0, 4);
+    assert_eq!(indices(&first), [(0, 0)], "all four share a chunk");
+    let second = run.fail(first[0]);
+    assert_eq!(indices(&second), [(0, 1)], "the failed one keeps nobody from running");
+    assert_eq!(run.scheduler.counts(TaskId(0)).orphaned, 0);
+    assert_eq!(run.scheduler.counts(TaskId(1)).orphaned, 1, "its own dependent in the next task");
+    assert_eq!(indices(&run.succeed(second[0])), [(1, 1), (0, 2)]);
+}
+
+#[test]
+fn a_block_both_let_go_and_orphaned_is_an_orphan() {
+    // Each block reads one to the right and shares a chunk with two to either side: 0 fails, which 1 reads or is read
+    // by, and 2 only shares with. Block 2 then waits for 1, which is an orphan: so is it.
+    let task = |context: i64| {
+        let task = line("both", 3, 1).context([0], [context]).read_write_conflict(true);
+        build(task.writes(&Chunks(3)).share_chunks(true).max_retries(0))
+    };
+    for budget in [1, 2, 1000] {
+        let mut run = Run::of(task(1), without_credits());
+        run.scheduler = run.scheduler.with_budget(budget);
+        let first = run.join(0, 4);
+        assert_eq!(indices(&first), [(0, 0)]);
+        run.fail(first[0]);
+        run.tick();
+        assert!(run.scheduler.is_finished());
+        let counts = run.scheduler.counts(TaskId(0));
+        assert_eq!((counts.failed, counts.orphaned, counts.open()), (1, 2, 0));
+    }
+}
+
+#[test]
+fn shared_chunks_as_large_as_the_volume_are_walked_in_bounded_calls() {
+    let sharing = line("all", 100_000, 1).writes(&Chunks(100_000)).share_chunks(true).max_retries(0);
+    let mut run = Run::of(build(sharing), without_credits());
+    let first = run.join(0, 1);
+    run.fail(first[0]);
+    assert!(run.scheduler.has_backlog());
+    assert_eq!(run.tick(), 1);
+    let counts = run.scheduler.counts(TaskId(0));
+    assert_eq!((counts.failed, counts.orphaned, counts.in_flight), (1, 0, 1));
 }
