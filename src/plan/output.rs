@@ -16,11 +16,13 @@ const MAX_CHUNKS: i64 = 1 << 20;
 pub(super) struct Output {
     pub label: String,
     pub lattice: Lattice,
+    /// Why only one process can write it, if that is so.
+    pub one_process_only: Option<String>,
 }
 
 impl Output {
     pub fn new(output: &impl OnLattice) -> Self {
-        Self { label: output.label(), lattice: output.lattice() }
+        Self { label: output.label(), lattice: output.lattice(), one_process_only: output.one_process_only() }
     }
 
     /// How many steps along each axis two blocks of `grid` can be apart and still write one chunk: all 0 when no chunk

@@ -38,6 +38,7 @@ struct Inner {
     conflicts: Option<Conflicts>,
     max_retries: u32,
     max_workers: Option<u32>,
+    outputs: Vec<Output>,
     body: Body,
 }
 
@@ -84,6 +85,12 @@ impl Task {
     /// How many blocks may be processed at the same time, or `None` for as many as there are slots.
     pub fn max_workers(&self) -> Option<u32> {
         self.inner.max_workers
+    }
+
+    /// The name of an output that only one process can write, and why, if there is one.
+    pub fn one_process_only(&self) -> Option<(&str, &str)> {
+        let mut outputs = self.inner.outputs.iter();
+        outputs.find_map(|output| Some((&*output.label, output.one_process_only.as_deref()?)))
     }
 
     /// The closures.
@@ -199,7 +206,8 @@ impl TaskBuilder {
 
     /// Declares an array that the blocks write. [`build`](Self::build) refuses a grid that reaches out of the array, or
     /// of which two blocks would write the same chunk (or shard) at the same time, and names a block shape that fits;
-    /// unless the task may [`share_chunks`](Self::share_chunks).
+    /// unless the task may [`share_chunks`](Self::share_chunks). A run on several ranks is refused when only one process
+    /// can write the array, as with compressed HDF5.
     pub fn writes(mut self, output: &impl OnLattice) -> Self {
         self.outputs.push(Output::new(output));
         self
@@ -290,8 +298,8 @@ impl TaskBuilder {
         let total_read = if self.total_roi.is_some() { total } else { total.grow(&lo, &hi)? };
         let grid = Grid::new(total_read, write_shape, lo, hi, self.fit)?;
         let conflicts = self.conflicts(&grid)?;
-        let Self { name, max_retries, max_workers, body, .. } = self;
-        Ok(Task { inner: Arc::new(Inner { name, grid, conflicts, max_retries, max_workers, body }) })
+        let Self { name, max_retries, max_workers, outputs, body, .. } = self;
+        Ok(Task { inner: Arc::new(Inner { name, grid, conflicts, max_retries, max_workers, outputs, body }) })
     }
 
     /// What keeps blocks apart that must not run together: conflicts of reading and writing and, if it may be, chunks

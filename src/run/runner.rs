@@ -221,6 +221,12 @@ fn coordinate(
             return Err(prepared.err().unwrap_or(RunError::WithoutMpi));
         }
     };
+    let n_working = slots.len() + usize::from(options.rank0_slots > 0);
+    if let Some(error) = one_process_only(&plan, n_working) {
+        stop(&mut *transport, Stop::Refused(error.to_string()))?;
+        transport.close()?;
+        return Err(error);
+    }
     if options.rank0_slots == 0 {
         return schedule(transport, &plan, &slots, options);
     }
@@ -232,6 +238,20 @@ fn coordinate(
             transport.close()?;
             Err(error)
         }
+    })
+}
+
+/// What keeps `n_ranks` ranks from processing the plan's blocks: an output that only one process can write.
+fn one_process_only(plan: &Plan, n_ranks: usize) -> Option<RunError> {
+    let mut tasks = plan.tasks().iter().map(|planned| &planned.task).filter(|_| n_ranks > 1);
+    tasks.find_map(|task| {
+        let (output, why) = task.one_process_only()?;
+        Some(RunError::OneProcessOnly {
+            task: task.name().to_owned(),
+            output: output.to_owned(),
+            n_ranks,
+            why: why.to_owned(),
+        })
     })
 }
 

@@ -291,4 +291,9 @@ impl<T: Element> OnLattice for Array<T> {
     fn label(&self) -> String {
         self.path().display().to_string()
     }
+
+    /// So it is with compressed HDF5.
+    fn one_process_only(&self) -> Option<String> {
+        self.inner.backend.one_process_only().map(str::to_owned)
+    }
 }
