@@ -9,12 +9,16 @@ use super::error::RunError;
 use super::greeting::{await_stop, brought, cut, gather, introduce, stop};
 use super::interrupt::Interrupt;
 use super::options::Options;
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+use super::place::ranks;
 use super::place::{Comm, Place};
 use super::program::{note_leader, note_run};
 use super::worker::{Loop, Setup, Worker, process_all, work};
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline, Plan};
 use crate::scheduler::{Config, Scheduler};
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+use crate::storage::MpiIo;
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
@@ -78,6 +82,35 @@ impl<'c> Runner<'c> {
     {
         self.communicator = Some(Comm::of(communicator));
         self
+    }
+
+    /// The ranks that [`run`](Self::run) would have, for HDF5 files that they open together with MPI-IO; `None` for one
+    /// that is alone. Initializes MPI where a launcher started several ranks, which otherwise waits for the run.
+    ///
+    /// Collective on a [communicator](Self::communicator) that was given: it is duplicated, for as long as MPI lives.
+    ///
+    /// ```no_run
+    /// use bellis::{Array, ArraySpec, Runner};
+    ///
+    /// let (path, spec) = ("a.h5/raw", ArraySpec::new([1000, 1000]));
+    /// let array = match Runner::new().mpi_io()? {
+    ///     Some(ranks) => Array::<u8>::create_mpio(path, &spec, ranks)?,
+    ///     None => Array::create(path, &spec)?,
+    /// };
+    /// # Ok::<(), bellis::BoxError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// MPI is finalized; the launcher and the MPI library do not belong together.
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn mpi_io(&self) -> Result<Option<MpiIo>, RunError> {
+        let Some((comm, _)) = ranks(self.communicator)? else { return Ok(None) };
+        Ok(match self.communicator {
+            // SAFETY: MPI is initialized, and the communicator is borrowed for as long as the runner lives.
+            Some(_) => Some(unsafe { MpiIo::duplicate_of(comm.raw()) }),
+            // The world is never freed.
+            None => MpiIo::world(),
+        })
     }
 
     /// [`Options::credits`].

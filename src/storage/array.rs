@@ -89,8 +89,9 @@ impl<T: Element> Array<T> {
     /// As [`create`](Self::create), of an HDF5 dataset that all ranks of a communicator then read and write through the
     /// library's MPI-IO driver, whose tuning for a file system (stripes, aggregators, ROMIO hints) may be wanted.
     ///
-    /// Collective: all ranks call it together, and get the same error where one of them fails. Reads and writes are
-    /// not. Without it an uncompressed dataset is written directly: see [`storage`](super#hdf5-from-several-ranks).
+    /// Collective: all ranks call it together with the same path and specification, and where one of them fails, all
+    /// get an error. Which ranks, says [`MpiIo`](super::MpiIo); a program that leaves MPI to bellis asks
+    /// [`Runner::mpi_io`](crate::Runner::mpi_io). Reads and writes are not collective. Without it an uncompressed dataset is written directly: see [`storage`](super#hdf5-from-several-ranks).
     /// The file is never closed, as that would be collective too, and wait for a lost rank forever: what was written
     /// is in the file all the same.
     ///

@@ -1,7 +1,9 @@
 //! Runs a task whose output asks for care, on whatever ranks there are: `outputs KIND PATH`.
 //!
-//! KIND is `chunks` or `shards`, where blocks of 50³ write parts of the same ones, or `compressed`, which is HDF5 that
-//! only one process can write. Each block takes another time, and writes slab by slab. Blocks leave a file beside PATH.
+//! KIND is `chunks` or `shards`, where blocks of 50³ write parts of the same ones; `compressed`, which is HDF5 that only
+//! one process can write, or `undeclared`, where the task does not say so; `mpio`, which is HDF5 that all ranks have open
+//! together, or `mpio-odd`, where rank 1 asks for another one. Each block takes another time, and writes slab by slab.
+//! Blocks leave a file beside PATH.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +11,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use bellis::storage::Compression;
-use bellis::{Array, ArraySpec, Block, Coordinate, Result, Roi, Task};
+use bellis::{Array, ArraySpec, Block, Coordinate, Result, Roi, Runner, Task};
 use ndarray::ArrayD;
 
 /// Voxels of a slab along the first axis.
@@ -28,11 +30,19 @@ fn run(kind: &str, path: &Path) -> Result {
     let spec = match kind {
         "chunks" => spec.chunks([64, 64, 64]),
         "shards" => spec.chunks([16, 16, 16]).shards([96, 96, 96]),
-        "compressed" => spec.chunks([50, 50, 50]).compression(Compression::Gzip { level: 1 }),
+        "compressed" | "undeclared" => spec.chunks([50, 50, 50]).compression(Compression::Gzip { level: 1 }),
+        "mpio" => spec,
+        "mpio-odd" if std::env::var("OMPI_COMM_WORLD_RANK").as_deref() == Ok("1") => spec.chunks([5, 5, 5]),
+        "mpio-odd" => spec.chunks([50, 50, 50]),
         other => return Err(format!("an output of kind {other:?} is unknown").into()),
     };
-    let array = Array::<u16>::create(path, &spec)?;
-    let task = Task::builder(kind).total_roi(array.roi()).block_shape([50, 50, 50]).writes(&array);
+    let together = if kind.starts_with("mpio") { Runner::new().mpi_io()? } else { None };
+    let array = match together {
+        Some(ranks) => Array::<u16>::create_mpio(path, &spec, ranks)?,
+        None => Array::<u16>::create(path, &spec)?,
+    };
+    let task = Task::builder(kind).total_roi(array.roi()).block_shape([50, 50, 50]).max_retries(0);
+    let task = if kind == "undeclared" { task } else { task.writes(&array) };
     let trace = PathBuf::from(format!("{}.blocks", path.parent().unwrap_or(path).display()));
     let process = move |block: &Block| {
         std::fs::create_dir_all(&trace)?;

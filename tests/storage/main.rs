@@ -6,6 +6,7 @@
 mod bad_input;
 mod creating;
 mod foreign_files;
+mod locked_files;
 #[cfg(feature = "mpi")]
 #[allow(dead_code)]
 #[path = "../common/mpirun.rs"]

@@ -66,3 +66,26 @@ fn one_process_writes_what_one_process_can() {
         assert_whole(&path);
     }
 }
+
+#[test]
+fn what_nobody_declared_waits_for_the_lock_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5/raw");
+    // Without credits, so that the rank that waits holds one block.
+    let outcome = run(Ranks::Mpirun(3), "undeclared", &path).env("BELLIS_CREDITS", "0").run();
+    outcome.failed(1, "the file is locked");
+    assert!(outcome.took < Duration::from_secs(30), "one block waits, once: {outcome}");
+}
+
+#[test]
+fn a_program_that_leaves_mpi_to_bellis_gets_its_ranks() {
+    for ranks in [Ranks::Alone, Ranks::Mpirun(1), Ranks::Mpirun(3)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.h5/raw");
+        run(ranks, "mpio", &path).run().succeeded();
+        assert_whole(&path);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(Ranks::Mpirun(3), "mpio-odd", &dir.path().join("a.h5/raw")).run();
+    outcome.failed(2, "rank 1 of 3");
+}
