@@ -45,7 +45,8 @@ use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
 /// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is killed while it
 /// writes leaves the former one. The content reaches the disk before it takes the name. Threads that write parts of
 /// one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
-/// to one chunk at the same time: see [`OnLattice`].
+/// to one chunk at the same time: see [`OnLattice`]. Tasks that declare the array see to it
+/// ([`TaskBuilder::writes`](crate::TaskBuilder::writes)).
 ///
 /// In uncompressed HDF5 each voxel has its own bytes, which are written in place: all may write at the same time, and
 /// whoever is killed leaves others' voxels alone. Compressed HDF5 is for one process, and not safe against its end.
