@@ -15,6 +15,7 @@ mod grid_box;
 mod link;
 mod output;
 mod pipeline;
+mod reach;
 mod task;
 
 pub use block::{Block, BlockId, TaskId};

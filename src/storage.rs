@@ -30,7 +30,8 @@
 //! many times faster than the short rows of a contiguous dataset. A fill value other than 0 is written out when the
 //! dataset is created.
 //!
-//! Compressed HDF5 is for one process: a second one that writes waits for HDF5's file lock and then fails. Several ranks
+//! Compressed HDF5 is for one process: a task that [declares](crate::TaskBuilder::writes) it as output is refused on
+//! several ranks, and otherwise a second process that writes waits for HDF5's file lock and then fails. Several ranks
 //! write Zarr, with shards where few files are wanted.
 //!
 //! # Layout

@@ -99,13 +99,15 @@ fn a_wrong_task_says_what_is_wrong() {
         (
             plain().writes(&chunked(roi([0, 0], [10, 10]), [3, 5])),
             "task \"t\": blocks of shape (5, 5) from (0, 0) would write the same chunk of out.zarr at the same time \
-             (chunks of (3, 5) from (0, 0), in world units): use a block shape of (6, 5)",
+             (chunks of (3, 5) from (0, 0), in world units): use a block shape of (6, 5); \
+             or share_chunks(true), which makes blocks that share a chunk wait for each other",
         ),
         (
             plain().writes(&chunked(roi([-2, 0], [20, 10]), [3, 5])),
             "task \"t\": blocks of shape (5, 5) from (0, 0) would write the same chunk of out.zarr at the same time \
              (chunks of (3, 5) from (-2, 0), in world units): use a block shape of (6, 5) \
-             and a total write ROI that begins on a chunk, such as (-2, 0)",
+             and a total write ROI that begins on a chunk, such as (-2, 0); \
+             or share_chunks(true), which makes blocks that share a chunk wait for each other",
         ),
         (
             Task::builder("t").total_roi(roi([0, 0], [10, 10])).block_shape([5]),

@@ -409,3 +409,84 @@ proptest! {
         prop_assert!((0..n_axes).all(|axis| fitting_shape[axis] >= described.block[axis]));
     }
 }
+
+/// Chunks that a block writes, along each axis.
+fn chunks_written(block: &Expected, lattice: &Lattice) -> Vec<(i64, i64)> {
+    let along = |(axis, (begin, end)): (usize, &(i64, i64))| {
+        let (origin, cell) = (lattice.extent.begin()[axis], lattice.cell[axis]);
+        ((begin - origin).div_euclid(cell), (end - 1 - origin).div_euclid(cell) + 1)
+    };
+    block.write.iter().enumerate().map(along).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
+
+    #[test]
+    fn blocks_that_share_a_chunk_are_kept_apart(
+        described in any_described(),
+        margin in prop::collection::vec(prop::sample::select(vec![0i64, 0, 1, 3, 8]), 4),
+        cells in prop::collection::vec(prop::collection::vec(1i64..12, 4), 1..3),
+    ) {
+        let Some(task) = grid_of(&described) else { return Ok(()) };
+        let n_axes = described.n_axes();
+        let margin = coordinate(&margin[..n_axes]);
+        let extent = task.grid().written().grow(&margin, &margin).expect("small numbers");
+        let lattices: Vec<Lattice> =
+            cells.iter().map(|cell| Lattice { extent, cell: coordinate(&cell[..n_axes]) }).collect();
+        let builder = |name: &str| {
+            lattices.iter().fold(described.builder(name), |task, lattice| task.writes(&Chunked(*lattice)))
+        };
+        let alone = builder("a").share_chunks(true).max_workers(1).build().expect("one at a time");
+        prop_assert_eq!(alone.conflicts().cloned(), task.conflicts().cloned(), "nothing more to keep apart");
+        let is_refused = builder("a").build().is_err();
+        let task = builder("a").share_chunks(true).build().expect("shared chunks are no error");
+        let expected = described.expected();
+        let kept_apart = task.conflicts().and_then(|conflicts| conflicts.kept_apart()).copied();
+        prop_assert_eq!(kept_apart.is_some(), is_refused, "only what would be refused is kept apart");
+        let Some(conflicts) = task.conflicts() else {
+            prop_assert!(!lattices.iter().any(|lattice| spoils(&described, lattice)));
+            return Ok(());
+        };
+        let steps = kept_apart.unwrap_or(Coordinate::zeros(n_axes));
+        let mut n_found = 0;
+        for (a, block) in expected.iter().enumerate() {
+            let (mut up, mut down) = (BTreeSet::new(), BTreeSet::new());
+            let position = coordinate(&block.position);
+            let level = conflicts.level(&position);
+            for (b, other) in expected.iter().enumerate().filter(|(b, _)| *b != a) {
+                let there = coordinate(&other.position);
+                let carries_data = described.is_conflicting && conflict(block, other);
+                prop_assert_eq!(conflicts.carries_data(&position, &there), carries_data);
+                let is_near = (0..n_axes).all(|x| (position[x] - there[x]).abs() <= steps[x]);
+                let share = |lattice: &Lattice| meet(&chunks_written(block, lattice), &chunks_written(other, lattice));
+                if carries_data || is_near {
+                    let other_level = conflicts.level(&there);
+                    prop_assert_ne!(level, other_level, "equal levels never conflict");
+                    if other_level < level { up.insert(b as u64) } else { down.insert(b as u64) };
+                } else {
+                    prop_assert!(!lattices.iter().any(share), "{position} and {there} share a chunk");
+                }
+            }
+            prop_assert_eq!(conflicts.n_upstream(&position), up.len() as u64);
+            prop_assert!(up.len() as u64 <= conflicts.n_differences());
+            n_found += up.len();
+            prop_assert_eq!(index_set(task.grid(), conflicts.upstream(&position)), up);
+            prop_assert_eq!(index_set(task.grid(), conflicts.downstream(&position)), down);
+        }
+        prop_assert!(n_found > 0 || kept_apart.is_none());
+        prop_assert_eq!(conflicts.n_differences(), conflicts.differences().count() as u64);
+        // No farther than need be: along each axis there are two blocks so far apart in one chunk.
+        for axis in 0..n_axes {
+            let is_reached = lattices.iter().any(|lattice| {
+                let along = |block: &Expected| vec![chunks_written(block, lattice)[axis]];
+                expected.iter().any(|a| {
+                    expected.iter().any(|b| {
+                        b.position[axis] - a.position[axis] == steps[axis] && meet(&along(a), &along(b))
+                    })
+                })
+            });
+            prop_assert!(is_reached, "{steps} along {axis}");
+        }
+    }
+}

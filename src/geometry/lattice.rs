@@ -21,4 +21,10 @@ pub trait OnLattice {
 
     /// What to call it in a message, such as its path.
     fn label(&self) -> String;
+
+    /// Why it can be written by one process only, and what to write instead, if that is so: then a run on several ranks
+    /// is refused before its first block. Threads of one process are not several.
+    fn one_process_only(&self) -> Option<String> {
+        None
+    }
 }

@@ -109,7 +109,7 @@ impl Plan {
                 grid.context_lo(),
                 grid.context_hi(),
                 grid.fit(),
-                if task.conflicts().is_some() { "conflicts" } else { "no conflicts" },
+                describe_conflicts(task),
                 task.max_retries(),
                 task.max_workers().map_or_else(|| "all".to_owned(), |n| n.to_string()),
             );
@@ -120,6 +120,15 @@ impl Plan {
             }
         }
         text
+    }
+}
+
+fn describe_conflicts(task: &Task) -> String {
+    let Some(conflicts) = task.conflicts() else { return "no conflicts".to_owned() };
+    let data = if conflicts.carry_data() { "conflicts" } else { "no conflicts" };
+    match conflicts.kept_apart() {
+        None => data.to_owned(),
+        Some(steps) => format!("{data} but chunks shared by blocks up to {steps} steps apart"),
     }
 }
 

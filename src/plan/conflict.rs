@@ -3,39 +3,53 @@
 //! Two blocks conflict when the read ROI of one meets the write ROI of the other. On a regular grid that depends on
 //! their difference in position alone: with A = the box from -ceil(lo/w) to ceil(hi/w), blocks p and q conflict when
 //! q - p lies in A or in -A. (Cutting blocks off at the total ROI changes nothing: it moves only ends that no other
-//! block of the task reaches.) The level of a block is its position modulo (r+1) per axis, flattened, where r is the
-//! farthest conflict along the axis; blocks of equal level never conflict, and a block waits for all conflicting
-//! blocks of lower level, exactly those.
+//! block of the task reaches.) Blocks that may write one chunk conflict as well: when q - p lies in the box from -t to
+//! t, where t is the farthest that two such blocks are apart along each axis.
+//!
+//! The level of a block is its position modulo (r+1) per axis, flattened, where r is the farthest conflict along the
+//! axis; blocks of equal level never conflict, and a block waits for all conflicting blocks of lower level, exactly
+//! those.
+//!
+//! A conflict of the first kind *carries data*: a block that waits for one that failed cannot run. One of the second
+//! kind alone only keeps blocks apart: it ends with the block, however that ends.
 
 use super::grid::Grid;
-use super::grid_box::GridBox;
+use super::reach::{self, Boxes, Reach, Union};
 use crate::geometry::Coordinate;
 
 /// The conflicts between the blocks of one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflicts {
-    /// How many grid steps the read ROI reaches before the write ROI.
-    lo_steps: Coordinate,
-    /// How many grid steps it reaches past the write ROI.
-    hi_steps: Coordinate,
+    /// The differences at which one block reads what the other writes.
+    data: Union,
+    /// Those, and the ones at which blocks are only kept apart.
+    all: Union,
+    kept_apart: Option<Coordinate>,
     /// r + 1 along each axis.
     period: Coordinate,
     grid_shape: Coordinate,
 }
 
 impl Conflicts {
-    /// The conflicts on `grid`, or `None` when no two blocks conflict.
+    /// The conflicts between reading and writing on `grid`, or `None` when no two blocks conflict.
     pub fn of(grid: &Grid) -> Option<Self> {
-        // A conflict cannot reach farther than the grid is wide.
-        let steps = |context: &Coordinate| {
-            Coordinate::from_fn(grid.n_axes(), |axis| {
-                let steps = context[axis].unsigned_abs().div_ceil(grid.write_shape()[axis].unsigned_abs());
-                i64::try_from(steps).unwrap_or(i64::MAX).min(grid.shape()[axis] - 1)
-            })
-        };
-        let (lo_steps, hi_steps) = (steps(grid.context_lo()), steps(grid.context_hi()));
-        let period = Coordinate::from_fn(grid.n_axes(), |axis| lo_steps[axis].max(hi_steps[axis]) + 1);
-        let conflicts = Self { lo_steps, hi_steps, period, grid_shape: *grid.shape() };
+        Self::new(grid, &read_write(grid), None)
+    }
+
+    /// As [`of`](Self::of) when `reads` (and without those conflicts when not), and all blocks that are at most `steps`
+    /// apart along every axis are kept apart.
+    pub(super) fn keeping_apart(grid: &Grid, reads: bool, steps: &Coordinate) -> Option<Self> {
+        let data = if reads { read_write(grid).to_vec() } else { Vec::new() };
+        Self::new(grid, &data, Some(*steps))
+    }
+
+    fn new(grid: &Grid, data: &[Reach], kept_apart: Option<Coordinate>) -> Option<Self> {
+        let all: Vec<Reach> = data.iter().copied().chain(kept_apart.map(Reach::both_ways)).collect();
+        let period = Coordinate::from_fn(grid.n_axes(), |axis| {
+            all.iter().map(|reach| reach.before[axis].max(reach.after[axis])).max().unwrap_or(0) + 1
+        });
+        let grid_shape = *grid.shape();
+        let conflicts = Self { data: Union::of(data), all: Union::of(&all), kept_apart, period, grid_shape };
         (conflicts.n_levels() > 1).then_some(conflicts)
     }
 
@@ -49,6 +63,22 @@ impl Conflicts {
         &self.period
     }
 
+    /// How far apart along each axis blocks are kept that read nothing of each other, if any are.
+    pub fn kept_apart(&self) -> Option<&Coordinate> {
+        self.kept_apart.as_ref()
+    }
+
+    /// Whether any of the conflicts [carries data](Self::carries_data).
+    pub(super) fn carry_data(&self) -> bool {
+        self.data.n_differences() > 1
+    }
+
+    /// Whether of two blocks that conflict one reads what the other writes. Otherwise they are only kept apart, and it
+    /// does not matter to one how the other ends.
+    pub fn carries_data(&self, one: &Coordinate, other: &Coordinate) -> bool {
+        self.data.contains(&Coordinate::from_fn(one.n_axes(), |axis| other[axis] - one[axis]))
+    }
+
     /// The level of the block at a position: 0 waits for no conflict.
     #[inline]
     pub fn level(&self, position: &Coordinate) -> u64 {
@@ -60,63 +90,44 @@ impl Conflicts {
 
     /// All differences in position at which two blocks conflict, each with its opposite, without zero.
     pub fn differences(&self) -> impl Iterator<Item = Coordinate> + use<> {
-        let n_axes = self.period.n_axes();
-        let reach = |steps: &Coordinate, back: &Coordinate| GridBox {
-            begin: Coordinate::from_fn(n_axes, |axis| -back[axis]),
-            end: Coordinate::from_fn(n_axes, |axis| steps[axis] + 1),
-        };
-        let forward = reach(&self.hi_steps, &self.lo_steps);
-        let backward = reach(&self.lo_steps, &self.hi_steps);
-        let only_backward = backward.positions().filter(move |difference| !forward.contains(difference));
-        forward.positions().chain(only_backward).filter(|difference| !difference.all(|d| d == 0))
+        self.all.differences().filter(|difference| !difference.all(|d| d == 0))
     }
 
     /// The conflicting blocks of lower level: those that the block at `position` waits for.
     pub fn upstream(&self, position: &Coordinate) -> impl Iterator<Item = Coordinate> + '_ {
         let level = self.level(position);
-        self.neighbours(*position).filter(move |other| self.level(other) < level)
+        reach::positions(self.reach(position)).filter(move |other| self.level(other) < level)
     }
 
     /// The conflicting blocks of higher level: those that wait for the block at `position`.
     pub fn downstream(&self, position: &Coordinate) -> impl Iterator<Item = Coordinate> + '_ {
         let level = self.level(position);
-        self.neighbours(*position).filter(move |other| self.level(other) > level)
+        reach::positions(self.reach(position)).filter(move |other| self.level(other) > level)
     }
 
     /// Number of [`differences`](Self::differences), by arithmetic.
     pub fn n_differences(&self) -> u64 {
-        let size = |before: &Coordinate, after: &Coordinate| {
-            let extents = (0..before.n_axes()).map(|axis| (before[axis] + after[axis] + 1).unsigned_abs());
-            extents.fold(1, u64::saturating_mul)
-        };
-        let either = size(&self.lo_steps, &self.hi_steps);
-        let both = size(&self.both_steps(), &self.both_steps());
-        either.saturating_add(either - both) - 1
+        self.all.n_differences() - 1
     }
 
     /// Number of [`upstream`](Self::upstream) blocks, by arithmetic: O(axes), however far conflicts reach.
     #[inline]
     pub fn n_upstream(&self, position: &Coordinate) -> u64 {
-        let forward = self.n_lower(position, &self.lo_steps, &self.hi_steps);
-        if self.lo_steps == self.hi_steps {
-            return forward;
-        }
-        let backward = self.n_lower(position, &self.hi_steps, &self.lo_steps);
-        forward + backward - self.n_lower(position, &self.both_steps(), &self.both_steps())
+        self.all.sum(|reach| self.n_lower(position, reach))
     }
 
-    /// Number of blocks of lower level at most `before` steps before `position` and `after` steps past it.
+    /// Number of blocks of lower level within `reach` of `position`.
     ///
     /// A block is of lower level when it is lower along some axis and equal along all earlier ones; and within reach
     /// only `position` itself is equal along an axis. So for each axis: the lower ones along it, times all of those
     /// along the later axes.
     #[inline]
-    fn n_lower(&self, position: &Coordinate, before: &Coordinate, after: &Coordinate) -> u64 {
+    fn n_lower(&self, position: &Coordinate, reach: &Reach) -> u64 {
         (0..position.n_axes()).fold(0, |n_lower, axis| {
             let own = position[axis];
             let period = self.period[axis];
-            let n_before = before[axis].min(own);
-            let n_after = after[axis].min(self.grid_shape[axis] - 1 - own);
+            let n_before = reach.before[axis].min(own);
+            let n_after = reach.after[axis].min(self.grid_shape[axis] - 1 - own);
             let level = remainder(own, period);
             // Going back, levels fall to 0 and then start again from the top; going on, they rise and start again.
             let n_lower_here = n_before.min(level) + (n_after - (period - 1 - level)).max(0);
@@ -124,43 +135,32 @@ impl Conflicts {
         })
     }
 
-    /// How many steps away blocks conflict both ways.
-    #[inline]
-    fn both_steps(&self) -> Coordinate {
-        Coordinate::from_fn(self.lo_steps.n_axes(), |axis| self.lo_steps[axis].min(self.hi_steps[axis]))
-    }
-
-    /// The box of positions that the block at `position` conflicts with in one direction and, when it is another box,
-    /// the one in the other direction; inside the grid. Both contain `position` itself.
-    pub(crate) fn reach(&self, position: &Coordinate) -> (GridBox, Option<GridBox>) {
-        let within = |before: &Coordinate, after: &Coordinate| GridBox {
-            begin: Coordinate::from_fn(position.n_axes(), |axis| (position[axis] - before[axis]).max(0)),
-            end: Coordinate::from_fn(position.n_axes(), |axis| {
-                position[axis] + 1 + after[axis].min(self.grid_shape[axis] - 1 - position[axis])
-            }),
-        };
-        let backward = (self.lo_steps != self.hi_steps).then(|| within(&self.hi_steps, &self.lo_steps));
-        (within(&self.lo_steps, &self.hi_steps), backward)
+    /// The boxes of positions that the block at `position` conflicts with, inside the grid. Each contains `position`
+    /// itself, and they may overlap.
+    pub(crate) fn reach(&self, position: &Coordinate) -> Boxes {
+        self.all.around(position, &self.grid_shape)
     }
 
     /// Whether every two blocks that are at most `corner` steps apart along each axis conflict.
     pub(super) fn includes_box(&self, corner: &Coordinate) -> bool {
-        // Both boxes of conflicting differences contain zero: when they contain a corner, they contain all on the way.
+        // All boxes of conflicting differences contain zero: when they contain a corner, they contain all on the way.
         let steps = |sign: u32, axis: usize| if sign >> axis & 1 == 0 { corner[axis] } else { -corner[axis] };
-        (0..1 << corner.n_axes()).all(|sign| {
-            let is_in = |before: &Coordinate, after: &Coordinate| {
-                (0..corner.n_axes()).all(|axis| (-before[axis]..=after[axis]).contains(&steps(sign, axis)))
-            };
-            is_in(&self.lo_steps, &self.hi_steps) || is_in(&self.hi_steps, &self.lo_steps)
-        })
+        (0..1u32 << corner.n_axes())
+            .all(|sign| self.all.contains(&Coordinate::from_fn(corner.n_axes(), |axis| steps(sign, axis))))
     }
+}
 
-    fn neighbours(&self, position: Coordinate) -> impl Iterator<Item = Coordinate> + '_ {
-        let (forward, backward) = self.reach(&position);
-        let only_backward = backward.into_iter().flat_map(|part| part.positions());
-        let only_backward = only_backward.filter(move |other| !forward.contains(other));
-        forward.positions().chain(only_backward)
-    }
+/// The differences at which one block reads what the other writes: it the other's, or the other its.
+fn read_write(grid: &Grid) -> [Reach; 2] {
+    // A conflict cannot reach farther than the grid is wide.
+    let steps = |context: &Coordinate| {
+        Coordinate::from_fn(grid.n_axes(), |axis| {
+            let steps = context[axis].unsigned_abs().div_ceil(grid.write_shape()[axis].unsigned_abs());
+            i64::try_from(steps).unwrap_or(i64::MAX).min(grid.shape()[axis] - 1)
+        })
+    };
+    let ahead = Reach { before: steps(grid.context_lo()), after: steps(grid.context_hi()) };
+    [ahead, ahead.mirrored()]
 }
 
 /// `position % period`, both known not to be negative. A division of 32 bits takes a fraction of one of 64.

@@ -100,7 +100,8 @@ pub enum TaskProblem {
     /// Two blocks would write one chunk at the same time.
     #[error(
         "blocks of shape {block_shape} from {begin} would write the same chunk of {output} at the same time \
-         (chunks of {chunk_shape} from {chunk_begin}, in world units): use a block shape of {fitting_shape}{}",
+         (chunks of {chunk_shape} from {chunk_begin}, in world units): use a block shape of {fitting_shape}{}; or \
+         share_chunks(true), which makes blocks that share a chunk wait for each other",
         begin_hint(begin, fitting_begin)
     )]
     SharedChunk {

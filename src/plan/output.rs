@@ -1,10 +1,9 @@
 //! Whether the blocks of a task can write an output without two of them in one chunk at the same time.
 //!
-//! Refused is exactly a task of which two blocks that do not conflict write one chunk, with two exceptions on the safe
-//! side: blocks that do not conflict are not known to be kept apart by a third that waits for one and makes wait the
+//! Refused (or kept apart, where the task shares chunks) is exactly a task of which two blocks that do not conflict write
+//! one chunk, with two exceptions on the safe side: blocks that do not conflict are not known to be kept apart by a third that waits for one and makes wait the
 //! other; and where chunks and blocks of odd sizes meet in more than [`MAX_CHUNKS`] ways, the worst is assumed.
 
-use super::conflict::Conflicts;
 use super::error::TaskProblem;
 use super::grid::Grid;
 use crate::geometry::{Coordinate, Lattice, OnLattice};
@@ -17,21 +16,21 @@ const MAX_CHUNKS: i64 = 1 << 20;
 pub(super) struct Output {
     pub label: String,
     pub lattice: Lattice,
+    /// Why only one process can write it, if that is so.
+    pub one_process_only: Option<String>,
 }
 
 impl Output {
     pub fn new(output: &impl OnLattice) -> Self {
-        Self { label: output.label(), lattice: output.lattice() }
+        Self { label: output.label(), lattice: output.lattice(), one_process_only: output.one_process_only() }
     }
 
-    /// Refuses a grid whose blocks would write this output at the same time, or outside of it. `is_one_at_a_time` says
-    /// that no two blocks of the task ever run together.
-    pub fn check(
-        &self,
-        grid: &Grid,
-        conflicts: Option<&Conflicts>,
-        is_one_at_a_time: bool,
-    ) -> Result<(), TaskProblem> {
+    /// How many steps along each axis two blocks of `grid` can be apart and still write one chunk: all 0 when no chunk
+    /// is shared.
+    ///
+    /// # Errors
+    /// Blocks that write outside of the output.
+    pub fn farthest_together(&self, grid: &Grid) -> Result<Coordinate, TaskProblem> {
         let extent = self.lattice.extent;
         if extent.n_axes() != grid.n_axes() {
             let (output_axes, task_axes) = (extent.n_axes(), grid.n_axes());
@@ -44,11 +43,7 @@ impl Output {
                 extent,
             });
         }
-        let together = Coordinate::from_fn(grid.n_axes(), |axis| self.farthest_together(grid, axis));
-        let is_shared = !together.all(|steps| steps == 0);
-        let kept_apart =
-            is_one_at_a_time || conflicts.is_some_and(|conflicts| conflicts.includes_box(&together));
-        if is_shared && !kept_apart { Err(self.shared_chunk(grid, &together)) } else { Ok(()) }
+        Ok(Coordinate::from_fn(grid.n_axes(), |axis| self.farthest_along(grid, axis)))
     }
 
     /// How many steps along `axis` two blocks can be apart and still write into one chunk: 0 when every border between
@@ -56,7 +51,7 @@ impl Output {
     ///
     /// Two blocks share a chunk when they do so along every axis, and the axes know nothing of each other: so the
     /// farthest along each axis say it all.
-    fn farthest_together(&self, grid: &Grid, axis: usize) -> i64 {
+    fn farthest_along(&self, grid: &Grid, axis: usize) -> i64 {
         let cell = self.lattice.cell[axis];
         let stride = grid.write_shape()[axis];
         // All distances count from where the first block begins; the first chunk begins there or before.
@@ -80,7 +75,7 @@ impl Output {
     }
 
     /// The way out: whole chunks to each block, along the axes where chunks are shared.
-    fn shared_chunk(&self, grid: &Grid, together: &Coordinate) -> TaskProblem {
+    pub fn shared_chunk(&self, grid: &Grid, together: &Coordinate) -> TaskProblem {
         let (cell, begin, origin) =
             (self.lattice.cell, *grid.total_write().begin(), *self.lattice.extent.begin());
         let along = |change: &dyn Fn(usize) -> i64, keep: &Coordinate| {

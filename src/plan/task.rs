@@ -38,6 +38,7 @@ struct Inner {
     conflicts: Option<Conflicts>,
     max_retries: u32,
     max_workers: Option<u32>,
+    outputs: Vec<Output>,
     body: Body,
 }
 
@@ -53,6 +54,7 @@ impl Task {
             block_rois: None,
             fit: Fit::default(),
             read_write_conflict: true,
+            share_chunks: false,
             max_retries: 2,
             max_workers: None,
             outputs: Vec::new(),
@@ -83,6 +85,12 @@ impl Task {
     /// How many blocks may be processed at the same time, or `None` for as many as there are slots.
     pub fn max_workers(&self) -> Option<u32> {
         self.inner.max_workers
+    }
+
+    /// The name of an output that only one process can write, and why, if there is one.
+    pub fn one_process_only(&self) -> Option<(&str, &str)> {
+        let mut outputs = self.inner.outputs.iter();
+        outputs.find_map(|output| Some((&*output.label, output.one_process_only.as_deref()?)))
     }
 
     /// The closures.
@@ -116,6 +124,7 @@ pub struct TaskBuilder {
     block_rois: Option<(Option<Roi>, Option<Roi>)>,
     fit: Fit,
     read_write_conflict: bool,
+    share_chunks: bool,
     max_retries: u32,
     max_workers: Option<u32>,
     outputs: Vec<Output>,
@@ -195,10 +204,50 @@ impl TaskBuilder {
         self
     }
 
-    /// Declares an array that the blocks write. [`build`](Self::build) refuses a grid of which two blocks would write
-    /// the same chunk at the same time, or that reaches out of the array.
+    /// Declares an array that the blocks write. [`build`](Self::build) refuses a grid that reaches out of the array, or
+    /// of which two blocks would write the same chunk (or shard) at the same time, and names a block shape that fits;
+    /// unless the task may [`share_chunks`](Self::share_chunks). A run on several ranks is refused when only one process
+    /// can write the array, as with compressed HDF5.
     pub fn writes(mut self, output: &impl OnLattice) -> Self {
         self.outputs.push(Output::new(output));
+        self
+    }
+
+    /// Whether blocks may write parts of the same chunk of an output that [`writes`](Self::writes) declares, one after
+    /// the other. `false` unless given: whole chunks to each block are faster.
+    ///
+    /// Blocks that share a chunk are kept apart as those with a [conflict](Self::read_write_conflict) are: of two of
+    /// them the one of lower level goes first. They do not depend on each other otherwise: when one fails, the others
+    /// run. The cost is that fewer blocks run at once (one in two along each axis where blocks meet inside a chunk; one
+    /// in as many as a shard has blocks), and that each chunk is read, decoded, encoded and written again by each of
+    /// the blocks that write a part of it.
+    ///
+    /// ```
+    /// # use bellis::geometry::{Lattice, OnLattice};
+    /// use bellis::{Coordinate, Roi, Task};
+    /// # struct Output;
+    /// # impl OnLattice for Output {
+    /// #     fn lattice(&self) -> Lattice {
+    /// #         let extent = Roi::new([0, 0], [200, 200]).expect("fits");
+    /// #         Lattice { extent, cell: Coordinate::from([64, 64]) }
+    /// #     }
+    /// #     fn label(&self) -> String {
+    /// #         "a.zarr".to_owned()
+    /// #     }
+    /// # }
+    /// # let output = Output; // chunks of 64 x 64
+    /// let task = || {
+    ///     let task = Task::builder("quarters").total_roi(Roi::new([0, 0], [200, 200]).expect("it fits"));
+    ///     task.block_shape([50, 50]).writes(&output)
+    /// };
+    /// let refusal = task().build().unwrap_err().to_string();
+    /// assert!(refusal.contains("use a block shape of (64, 64)"), "{refusal}");
+    /// let shared = task().share_chunks(true).build()?;
+    /// assert_eq!(shared.conflicts().map(|conflicts| conflicts.n_levels()), Some(4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn share_chunks(mut self, share: bool) -> Self {
+        self.share_chunks = share;
         self
     }
 
@@ -248,12 +297,33 @@ impl TaskBuilder {
         let (write_shape, lo, hi) = self.block(total.n_axes())?;
         let total_read = if self.total_roi.is_some() { total } else { total.grow(&lo, &hi)? };
         let grid = Grid::new(total_read, write_shape, lo, hi, self.fit)?;
-        let conflicts = if self.read_write_conflict { Conflicts::of(&grid) } else { None };
+        let conflicts = self.conflicts(&grid)?;
+        let Self { name, max_retries, max_workers, outputs, body, .. } = self;
+        Ok(Task { inner: Arc::new(Inner { name, grid, conflicts, max_retries, max_workers, outputs, body }) })
+    }
+
+    /// What keeps blocks apart that must not run together: conflicts of reading and writing and, if it may be, chunks
+    /// that blocks share.
+    fn conflicts(&self, grid: &Grid) -> Result<Option<Conflicts>, TaskProblem> {
+        let conflicts = if self.read_write_conflict { Conflicts::of(grid) } else { None };
+        let is_one_at_a_time = self.max_workers == Some(1);
+        let mut apart = Coordinate::zeros(grid.n_axes());
         for output in &self.outputs {
-            output.check(&grid, conflicts.as_ref(), self.max_workers == Some(1))?;
+            let together = output.farthest_together(grid)?;
+            let is_shared = !together.all(|steps| steps == 0);
+            let conflict = || conflicts.as_ref().is_some_and(|conflicts| conflicts.includes_box(&together));
+            if !is_shared || is_one_at_a_time || conflict() {
+                continue;
+            }
+            if !self.share_chunks {
+                return Err(output.shared_chunk(grid, &together));
+            }
+            apart = Coordinate::from_fn(grid.n_axes(), |axis| apart[axis].max(together[axis]));
         }
-        let Self { name, max_retries, max_workers, body, .. } = self;
-        Ok(Task { inner: Arc::new(Inner { name, grid, conflicts, max_retries, max_workers, body }) })
+        if apart.all(|steps| steps == 0) {
+            return Ok(conflicts);
+        }
+        Ok(Conflicts::keeping_apart(grid, self.read_write_conflict, &apart))
     }
 
     fn any_total(&self) -> Result<Roi, TaskProblem> {

@@ -47,6 +47,21 @@ pub enum RunError {
         "the launcher started several ranks, but bellis was built without the feature mpi: build with it"
     )]
     WithoutMpi,
+    /// Several ranks would write what only one process can.
+    #[error(
+        "task {task:?} would write {output} from {n_ranks} ranks, and only one process can: {why}, or start the program \
+         without mpirun"
+    )]
+    OneProcessOnly {
+        /// The task's name.
+        task: String,
+        /// The output's name.
+        output: String,
+        /// Ranks that would process blocks.
+        n_ranks: usize,
+        /// Why not, and what to write instead.
+        why: String,
+    },
     /// No worker is left.
     #[error(
         "no worker is left and {remaining} blocks remain: start at least 2 ranks, or look at the workers' logs"

@@ -39,6 +39,8 @@ pub(super) fn is_launched() -> bool {
     launched() != Launcher::Alone
 }
 
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+pub(super) use with_mpi::ranks;
 #[cfg(feature = "mpi")]
 pub(super) use with_mpi::{Comm, abort_all, is_line_open, mpi_owner, rank};
 
@@ -64,22 +66,31 @@ mod with_mpi {
             communicator: Option<Comm<'_>>,
             patience: Option<Duration>,
         ) -> Result<Option<Self>, RunError> {
-            if communicator.is_none() && !mpi::is_initialized() && launched() == Launcher::Alone {
-                return Ok(Some(Self::Alone));
+            let Some((comm, environment)) = ranks(communicator)? else { return Ok(Some(Self::Alone)) };
+            Ok(MpiTransport::duplicate(comm, patience)?.map(|transport| Self::Rank {
+                transport: Box::new(transport),
+                may_share: environment.is_multiple,
+            }))
+        }
+    }
+
+    /// The ranks that a run would have, and how MPI is set up; `None` for one that is alone. MPI is initialized where
+    /// a launcher started several.
+    pub fn ranks<'c>(
+        communicator: Option<Comm<'c>>,
+    ) -> Result<Option<(Comm<'c>, mpi::Environment)>, RunError> {
+        if communicator.is_none() && !mpi::is_initialized() && launched() == Launcher::Alone {
+            return Ok(None);
+        }
+        let environment = mpi::environment()?;
+        let comm = communicator.unwrap_or_else(Comm::world);
+        let (_, size) = comm.rank_and_size()?;
+        match launched() {
+            Launcher::Ranks(Some(launched)) if communicator.is_none() && size == 1 && launched > 1 => {
+                Err(RunError::WrongLauncher { launched, seen: size })
             }
-            let environment = mpi::environment()?;
-            let comm = communicator.unwrap_or_else(Comm::world);
-            let (_, size) = comm.rank_and_size()?;
-            match launched() {
-                Launcher::Ranks(Some(launched)) if communicator.is_none() && size == 1 && launched > 1 => {
-                    Err(RunError::WrongLauncher { launched, seen: size })
-                }
-                _ if size == 1 => Ok(Some(Self::Alone)),
-                _ => Ok(MpiTransport::duplicate(comm, patience)?.map(|transport| Self::Rank {
-                    transport: Box::new(transport),
-                    may_share: environment.is_multiple,
-                })),
-            }
+            _ if size == 1 => Ok(None),
+            _ => Ok(Some((comm, environment))),
         }
     }
 

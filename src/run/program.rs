@@ -162,7 +162,10 @@ fn say_farewell(mut transport: Box<dyn Transport>, message: Option<String>) -> R
 
 /// Whether all ranks of a run get this error.
 fn is_shared(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(RunError::Refused { .. } | RunError::Incomplete(_)))
+    matches!(
+        error.downcast_ref(),
+        Some(RunError::Refused { .. } | RunError::OneProcessOnly { .. } | RunError::Incomplete(_))
+    )
 }
 
 fn code_of(error: &(dyn std::error::Error + Send + Sync + 'static)) -> u8 {

@@ -9,6 +9,8 @@ use super::error::RunError;
 use super::greeting::{await_stop, brought, cut, gather, introduce, stop};
 use super::interrupt::Interrupt;
 use super::options::Options;
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+use super::place::ranks;
 use super::place::{Comm, Place};
 use super::program::{note_leader, note_run};
 use super::worker::{Loop, Setup, Worker, process_all, work};
@@ -16,6 +18,8 @@ use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline, Plan};
 use crate::scheduler::{Config, Scheduler};
 use crate::storage;
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+use crate::storage::MpiIo;
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
@@ -79,6 +83,35 @@ impl<'c> Runner<'c> {
     {
         self.communicator = Some(Comm::of(communicator));
         self
+    }
+
+    /// The ranks that [`run`](Self::run) would have, for HDF5 files that they open together with MPI-IO; `None` for one
+    /// that is alone. Initializes MPI where a launcher started several ranks, which otherwise waits for the run.
+    ///
+    /// Collective on a [communicator](Self::communicator) that was given: it is duplicated, for as long as MPI lives.
+    ///
+    /// ```no_run
+    /// use bellis::{Array, ArraySpec, Runner};
+    ///
+    /// let (path, spec) = ("a.h5/raw", ArraySpec::new([1000, 1000]));
+    /// let array = match Runner::new().mpi_io()? {
+    ///     Some(ranks) => Array::<u8>::create_mpio(path, &spec, ranks)?,
+    ///     None => Array::create(path, &spec)?,
+    /// };
+    /// # Ok::<(), bellis::BoxError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// MPI is finalized; the launcher and the MPI library do not belong together.
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn mpi_io(&self) -> Result<Option<MpiIo>, RunError> {
+        let Some((comm, _)) = ranks(self.communicator)? else { return Ok(None) };
+        Ok(match self.communicator {
+            // SAFETY: MPI is initialized, and the communicator is borrowed for as long as the runner lives.
+            Some(_) => Some(unsafe { MpiIo::duplicate_of(comm.raw()) }),
+            // The world is never freed.
+            None => MpiIo::world(),
+        })
     }
 
     /// [`Options::credits`].
@@ -238,6 +271,12 @@ fn coordinate(
             return Err(prepared.err().unwrap_or(RunError::WithoutMpi));
         }
     };
+    let n_working = slots.len() + usize::from(options.rank0_slots > 0);
+    if let Some(error) = one_process_only(&plan, n_working) {
+        stop(&mut *transport, Stop::Refused(error.to_string()))?;
+        transport.close()?;
+        return Err(error);
+    }
     if options.rank0_slots == 0 {
         return schedule(transport, &plan, &slots, options);
     }
@@ -249,6 +288,20 @@ fn coordinate(
             transport.close()?;
             Err(error)
         }
+    })
+}
+
+/// What keeps `n_ranks` ranks from processing the plan's blocks: an output that only one process can write.
+fn one_process_only(plan: &Plan, n_ranks: usize) -> Option<RunError> {
+    let mut tasks = plan.tasks().iter().map(|planned| &planned.task).filter(|_| n_ranks > 1);
+    tasks.find_map(|task| {
+        let (output, why) = task.one_process_only()?;
+        Some(RunError::OneProcessOnly {
+            task: task.name().to_owned(),
+            output: output.to_owned(),
+            n_ranks,
+            why: why.to_owned(),
+        })
     })
 }
 

@@ -121,17 +121,16 @@ impl Neighbourhood {
         found: &mut Vec<u64>,
     ) -> u64 {
         let level = self.conflicts.level(position);
-        let (forward, backward) = self.conflicts.reach(position);
-        let n_forward = forward.size();
-        let backward = backward.map(|part| part.positions_from(skip.saturating_sub(n_forward)));
-        let only_backward = backward.into_iter().flatten().map(|at| (at, !forward.contains(&at)));
-        let all = forward.positions_from(skip).map(|at| (at, true)).chain(only_backward);
-        let mut n_looked_at = 0;
-        for (at, is_new) in all.take(usize::try_from(most).unwrap_or(usize::MAX)) {
-            n_looked_at += 1;
-            if is_new && self.conflicts.level(&at) > level {
-                found.push(grid.index(&at));
-            }
+        let boxes = self.conflicts.reach(position);
+        let (mut skip, mut n_looked_at) = (skip, 0);
+        for (place, part) in boxes.iter().enumerate() {
+            let n_here = part.size().saturating_sub(skip).min(most - n_looked_at);
+            let positions = part.positions_from(skip).take(usize::try_from(n_here).unwrap_or(usize::MAX));
+            let is_new = |at: &Coordinate| !boxes[..place].iter().any(|earlier| earlier.contains(at));
+            let found_here = positions.filter(|at| is_new(at) && self.conflicts.level(at) > level);
+            found.extend(found_here.map(|at| grid.index(&at)));
+            n_looked_at += n_here;
+            skip = skip.saturating_sub(part.size());
         }
         n_looked_at
     }

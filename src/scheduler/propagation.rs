@@ -1,6 +1,8 @@
 //! What the end of a block means for the blocks that wait for it, in steps of bounded size.
 //!
-//! A completed block releases its dependents; a failed one orphans them, and theirs in turn. Unfinished walks stand
+//! A completed block releases its dependents; a failed one orphans them, and theirs in turn, but for those of its own
+//! task that were only kept apart from it: these it releases as well. So each dependency ends once, in one of two ways,
+//! and a block with one that orphans is never released, in whatever order they end. Unfinished walks stand
 //! on a stack, deepest last, so that a cascade of orphans needs no more memory than the longest chain of dependencies
 //! (times the number of blocks that conflict with one, in a task with conflicts).
 
@@ -11,7 +13,9 @@ use crate::plan::{BlockId, Plan, TaskId};
 /// What happens to the dependents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
+    /// One dependency fewer.
     Release,
+    /// They never run, unless they were only kept apart.
     Orphan,
 }
 
@@ -99,7 +103,8 @@ impl Propagation {
         if walk.segment == 0 {
             budget -= self.find_conflicting(plan, tasks, walk, &position, budget);
             self.stack.push(*walk);
-            let found = std::mem::take(&mut self.found);
+            let mut found = std::mem::take(&mut self.found);
+            release_kept_apart(plan, tasks, walk.block.task, &position, &mut found);
             for index in found.iter().copied() {
                 if tasks[task.as_usize()].orphan(index) {
                     self.start(plan, BlockId { task, index }, Effect::Orphan);
@@ -159,6 +164,25 @@ impl Walk {
         self.segment += 1;
         self.visited = 0;
     }
+}
+
+/// Takes out of `found` the blocks that were only kept apart from the one at `position`, which will not run (again),
+/// and releases them.
+fn release_kept_apart(
+    plan: &Plan,
+    tasks: &mut [TaskState],
+    task: TaskId,
+    position: &Coordinate,
+    found: &mut Vec<u64>,
+) {
+    let planned = plan.task(task);
+    let Some(conflicts) = planned.task.conflicts().filter(|conflicts| conflicts.kept_apart().is_some())
+    else {
+        return;
+    };
+    let is_behind = |index: &u64| conflicts.carries_data(position, &planned.task.grid().position(*index));
+    tasks[task.as_usize()].release(planned, found.iter().copied().filter(|index| !is_behind(index)));
+    found.retain(is_behind);
 }
 
 /// Whether blocks of a task may have dependents.

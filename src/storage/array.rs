@@ -45,7 +45,8 @@ use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
 /// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is killed while it
 /// writes leaves the former one. That holds for the end of a node only with [`Options::sync`](crate::Options::sync). Threads that write parts of
 /// one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
-/// to one chunk at the same time: see [`OnLattice`].
+/// to one chunk at the same time: see [`OnLattice`]. Tasks that declare the array see to it
+/// ([`TaskBuilder::writes`](crate::TaskBuilder::writes)).
 ///
 /// In uncompressed HDF5 each voxel has its own bytes, which are written in place: all may write at the same time, and
 /// whoever is killed leaves others' voxels alone. Compressed HDF5 is for one process, and not safe against its end.
@@ -89,8 +90,9 @@ impl<T: Element> Array<T> {
     /// As [`create`](Self::create), of an HDF5 dataset that all ranks of a communicator then read and write through the
     /// library's MPI-IO driver, whose tuning for a file system (stripes, aggregators, ROMIO hints) may be wanted.
     ///
-    /// Collective: all ranks call it together, and get the same error where one of them fails. Reads and writes are
-    /// not. Without it an uncompressed dataset is written directly: see [`storage`](super#hdf5-from-several-ranks).
+    /// Collective: all ranks call it together with the same path and specification, and where one of them fails, all
+    /// get an error. Which ranks, says [`MpiIo`](super::MpiIo); a program that leaves MPI to bellis asks
+    /// [`Runner::mpi_io`](crate::Runner::mpi_io). Reads and writes are not collective. Without it an uncompressed dataset is written directly: see [`storage`](super#hdf5-from-several-ranks).
     /// The file is never closed, as that would be collective too, and wait for a lost rank forever: what was written
     /// is in the file all the same.
     ///
@@ -290,5 +292,10 @@ impl<T: Element> OnLattice for Array<T> {
 
     fn label(&self) -> String {
         self.path().display().to_string()
+    }
+
+    /// So it is with compressed HDF5.
+    fn one_process_only(&self) -> Option<String> {
+        self.inner.backend.one_process_only().map(str::to_owned)
     }
 }

@@ -16,6 +16,11 @@ pub(super) trait Backend<T>: Send + Sync {
 
     /// Writes `data`, in whatever memory order, to `range`.
     fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()>;
+
+    /// Why only one process can write it, and what to write instead, if that is so.
+    fn one_process_only(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a format returns when it opens an array.

@@ -141,7 +141,8 @@ pub enum StorageError {
     },
     /// An HDF5 file that is open for writing elsewhere, or on a file system without locks.
     #[error(
-        "cannot {action} {path}: the file is locked ({reason}). Close it in the program that has it open; or, where the          file system knows no locks and nobody else writes, set HDF5_USE_FILE_LOCKING=FALSE"
+        "cannot {action} {path}: the file is locked ({reason}). Close it in the program that has it open; or, where the \
+         file system knows no locks and nobody else writes, set HDF5_USE_FILE_LOCKING=FALSE"
     )]
     Locked {
         /// What was tried.
@@ -159,6 +160,14 @@ pub enum StorageError {
     CompressedInParallel {
         /// The dataset.
         path: PathBuf,
+    },
+    /// Ranks that make different collective calls.
+    #[error("this rank asks to {mine}, and rank 0 to {first}: make the same calls on all ranks")]
+    RanksDiffer {
+        /// What this rank asks for.
+        mine: String,
+        /// What rank 0 asks for.
+        first: String,
     },
     /// Another rank could not do its part of a collective call.
     #[error("rank {rank} failed: {message}")]

@@ -98,9 +98,10 @@ fn opened<T: Element>(at: Location) -> Result<Opened<T>> {
     let info = metadata.info(&at)?;
     let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
     handle.close();
+    let why_not_many = metadata.why_one_process_only();
     let backend: Box<dyn Backend<T>> = match metadata.place {
         Some(place) => Box::new(DirectArray::open(&at, place, metadata.shape, T::DATA_TYPE.size())?),
-        None => Box::new(LibraryArray::new(at, handle)),
+        None => Box::new(LibraryArray::new(at, handle, why_not_many)),
     };
     Ok(Opened { info, fill_value, backend })
 }

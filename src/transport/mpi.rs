@@ -37,6 +37,11 @@ impl<'c> Comm<'c> {
         Self { raw: unsafe { ffi::RSMPI_COMM_WORLD }, borrowed: PhantomData }
     }
 
+    /// The communicator, for other libraries that speak MPI.
+    pub fn raw(&self) -> ffi::MPI_Comm {
+        self.raw
+    }
+
     /// This rank, and how many there are.
     ///
     /// # Errors

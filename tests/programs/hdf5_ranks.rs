@@ -3,15 +3,21 @@
 //! WAY is `direct` or `mpio`. The volume has EDGE³ bytes in blocks of BLOCK³, and chunks of CHUNK³ or, with 0, none.
 //! Ranks share the blocks; then each reads all of them and checks. With KILL the last rank ends like one that is lost,
 //! by SIGKILL, after that many blocks; the others go on and leave without a collective call.
+//!
+//! WAY `half` makes two files, each on every second rank; `odd-WHAT` lets the last rank ask for something else.
 
 #![allow(clippy::print_stdout)]
 
 use std::time::Instant;
 
 use bellis::storage::{ArraySpec, Compression, MpiIo};
-use bellis::transport::mpi::{Comm, environment};
-use bellis::{Array, Coordinate, Roi};
+use bellis::transport::mpi::Comm;
+use bellis::{Array, Coordinate, Roi, Runner};
+use mpi::topology::{Color, Communicator, SimpleCommunicator};
 use ndarray::ArrayD;
+
+/// A user without rights.
+const NOBODY: libc::uid_t = 65_534;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -26,21 +32,71 @@ fn die() -> Outcome {
     Ok(())
 }
 
+/// Makes an array together with the others, and asks for something else on the last rank; or on all, for what is wrong.
+fn odd(what: &str, path: &str, spec: &ArraySpec, world: MpiIo, is_last: bool) -> Outcome {
+    let create = |path: &str, spec: &ArraySpec| Array::<u8>::create_mpio(path, spec, world);
+    let compressed = spec.clone().compression(Compression::Gzip { level: 1 });
+    match (what, is_last) {
+        ("compressed", _) | ("compression", true) => create(path, &compressed).map(drop)?,
+        ("format", _) => create(&path.replace(".h5", ".zarr"), spec).map(drop)?,
+        ("missing", _) => Array::<u8>::open_mpio(path, world).map(drop)?,
+        ("shape", true) => create(path, &ArraySpec::new([7, 8, 9])).map(drop)?,
+        ("spec", true) => create(path, &spec.clone().voxel_size([0, 0, 0])).map(drop)?,
+        ("type", true) => Array::<u16>::create_mpio(path, spec, world).map(drop)?,
+        ("path", true) => create(&format!("{path}2"), spec).map(drop)?,
+        ("call", true) => Array::<u8>::open_mpio(path, world).map(drop)?,
+        ("open", _) => {
+            create(path, spec)?;
+            match is_last {
+                true => Array::<i32>::open_mpio(path, world).map(drop)?,
+                false => Array::<u8>::open_mpio(path, world).map(drop)?,
+            }
+        }
+        ("rights", _) => {
+            create(path, spec)?;
+            // SAFETY: a plain call. Until it is taken back, this rank may read the file and not write it.
+            if is_last && unsafe { libc::seteuid(NOBODY) } != 0 {
+                println!("without the right to give up rights");
+            }
+            let opened = Array::<u8>::open_mpio(path, world);
+            // SAFETY: a plain call, that gives root back what it had, and does nothing to others.
+            unsafe { libc::seteuid(libc::getuid()) };
+            opened.map(drop)?;
+        }
+        _ => create(path, spec).map(drop)?,
+    }
+    Ok(())
+}
+
+/// Every second rank writes a dataset of its own kind, on a communicator that is gone before.
+fn half(path: &str, spec: &ArraySpec, rank: usize) -> Outcome {
+    let array = {
+        let color = Color::with_value(i32::from(rank.is_multiple_of(2)));
+        let half = SimpleCommunicator::world().split_by_color(color).ok_or("every rank has a color")?;
+        Array::<u8>::create_mpio(path.replace(".h5", &format!("{}.h5", rank % 2)), spec, MpiIo::of(&half))?
+    };
+    let whole = array.roi();
+    let part = Roi::new([rank as i64, 0, 0], [1, whole.shape()[1], whole.shape()[2]])?;
+    array.write(&part, &content(rank as i64, part.shape()))?;
+    Ok(())
+}
+
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |at: usize| arguments.get(at).map_or(Ok(0), |text| text.parse::<i64>());
     let (way, path) = (arguments[1].as_str(), arguments[2].as_str());
     let (edge, block, chunk, kill) = (number(3)?, number(4)?, number(5)?, number(6)?);
-    environment()?;
+    let world = Runner::new().mpi_io()?.ok_or("there is only one rank")?;
     let (rank, size) = Comm::world().rank_and_size()?;
     let spec = ArraySpec::new([edge as u64; 3]);
     let spec = if chunk > 0 { spec.chunks([chunk as u64; 3]) } else { spec };
-    let world = MpiIo::world().ok_or("MPI is not initialized")?;
-    if way == "compressed" {
-        let refused =
-            Array::<u8>::create_mpio(path, &spec.compression(Compression::Gzip { level: 1 }), world);
-        println!("rank {rank}: {}", refused.err().map(|error| error.to_string()).unwrap_or_default());
+    if let Some(what) = way.strip_prefix("odd-") {
+        let refused = odd(what, path, &spec, world, rank + 1 == size);
+        println!("rank {rank}: {}", refused.err().map_or("fine".to_owned(), |error| error.to_string()));
         return Ok(());
+    }
+    if way == "half" {
+        return half(path, &spec, rank);
     }
     let array = match way {
         "mpio" => Array::<u8>::create_mpio(path, &spec, world)?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bellis::geometry::{Lattice, OnLattice};
 use bellis::plan::{BlockId, Plan, TaskId};
 use bellis::scheduler::{
     Actions, Assignment, Cause, Config, Event, Failure, Outcome, Scheduler, Verdict, WorkerId,
@@ -320,4 +321,98 @@ fn an_upstream_block_that_completes_after_its_dependents_were_orphaned_changes_n
     assert_eq!(run.scheduler.counts(TaskId(1)).orphaned, 1);
     run.succeed(begun[1]);
     assert!(run.scheduler.is_finished());
+}
+
+/// An output in chunks of this many voxels.
+struct Chunks<const N: usize>([i64; N]);
+
+impl<const N: usize> OnLattice for Chunks<N> {
+    fn lattice(&self) -> Lattice {
+        Lattice { extent: Roi::new([0; N], [MILLION; N]).expect("fits"), cell: self.0.into() }
+    }
+
+    fn label(&self) -> String {
+        "output".to_owned()
+    }
+}
+
+#[test]
+fn a_failed_block_lets_go_of_those_that_share_its_chunk() {
+    let sharing = line("sharing", 4, 1).writes(&Chunks([4])).share_chunks(true).max_retries(0);
+    let mut run = Run::of(build(sharing) + build(line("after", 4, 1)), without_credits());
+    let first = run.join(0, 4);
+    assert_eq!(indices(&first), [(0, 0)], "all four share a chunk");
+    let second = run.fail(first[0]);
+    assert_eq!(indices(&second), [(0, 1)], "the failed one keeps nobody from running");
+    assert_eq!(run.scheduler.counts(TaskId(0)).orphaned, 0);
+    assert_eq!(run.scheduler.counts(TaskId(1)).orphaned, 1, "its own dependent in the next task");
+    assert_eq!(indices(&run.succeed(second[0])), [(1, 1), (0, 2)]);
+}
+
+#[test]
+fn a_block_both_let_go_and_orphaned_is_an_orphan() {
+    // Each block reads one to the right and shares a chunk with two to either side: 0 fails, which 1 reads or is read
+    // by, and 2 only shares with. Block 2 then waits for 1, which is an orphan: so is it.
+    let task = |context: i64| {
+        let task = line("both", 3, 1).context([0], [context]).read_write_conflict(true);
+        build(task.writes(&Chunks([3])).share_chunks(true).max_retries(0))
+    };
+    for budget in [1, 2, 1000] {
+        let mut run = Run::of(task(1), without_credits());
+        run.scheduler = run.scheduler.with_budget(budget);
+        let first = run.join(0, 4);
+        assert_eq!(indices(&first), [(0, 0)]);
+        run.fail(first[0]);
+        run.tick();
+        assert!(run.scheduler.is_finished());
+        let counts = run.scheduler.counts(TaskId(0));
+        assert_eq!((counts.failed, counts.orphaned, counts.open()), (1, 2, 0));
+    }
+}
+
+#[test]
+fn shared_chunks_as_large_as_the_volume_are_walked_in_bounded_calls() {
+    let sharing = line("all", 100_000, 1).writes(&Chunks([100_000])).share_chunks(true).max_retries(0);
+    let mut run = Run::of(build(sharing), without_credits());
+    let first = run.join(0, 1);
+    run.fail(first[0]);
+    assert!(run.scheduler.has_backlog());
+    assert_eq!(run.tick(), 1);
+    let counts = run.scheduler.counts(TaskId(0));
+    assert_eq!((counts.failed, counts.orphaned, counts.in_flight), (1, 0, 1));
+}
+
+#[test]
+fn conflicts_of_all_kinds_that_are_too_many_to_keep_are_looked_up() {
+    // Blocks conflict in three boxes, none of which lies in another; 2856 levels, 650 differences.
+    let total = Roi::new([0, 0], [60, 60]).expect("fits");
+    let sharing = Task::builder("all").total_write_roi(total).block_shape([1, 1]).context([0, 0], [50, 0]);
+    let task = build(sharing.writes(&Chunks([3, 56])).share_chunks(true).max_retries(0));
+    let conflicts = task.conflicts().cloned().expect("they conflict");
+    assert_eq!((conflicts.n_levels(), conflicts.n_differences()), (51 * 56, 650));
+    let position = |of: &Assignment| task.grid().position(of.block.index);
+    for budget in [7, 1 << 16] {
+        let mut run = Run::of(task.clone(), without_credits());
+        run.scheduler = run.scheduler.with_budget(budget);
+        let mut waiting = run.join(0, 8);
+        let mut has_failed = false;
+        while let Some(next) = waiting.pop() {
+            let together = waiting.iter().map(position);
+            assert!(
+                conflicts.upstream(&position(&next)).all(|other| !together.clone().any(|at| at == other))
+            );
+            let is_unlucky = next.block.index == 5 * 60 + 59;
+            has_failed |= is_unlucky;
+            waiting.extend(if is_unlucky { run.fail(next) } else { run.succeed(next) });
+            while run.scheduler.has_backlog() {
+                run.handle(Event::Tick);
+                waiting.extend(run.actions.assignments.iter().copied());
+            }
+        }
+        let counts = run.scheduler.counts(TaskId(0));
+        assert!(has_failed && run.scheduler.is_finished(), "{counts:?}");
+        assert_eq!((counts.failed, counts.open()), (1, 0));
+        // What waits for the data of the failed block, or of an orphan, lies in its column: nothing else is lost.
+        assert!((1..60).contains(&counts.orphaned), "{counts:?}");
+    }
 }

@@ -10,6 +10,7 @@ use bellis::scheduler::{
 };
 
 use crate::oracle::{Number, Oracle};
+use crate::pipelines::Told;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -51,8 +52,8 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    pub fn new(plan: Arc<Plan>, config: Config) -> Self {
-        let oracle = Oracle::of(&plan);
+    pub fn new(plan: Arc<Plan>, told: &[Told], config: Config) -> Self {
+        let oracle = Oracle::of(&plan, told);
         let n = oracle.n_blocks();
         let n_left: Vec<usize> = oracle.upstream.iter().map(Vec::len).collect();
         let counts = oracle.first.windows(2).map(|bounds| {
@@ -173,6 +174,7 @@ impl Shadow {
         for (block, state) in self.state.iter().enumerate() {
             let behind_failure = self.oracle.upstream[block]
                 .iter()
+                .filter(|up| !self.oracle.only_apart.contains(&(**up, block)))
                 .any(|up| matches!(self.state[*up], State::Failed | State::Orphaned));
             match state {
                 State::Orphaned => assert!(behind_failure, "orphan {block} depends on no failed block"),
@@ -258,14 +260,17 @@ impl Shadow {
         self.state[block] = State::Completed;
         self.counts[task].completed += 1;
         for place in 0..self.oracle.downstream[block].len() {
-            let dependent = self.oracle.downstream[block][place];
-            self.n_left[dependent] -= 1;
-            if self.n_left[dependent] == 0 {
-                assert_eq!(self.state[dependent], State::Open);
-                let task = self.task_of(dependent);
-                self.counts[task].pending -= 1;
-                self.counts[task].ready += 1;
-            }
+            self.release(self.oracle.downstream[block][place]);
+        }
+    }
+
+    fn release(&mut self, dependent: Number) {
+        self.n_left[dependent] -= 1;
+        if self.n_left[dependent] == 0 {
+            assert_eq!(self.state[dependent], State::Open);
+            let task = self.task_of(dependent);
+            self.counts[task].pending -= 1;
+            self.counts[task].ready += 1;
         }
     }
 
@@ -274,7 +279,9 @@ impl Shadow {
         while let Some(block) = stack.pop() {
             for place in 0..self.oracle.downstream[block].len() {
                 let dependent = self.oracle.downstream[block][place];
-                if self.state[dependent] != State::Orphaned {
+                if self.oracle.only_apart.contains(&(block, dependent)) {
+                    self.release(dependent);
+                } else if self.state[dependent] != State::Orphaned {
                     assert_eq!(self.state[dependent], State::Open);
                     self.state[dependent] = State::Orphaned;
                     let task = self.task_of(dependent);

@@ -79,10 +79,11 @@ struct World {
 pub fn run(seed: u64) -> u64 {
     let mut rng = Rng::new(seed);
     let (conditions, max_blocks) = conditions(&mut rng, seed);
-    let plan = Arc::new(pipelines::random(&mut rng, max_blocks));
+    let (plan, told) = pipelines::random(&mut rng, max_blocks);
+    let plan = Arc::new(plan);
     let config = Config { credits: rng.pick(&[0, 1, 2, 2, 3, 8]), max_crashes: rng.range(0, 3) as u32 };
     let budget = rng.pick(&[1, 2, 7, 50, 1 << 16]);
-    let shadow = Shadow::new(plan.clone(), config);
+    let shadow = Shadow::new(plan.clone(), &told, config);
     let n = shadow.oracle.n_blocks();
     let (poison, killers) = (conditions.poison, conditions.killers);
     let mut world = World {

@@ -7,6 +7,13 @@ mod bad_input;
 mod cached_chunks;
 mod creating;
 mod foreign_files;
+mod locked_files;
+#[cfg(feature = "mpi")]
+#[allow(dead_code)]
+#[path = "../common/mpirun.rs"]
+mod mpirun;
+#[cfg(feature = "mpi")]
+mod outputs;
 #[cfg(feature = "mpi")]
 mod ranks;
 mod spoilt_chunks;

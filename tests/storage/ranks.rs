@@ -1,42 +1,16 @@
 //! HDF5 written by real ranks: directly and through MPI-IO, to the end and with a rank that is lost.
 
-#![allow(clippy::print_stderr)]
-
 use std::path::Path;
-use std::process::{Command, Output};
 
 use bellis::Array;
 
+use super::mpirun::{Outcome, Ranks, program};
 use super::roi;
 
-/// Where cargo puts examples beside tests.
-fn program() -> std::path::PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().and_then(Path::parent).unwrap().join("examples/hdf5_ranks")
-}
-
-fn mpirun(ranks: usize, arguments: &[&str], path: &Path) -> Option<Output> {
-    if !program().exists() {
-        eprintln!("skipped: {} is not built (cargo test builds it)", program().display());
-        return None;
-    }
-    let mut command = Command::new("mpirun");
-    command.args(["-n", &ranks.to_string()]).arg(program()).arg(arguments[0]).arg(path).args(&arguments[1..]);
-    for name in
-        ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"]
-    {
-        command.env(name, "1");
-    }
-    command
-        .env("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
-        .env("OMPI_MCA_mpi_yield_when_idle", "1");
-    match command.output() {
-        Ok(output) => Some(output),
-        Err(error) => {
-            eprintln!("skipped: no mpirun ({error})");
-            None
-        }
-    }
+fn mpirun(ranks: usize, arguments: &[&str], path: &Path) -> Outcome {
+    let mut all = vec![arguments[0], path.to_str().unwrap()];
+    all.extend(&arguments[1..]);
+    program(Ranks::Mpirun(ranks), "hdf5_ranks", &all).run()
 }
 
 #[test]
@@ -45,8 +19,7 @@ fn all_ranks_write_one_dataset() {
         for chunk in ["0", "12"] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("a.h5/volumes/raw");
-            let Some(output) = mpirun(3, &[way, "48", "16", chunk], &path) else { return };
-            assert!(output.status.success(), "{way} {chunk}: {}", String::from_utf8_lossy(&output.stderr));
+            mpirun(3, &[way, "48", "16", chunk], &path).succeeded();
             let array = Array::<u8>::open(&path).unwrap();
             let data = array.read(&array.roi()).unwrap();
             for ((z, y, x), &value) in data.into_dimensionality::<ndarray::Ix3>().unwrap().indexed_iter() {
@@ -65,8 +38,8 @@ fn after_a_lost_rank_the_file_is_whole() {
     for way in ["direct", "mpio"] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.h5/raw");
-        let Some(output) = mpirun(3, &[way, "48", "16", "0", "4"], &path) else { return };
-        assert!(!output.status.success(), "the last rank was killed");
+        let outcome = mpirun(3, &[way, "48", "16", "0", "4"], &path);
+        assert_ne!(outcome.code, Some(0), "the last rank was killed");
         let array = Array::<u8>::open(&path).unwrap();
         // What the lost rank had written before it was lost: blocks 2, 5, 8 and 11.
         for index in [2, 5, 8, 11i64] {
@@ -78,11 +51,55 @@ fn after_a_lost_rank_the_file_is_whole() {
 }
 
 #[test]
-fn compressed_output_of_several_ranks_is_refused() {
+fn what_is_wrong_on_one_rank_is_an_error_on_all_and_nobody_hangs() {
+    for (what, message) in [
+        ("compressed", "cannot be written by several ranks: write Zarr"),
+        ("compression", "cannot be written by several ranks: write Zarr"),
+        ("missing", "does not exist"),
+        ("format", "with MPI-IO it must be HDF5"),
+        ("shape", "exists with shape [8, 8, 8] but [7, 8, 9] is asked for"),
+        ("spec", "voxel size"),
+        ("type", "exists with data type uint8 but uint16"),
+        ("path", "make the same calls on all ranks"),
+        ("call", "make the same calls on all ranks"),
+        ("open", "opened as Array<i32>"),
+        ("rights", "ermission denied"),
+    ] {
+        // As few as there can be, and more than there are cores, for those that differ on one rank alone.
+        let sizes: &[usize] =
+            if ["shape", "path", "open", "rights"].contains(&what) { &[2, 3, 8] } else { &[3] };
+        for &ranks in sizes {
+            let dir = tempfile::tempdir().unwrap();
+            // Whoever gives up its rights finds the way all the same.
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(dir.path(), mode).unwrap();
+            let outcome =
+                mpirun(ranks, &[&format!("odd-{what}"), "8", "4", "4"], &dir.path().join("a.h5/raw"));
+            outcome.succeeded();
+            if outcome.stdout.contains("without the right") {
+                continue;
+            }
+            let errors = outcome.stdout.lines().filter(|line| line.contains(message)).count();
+            assert_eq!(errors, ranks, "{what}: {outcome}");
+            let is_made = dir.path().join("a.h5").exists();
+            assert!(
+                !is_made || !["compressed", "compression", "missing", "path", "spec"].contains(&what),
+                "{what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_half_of_the_ranks_has_a_file_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.h5/raw");
-    let Some(output) = mpirun(2, &["compressed", "8", "4", "4"], &path) else { return };
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(text.matches("cannot be written by several ranks: write Zarr").count(), 2, "{text}");
-    assert!(!dir.path().join("a.h5").exists());
+    mpirun(4, &["half", "4", "4", "0"], &dir.path().join("half.h5/raw")).succeeded();
+    for half in [0, 1] {
+        let array = Array::<u8>::open(dir.path().join(format!("half{half}.h5/raw"))).unwrap();
+        for rank in 0..4u8 {
+            let expected = if usize::from(rank) % 2 == half { rank + 1 } else { 0 };
+            let data = array.read(&roi([rank.into(), 0, 0], [1, 4, 4])).unwrap();
+            assert!(data.iter().all(|value| *value == expected), "file {half}, rank {rank}");
+        }
+    }
 }

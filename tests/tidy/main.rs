@@ -31,7 +31,7 @@ const HOUSE: &[(&str, &[&str])] = &[
 
 /// Libraries that are used behind one door: the files whose path begins so.
 const DOORS: &[(&str, &[&str])] = &[
-    ("mpi", &["src/transport/mpi", "src/run"]),
+    ("mpi", &["src/transport/mpi", "src/run", "src/storage/hdf5/mpio"]),
     ("zarrs", &["src/storage/zarr"]),
     ("zstd", &["src/storage/zarr"]),
     ("quick_cache", &["src/storage/cache"]),

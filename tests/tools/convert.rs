@@ -123,6 +123,23 @@ fn mistakes_are_told_in_one_line() {
     }
 }
 
+#[cfg(feature = "hdf5")]
+#[test]
+fn compressed_hdf5_is_for_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Random(5).array(&[20, 20], |random| random as u16);
+    write(folder.path(), "a.zarr", &data);
+    let convert = |ranks: super::Ranks, name: &str| {
+        run("convert", ranks, folder.path(), &format!("a.zarr {name} --compression gzip --chunks 5,5"))
+    };
+    convert(3, "b.h5/raw").failed(2, "only one process can: it is compressed HDF5; write Zarr");
+    for ranks in [0, 2] {
+        let name = format!("{ranks}.h5/raw");
+        convert(ranks, &name).text();
+        assert_eq!(read::<u16>(folder.path(), &name), data);
+    }
+}
+
 #[test]
 fn a_real_volume() {
     let Some(volume) = real_data() else { return };

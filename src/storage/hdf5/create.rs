@@ -44,6 +44,12 @@ pub(super) fn create<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Arra
     Ok(wanted.info)
 }
 
+/// What [`create`] would make.
+#[cfg(feature = "mpi")]
+pub(super) fn described<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
+    Ok(wanted::<T>(at, spec)?.info)
+}
+
 fn wanted<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Wanted<T>> {
     let invalid = |property, value: String, rule| StorageError::InvalidSpec {
         path: at.path.clone(),

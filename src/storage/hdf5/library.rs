@@ -14,11 +14,13 @@ use crate::storage::{Element, Result};
 pub(super) struct LibraryArray {
     at: Location,
     handle: Shared,
+    one_process_only: &'static str,
 }
 
 impl LibraryArray {
-    pub(super) fn new(at: Location, handle: Shared) -> Self {
-        Self { at, handle }
+    /// `one_process_only` says why, and what to write instead.
+    pub(super) fn new(at: Location, handle: Shared, one_process_only: &'static str) -> Self {
+        Self { at, handle, one_process_only }
     }
 }
 
@@ -34,6 +36,10 @@ impl<T: Element> Backend<T> for LibraryArray {
         self.handle.with_writable(&self.at, |dataset| {
             dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))
         })
+    }
+
+    fn one_process_only(&self) -> Option<&'static str> {
+        Some(self.one_process_only)
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Metadata {
     pub(super) shape: Vec<u64>,
     /// Where its bytes are, if they can be read and written without the library.
     pub(super) place: Option<Place>,
+    is_filtered: bool,
     chunks: Option<Vec<u64>>,
     fill_value: FillValue,
     attributes: Map<String, Value>,
@@ -35,7 +36,8 @@ impl Metadata {
         let creation = dataset.dcpl().map_err(&failed)?;
         let chunks = creation.chunk().map(|chunks| to_u64(&chunks));
         let fill_value = dispatch!(data_type, fill_value(&creation));
-        let is_plain = creation.filters().is_empty() && creation.external().is_empty();
+        let is_filtered = !creation.filters().is_empty();
+        let is_plain = !is_filtered && creation.external().is_empty();
         let place = if is_plain && is_native(data_type, dataset).map_err(&failed)? {
             place::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
         } else {
@@ -47,7 +49,17 @@ impl Metadata {
                 attributes.insert(name.to_owned(), value_of(&attribute).map_err(&failed)?);
             }
         }
-        Ok(Self { data_type, shape, place, chunks, fill_value, attributes })
+        Ok(Self { data_type, shape, place, is_filtered, chunks, fill_value, attributes })
+    }
+
+    /// Why only one process can write what has no place, and what to write instead.
+    pub(super) fn why_one_process_only(&self) -> &'static str {
+        if self.is_filtered {
+            "it is compressed HDF5; write Zarr, with shards if few files are wanted, or HDF5 without compression"
+        } else {
+            "it is HDF5 whose bytes have no fixed place (another byte order, space not allocated yet, or data in other \
+             files); write a new dataset"
+        }
     }
 
     pub(super) fn info(&self, at: &Location) -> Result<ArrayInfo> {

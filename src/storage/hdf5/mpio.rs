@@ -6,11 +6,13 @@
 //! is collective and would wait for a lost rank forever.
 
 use std::ffi::{c_int, c_void};
+use std::fs::OpenOptions;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::path::Path;
 
 use hdf5::{Dataset, File, FileBuilder, OpenMode};
+use mpi::traits::{AsRaw, Communicator};
 use ndarray::{ArrayD, ArrayViewD};
 
 use super::failure::failed;
@@ -19,7 +21,8 @@ use super::library::selection;
 use super::metadata::Metadata;
 use super::{Location, create};
 use crate::storage::backend::{Backend, Opened};
-use crate::storage::{ArraySpec, Compression, Element, Result, StorageError, files};
+use crate::storage::format::{self, Format};
+use crate::storage::{ArrayInfo, ArraySpec, Compression, Element, Result, StorageError, files};
 
 /// The ranks that have HDF5 files open together.
 #[derive(Debug, Clone, Copy)]
@@ -27,14 +30,15 @@ pub struct MpiIo {
     comm: mpi_sys::MPI_Comm,
 }
 
-// SAFETY: a communicator's handle may be used from any thread; when, is what MPI's thread level says, and all calls
-// here are made by the thread that creates or opens an array, or under the library's lock.
+// SAFETY: a communicator's handle may be used from any thread; when, is what MPI's thread level says (see `of`), and all
+// calls here are made by the thread that creates or opens an array, or under the library's lock.
 unsafe impl Send for MpiIo {}
 // SAFETY: as above.
 unsafe impl Sync for MpiIo {}
 
 impl MpiIo {
-    /// All ranks of the job; `None` where MPI is not initialized, or finalized.
+    /// All ranks of the job; `None` where MPI is not initialized, or finalized. [`Runner::mpi_io`](crate::Runner::mpi_io)
+    /// initializes it where a launcher started several ranks.
     pub fn world() -> Option<Self> {
         let (mut initialized, mut finalized) = (0, 0);
         // SAFETY: both may be called at any time, and the results are valid places.
@@ -47,13 +51,25 @@ impl MpiIo {
         (initialized != 0 && finalized == 0).then_some(Self { comm })
     }
 
-    /// The ranks of a communicator, such as the one a runner was given.
+    /// The ranks of a communicator, such as the one that a runner was given.
+    ///
+    /// Collective. The communicator is duplicated, and the duplicate stays as long as MPI does: arrays never outlive it.
+    /// Where other threads than the one that initialized MPI process blocks, it has to provide `MPI_THREAD_MULTIPLE`.
+    pub fn of<C: Communicator + AsRaw<Raw = mpi_sys::MPI_Comm>>(communicator: &C) -> Self {
+        // SAFETY: rsmpi holds a communicator as long as it is borrowed.
+        unsafe { Self::duplicate_of(communicator.as_raw()) }
+    }
+
+    /// As [`of`](Self::of).
     ///
     /// # Safety
-    /// `comm` is a communicator and stays one as long as arrays on it are used. MPI is initialized; where blocks are
-    /// processed by other threads than the one that initialized it, it provides `MPI_THREAD_MULTIPLE`.
-    pub unsafe fn on(comm: mpi_sys::MPI_Comm) -> Self {
-        Self { comm }
+    /// MPI is initialized, and `comm` is a communicator of it.
+    pub(crate) unsafe fn duplicate_of(comm: mpi_sys::MPI_Comm) -> Self {
+        // SAFETY: a constant of the MPI library, overwritten below.
+        let mut duplicate = unsafe { mpi_sys::RSMPI_COMM_NULL };
+        // SAFETY: a communicator, as the caller promises, and a valid place for the result.
+        unsafe { mpi_sys::MPI_Comm_dup(comm, &mut duplicate) };
+        Self { comm: duplicate }
     }
 
     fn rank(&self) -> c_int {
@@ -113,6 +129,13 @@ impl MpiIo {
         let message = self.broadcast(lowest, &text);
         mine.and(Err(StorageError::OtherRank { rank: usize::try_from(lowest).unwrap_or(0), message }))
     }
+
+    /// An error everywhere unless all ranks ask for the same: what follows is collective.
+    fn require_same(&self, path: &Path, call: &'static str) -> Result<()> {
+        let mine = format!("{call} {}", path.display());
+        let first = self.broadcast(0, &mine);
+        self.agree(if first == mine { Ok(()) } else { Err(StorageError::RanksDiffer { mine, first }) })
+    }
 }
 
 /// Creates the dataset at `path` unless it exists, and opens it on all ranks.
@@ -121,35 +144,48 @@ pub(in crate::storage) fn create_mpio<T: Element>(
     spec: &ArraySpec,
     ranks: MpiIo,
 ) -> Result<Opened<T>> {
+    ranks.require_same(path, "create")?;
     let at = Location::of(path);
-    let made = if spec.compression.is_some_and(|compression| compression != Compression::None) {
-        Err(StorageError::CompressedInParallel { path: path.to_path_buf() })
-    } else if ranks.rank() == 0 {
-        create::create::<T>(&at, spec).map(Some)
-    } else {
-        Ok(None)
-    };
-    let wanted = ranks.agree(made)?;
-    let compared = wanted.map_or(Ok(()), |wanted| super::describe(path)?.require_matches(&wanted));
-    ranks.agree(compared)?;
-    open_mpio(path, ranks)
+    let wanted = ranks.agree(describe_new::<T>(&at, spec))?;
+    let made = if ranks.rank() == 0 { create::create::<T>(&at, spec).map(drop) } else { Ok(()) };
+    ranks.agree(made)?;
+    ranks.agree(super::describe(path).and_then(|made| made.require_matches(&wanted)))?;
+    open_together(path, ranks)
+}
+
+/// What is to be created, as far as one rank can tell.
+fn describe_new<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
+    require_hdf5("create", &at.path, format::of_new(&at.path)?)?;
+    if spec.compression.is_some_and(|compression| compression != Compression::None) {
+        return Err(StorageError::CompressedInParallel { path: at.path.clone() });
+    }
+    create::described::<T>(at, spec)
 }
 
 /// Opens the dataset at `path` on all ranks.
 pub(in crate::storage) fn open_mpio<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
+    ranks.require_same(path, "open")?;
+    open_together(path, ranks)
+}
+
+/// Opens what all ranks ask for. Each of them has tried all that it can alone before they do it together: what a rank
+/// has open and others have not could never be closed.
+fn open_together<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
     let at = Location::of(path);
     let (info, fill_value) = ranks.agree(look::<T>(&at))?;
     let mut builder = FileBuilder::new();
     builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
     let opened = builder.open_as(&at.file, OpenMode::ReadWrite).map_err(failed("open", &at.file));
-    let file = ManuallyDrop::new(ranks.agree(opened)?);
+    // Not to be dropped where another rank fails, either.
+    let file = ranks.agree(opened.map(ManuallyDrop::new))?;
     let dataset = file.dataset(&at.dataset).map_err(failed("open", &at.path));
-    let dataset = ManuallyDrop::new(ranks.agree(dataset)?);
+    let dataset = ranks.agree(dataset.map(ManuallyDrop::new))?;
     Ok(Opened { info, fill_value, backend: Box::new(MpioArray { at, _file: file, dataset }) })
 }
 
-/// What the dataset is, by the ordinary driver.
-fn look<T: Element>(at: &Location) -> Result<(crate::storage::ArrayInfo, T)> {
+/// What the dataset is, by the ordinary driver, if this rank may write the file.
+fn look<T: Element>(at: &Location) -> Result<(ArrayInfo, T)> {
+    require_hdf5("open", &at.path, format::of_existing(&at.path)?)?;
     let handle = Handle::of(&at.file);
     let metadata = handle.with(at, |dataset| Metadata::of(at, dataset))?;
     handle.close();
@@ -161,8 +197,17 @@ fn look<T: Element>(at: &Location) -> Result<(crate::storage::ArrayInfo, T)> {
         let (path, on_disk) = (at.path.clone(), metadata.data_type);
         return Err(StorageError::DataTypeDiffers { path, on_disk, asked: T::DATA_TYPE });
     }
+    OpenOptions::new().read(true).write(true).open(&at.file).map_err(StorageError::io("write", &at.file))?;
     let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
     Ok((info, fill_value))
+}
+
+fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()> {
+    if format == Format::Hdf5 {
+        return Ok(());
+    }
+    let reason = "with MPI-IO it must be HDF5, as in x.h5/raw; all other formats go without".to_owned();
+    Err(StorageError::Hdf5 { action, path: path.to_path_buf(), reason })
 }
 
 /// An array that all ranks have open.
