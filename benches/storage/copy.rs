@@ -108,7 +108,7 @@ fn reencode(volume: &Volume, chunks: [i64; 3], options: &[&str]) -> Result<f64, 
 }
 
 /// Where `make peer` puts the other program.
-fn peer() -> Result<PathBuf, Error> {
+pub fn peer() -> Result<PathBuf, Error> {
     let path = common::folder().with_file_name("peer").join("bin/zarrs_reencode");
     if path.exists() {
         Ok(path)

@@ -24,6 +24,8 @@ fn main() -> Result<(), Error> {
             return Ok(());
         }
     }
+    // Before a long time is spent on making the volume.
+    copy::peer()?;
     let mut figures = Figures::of("storage");
     let volume = Volume::make()?;
     copy::bench(&volume, &mut figures)?;
