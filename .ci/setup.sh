@@ -63,8 +63,9 @@ install_with_apt() {
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-# Made once: what is half made, of other requirements or by a Python that is gone is made again.
+# Made once, of nothing but itself (clusters' modules set PYTHONPATH): what is half made, of other requirements or by a Python that is gone is made again.
 make_environment() {
+    unset PYTHONPATH
     requirements=tests/interop/requirements-$1.txt
     environment=$environments/$1
     finds_numpy='import importlib.util, sys; sys.exit(importlib.util.find_spec("numpy") is None)'

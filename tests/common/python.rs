@@ -28,6 +28,8 @@ impl Python {
             .arg(scripts.join(name).with_extension("py"))
             // Nothing is left in the source tree.
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            // Clusters' modules set it, and it would come before the environment's own libraries.
+            .env_remove("PYTHONPATH")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -152,6 +152,21 @@ fn h5dump(options: &[&str], file: &Path) -> String {
 }
 
 #[test]
+fn datasets_without_voxels() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.h5");
+    let mut python = Python::start("zarr3");
+    for (name, options) in [("fixed", ""), ("growing", "chunks=(1, 5), maxshape=(None, 5)")] {
+        let more = json!({"options": options, "shape": [0, 5], "part": null});
+        let (verb, how) = of_h5py("h5py_write", &file, name, more);
+        python.ask(verb, merged(&Volume::new(DataType::U8, &[1, 5]).request(&file), &how));
+        let array = bellis::Array::<u8>::open(file.join(name)).unwrap();
+        assert!(array.roi().is_empty());
+        assert_eq!(array.read(&array.roi()).unwrap().shape(), [0, 5]);
+    }
+}
+
+#[test]
 fn attributes_as_h5py_users_write_them() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("a.h5");
