@@ -13,6 +13,9 @@ PEER := $(TARGET_DIR)/peer/bin/zarrs_reencode
 # rustup's default place, for shells that have not been told of it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# Where the tests find the Python libraries that bellis is compared with.
+export BELLIS_TEST_PYTHON ?= $(abspath $(TARGET_DIR))/interop
+
 # How MPI is started is the launcher's affair: all of it stands here, none of it in the library.
 # More ranks than cores: Open MPI 4 reads the first, Open MPI 5 the second; ranks that wait give the core away.
 export OMPI_MCA_rmaps_base_oversubscribe ?= 1
@@ -29,10 +32,11 @@ export OMPI_MCA_btl_vader_single_copy_mechanism ?= none
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check peer bench bench-short clean-demo
+.PHONY: help setup setup-test demo test check peer bench bench-short clean-demo
 
 help:
 	@echo 'make setup        install what is missing (Debian, Ubuntu), or say which modules to load'
+	@echo 'make setup-test   the same, and what only tests need: h5dump, Python libraries in $(TARGET_DIR)/interop'
 	@echo 'make demo         smooth a made-up 256^3 volume on $(NP) ranks (NP=...), into demo-out/'
 	@echo 'make test         all tests: unit, integration, examples, documentation'
 	@echo 'make check        formatting, lints, documentation, and the build without MPI and Zarr'
@@ -44,13 +48,16 @@ help:
 setup:
 	@.ci/setup.sh
 
+setup-test:
+	@.ci/setup.sh test "$(BELLIS_TEST_PYTHON)"
+
 demo: setup clean-demo
 	$(CARGO) build --release --example smooth
 	@mkdir -p demo-out
 	$(MPIRUN) -n $(NP) $(TARGET_DIR)/release/examples/smooth $(DEMO_ARGS)
 	@ls -l demo-out/*.png
 
-test: setup
+test: setup-test
 	$(CARGO) test
 
 check: setup

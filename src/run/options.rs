@@ -24,7 +24,7 @@ pub struct Options {
     pub idle: Idle,
     /// `BELLIS_PROGRESS`: how rank 0 shows progress: `auto`, `bars`, `lines` or `off`. `auto` unless set.
     pub progress: Progress,
-    /// `BELLIS_CACHE_MIB`: memory in MiB in which each rank keeps decoded chunks that blocks will read again: 256
+    /// `BELLIS_CACHE_MIB`: memory in MiB in which each rank keeps decoded chunks that blocks will read again: 512
     /// unless set; 0 keeps none. No chunk larger than an eighth of it is kept.
     pub cache_mib: u64,
     /// `BELLIS_SYNC`: whether what a block wrote is on the disk before the block counts as completed: `on` or `off`.

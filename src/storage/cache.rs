@@ -13,8 +13,9 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::files::Version;
 
-/// What a process keeps unless it is told otherwise: enough for a plane of 32 x 32 chunks of 256 KiB.
-pub(crate) const DEFAULT_BYTES: u64 = 256 << 20;
+/// What a process keeps unless it is told otherwise: enough for three planes of 24 x 24 chunks of 256 KiB, so that none of
+/// them is decoded again while the blocks on both of its sides go by.
+pub(crate) const DEFAULT_BYTES: u64 = 512 << 20;
 /// No chunk takes more than this part of the cache: some must fit, or none stays until it is asked for again.
 const MIN_CHUNKS: u64 = 8;
 /// What an entry takes beside its bytes, about.

@@ -112,6 +112,11 @@ impl Scenario {
         self
     }
 
+    /// The command, for who starts and ends it in another way.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Runs to the end.
     pub fn run(self) -> Outcome {
         self.run_while(|_| {})

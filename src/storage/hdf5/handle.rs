@@ -119,12 +119,24 @@ impl State {
     fn dataset(&mut self, at: &Location) -> Result<&Dataset> {
         if !self.datasets.contains_key(&at.dataset) {
             let Some(file) = &self.file else { return Err(missing(at, None)) };
-            let found = if at.dataset.is_empty() { None } else { file.dataset(&at.dataset).ok() };
-            let dataset = found.ok_or_else(|| missing(at, Some(file)))?;
+            let found = if at.dataset.is_empty() { None } else { Some(file.dataset(&at.dataset)) };
+            let dataset = match found {
+                Some(Ok(dataset)) => dataset,
+                Some(Err(error)) if is_unreadable(file, &at.dataset) => {
+                    return Err(failed("open", &at.path)(error));
+                }
+                _ => return Err(missing(at, Some(file))),
+            };
             self.datasets.insert(at.dataset.clone(), dataset);
         }
         Ok(&self.datasets[&at.dataset])
     }
+}
+
+/// Whether there is something that the library cannot open: a dataset that a newer library wrote, say.
+fn is_unreadable(file: &File, name: &str) -> bool {
+    // Asked of a path, the library fails where an earlier part is missing: then it is not there.
+    file.link_exists(name) && file.group(name).is_err()
 }
 
 /// How files are opened: with room to keep decoded chunks that neighbouring blocks read again.

@@ -1,5 +1,6 @@
 //! What the `attributes.json` of N5 datasets and groups say.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,7 @@ impl Dataset {
     }
 
     pub(super) fn info(&self, path: &Path, fill_value: FillValue) -> Result<ArrayInfo> {
-        let found = attributes::parse(path, self.shape.len(), &self.attributes)?;
+        let found = attributes::parse(path, self.shape.len(), &in_c_order(&self.attributes))?;
         Ok(ArrayInfo {
             path: path.to_path_buf(),
             format: FORMAT,
@@ -101,18 +102,38 @@ impl Dataset {
     }
 }
 
-/// Why a codec cannot be used, where the library would not say so but fail on the first block, or panic.
+/// What says where the array lies, from the slowest axis to the fastest. Whoever names the `axes`, as tensorstore does,
+/// lists them and what belongs to them as the disk has them: the other way round.
+fn in_c_order(attributes: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
+    let Some(Value::Array(axes)) = attributes.get("axes") else { return Cow::Borrowed(attributes) };
+    if ["axis_names", "offset", "voxel_size"].iter().any(|name| attributes.contains_key(*name)) {
+        return Cow::Borrowed(attributes);
+    }
+    let mut turned = attributes.clone();
+    turned.insert("axis_names".to_owned(), Value::Array(axes.clone()));
+    for name in ["axis_names", "resolution", "units"] {
+        if let Some(Value::Array(values)) = turned.get_mut(name) {
+            values.reverse();
+        }
+    }
+    Cow::Owned(turned)
+}
+
+/// Why a codec cannot be used, where the library would not say so clearly, but fail on the first block, or panic.
 fn refusal(codec: &Value) -> Option<String> {
+    const KNOWN: [&str; 5] = ["raw", "gzip", "bzip2", "lz4", "xz"];
+    let instead = || format!("of N5's codecs bellis has {}", KNOWN.join(", "));
     let beyond =
         |name: &str, most: i64| codec[name].as_i64().is_some_and(|value| !(0..=most).contains(&value));
     match codec["type"].as_str()? {
         "gzip" if codec["useZlib"].as_bool() == Some(true) => {
-            Some("gzip with useZlib, which the n5 library does not decode".to_owned())
+            Some(format!("gzip with useZlib is not supported, only without: {}", instead()))
         }
         "bzip2" if beyond("blockSize", 9) || codec["blockSize"] == 0 => {
             Some(format!("bzip2 of block size {}, not 1 to 9", codec["blockSize"]))
         }
         "xz" if beyond("preset", 9) => Some(format!("xz of preset {}, not 0 to 9", codec["preset"])),
+        other if !KNOWN.contains(&other) => Some(format!("{other} is not supported: {}", instead())),
         _ => None,
     }
 }

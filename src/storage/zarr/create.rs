@@ -143,11 +143,16 @@ fn array_files(
                 "fill_value": fill_value_json(fill_value),
                 "codecs": codecs,
                 "attributes": attributes,
-                "dimension_names": info.axis_names,
+                "dimension_names": dimension_names(info),
             });
             vec![("zarr.json", array)]
         }
     }
+}
+
+/// The names of the axes as everybody else has them, OME-Zarr among them: only `axis_names` marks channels.
+fn dimension_names(info: &ArrayInfo) -> Vec<&str> {
+    info.axis_names.iter().map(|name| name.trim_end_matches('^')).collect()
 }
 
 /// Chunks coded by `codecs` in a shard, with an index at its end that tells a spoilt index from a good one.

@@ -1,0 +1,222 @@
+//! HDF5: h5py, and `h5dump`, which comes with the HDF5 library.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bellis::storage::{ArraySpec, Compression, DataType};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Python, Verb, Volume, bellis_continues, merged, others_continue, refusal};
+
+const SHAPE: [u64; 3] = [20, 31, 17];
+
+/// A verb of the script, about the dataset `name` of a file: bellis's path holds both, h5py wants them apart.
+fn of_h5py<'a>(verb: &'a str, file: &Path, name: &str, more: Value) -> Verb<'a> {
+    (verb, merged(&json!({"path": file, "name": name}), &more))
+}
+
+/// How h5py is to create datasets: the type of their elements and the rest.
+const OF_H5PY: [(&str, &str); 16] = [
+    ("<i4", ""),
+    ("<i4", "dcpl=early()"),
+    ("<i4", "chunks=(8, 16, 10)"),
+    ("<i4", "chunks=(8, 16, 10), dcpl=early()"),
+    ("<i4", "chunks=(8, 16, 10), maxshape=(None, 40, 40)"),
+    ("<i4", "chunks=(8, 16, 10), maxshape=(None, None, 40)"),
+    ("<i4", "chunks=(8, 16, 10), compression='gzip'"),
+    ("<i4", "chunks=(8, 16, 10), compression='gzip', compression_opts=9, shuffle=True"),
+    ("<i4", "chunks=(8, 16, 10), shuffle=True"),
+    ("<i4", "chunks=(8, 16, 10), fletcher32=True"),
+    ("<i4", "chunks=(8, 16, 10), compression='gzip', shuffle=True, fletcher32=True"),
+    ("<i4", "chunks=(8, 16, 10), scaleoffset=0"),
+    ("<i4", "chunks=(8, 16, 10), dcpl=early(), fletcher32=True"),
+    (">i4", ""),
+    (">i4", "chunks=(8, 16, 10)"),
+    (">i4", "chunks=(8, 16, 10), compression='gzip', shuffle=True"),
+];
+
+#[test]
+fn datasets_of_h5py() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    for (file_number, file_options) in ["", "libver='v110'", "userblock_size=512"].into_iter().enumerate() {
+        let file = dir.path().join(format!("{file_number}.h5"));
+        for (number, (dtype, options)) in OF_H5PY.iter().enumerate() {
+            let name = format!("group/{number}");
+            let more = json!({"dtype": dtype, "options": options, "file_options": file_options});
+            let writer = of_h5py("h5py_write", &file, &name, more);
+            let reader = of_h5py("h5py_read", &file, &name, json!({}));
+            let volume = Volume::new(DataType::I32, &SHAPE).fill(-7);
+            bellis_continues(&mut python, &file.join(&name), volume, writer, &[reader]);
+        }
+    }
+}
+
+#[test]
+fn small_and_unwritten_datasets_of_h5py() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    let file = dir.path().join("a.h5");
+    let reader = |name| of_h5py("h5py_read", &file, name, json!({}));
+    let small = Volume::new(DataType::I16, &[10, 9]).fill(4);
+    let writer = of_h5py("h5py_write", &file, "compact", json!({"options": "dcpl=compact()"}));
+    bellis_continues(&mut python, &file.join("compact"), small.clone(), writer, &[reader("compact")]);
+    for (name, options) in [
+        ("contiguous", ""),
+        ("early", "dcpl=early()"),
+        ("chunked", "chunks=(4, 4)"),
+        ("gzip", "chunks=(4, 4), compression='gzip'"),
+    ] {
+        let mut nothing = small.clone();
+        nothing.writes[0].part = vec![[0, 0], [0, 0]];
+        let writer = of_h5py("h5py_write", &file, name, json!({"options": options, "part": null}));
+        bellis_continues(&mut python, &file.join(name), nothing, writer, &[reader(name)]);
+    }
+}
+
+#[test]
+fn every_type_and_number_of_axes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    let file = dir.path().join("a.h5");
+    let numbers_of_axes = (1..=5).map(|n_axes| (DataType::U16, vec![3; n_axes]));
+    let types = DataType::ALL.into_iter().map(|data_type| (data_type, vec![7, 5]));
+    for (data_type, chunks) in types.chain(numbers_of_axes) {
+        let volume = Volume::new(data_type, &[11, 5, 7, 8, 10][..chunks.len()]).fill(9);
+        for (order, chunked) in [("<", false), (">", false), ("<", true), (">", true)] {
+            let name = format!("{data_type} {chunks:?} {order}{chunked}");
+            let options = if chunked { format!("chunks=tuple({chunks:?})") } else { String::new() };
+            let dtype = format!("{order}{}{}", &data_type.name()[..1], data_type.size());
+            let writer = of_h5py("h5py_write", &file, &name, json!({"options": options, "dtype": dtype}));
+            let reader = of_h5py("h5py_read", &file, &name, json!({}));
+            bellis_continues(&mut python, &file.join(&name), volume.clone(), writer, &[reader]);
+        }
+        let name = format!("bellis/{data_type} {chunks:?}");
+        let path = file.join(&name);
+        volume.create(&path, &volume.spec().chunks(chunks));
+        let reader = of_h5py("h5py_read", &file, &name, json!({}));
+        others_continue(&mut python, &path, volume, &[reader], &[]);
+    }
+}
+
+/// All ways in which bellis writes HDF5.
+const WAYS: [fn(ArraySpec) -> ArraySpec; 4] = [
+    |spec| spec,
+    |spec| spec.chunks([8, 16, 10]),
+    |spec| spec.compression(Compression::Gzip { level: 4 }),
+    |spec| spec.chunks([8, 16, 10]).compression(Compression::Gzip { level: 9 }),
+];
+
+#[test]
+fn datasets_of_bellis() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    for (number, way) in WAYS.into_iter().enumerate() {
+        for data_type in [DataType::U8, DataType::I64, DataType::F32] {
+            let file = dir.path().join(format!("{number}.h5"));
+            let name = format!("volumes/{data_type}");
+            let path = file.join(&name);
+            let volume = Volume::new(data_type, &SHAPE).fill(3);
+            volume.create(&path, &way(volume.spec()));
+            require_dumped(&volume, &file, &name);
+            let reader = of_h5py("h5py_read", &file, &name, json!({}));
+            let patcher = of_h5py("h5py_patch", &file, &name, json!({}));
+            others_continue(&mut python, &path, volume, &[reader], &[patcher]);
+        }
+    }
+}
+
+/// `h5dump` sees the same header and the same bytes.
+fn require_dumped(volume: &Volume, file: &Path, name: &str) {
+    let header = h5dump(&["-H", "-p", "-d", name], file);
+    let shape: Vec<String> = volume.shape.iter().map(u64::to_string).collect();
+    let shape = shape.join(", ");
+    assert!(header.contains(&format!("SIMPLE {{ ( {shape} ) / ( {shape} ) }}")), "{header}");
+    let letter = if volume.data_type == DataType::U8 { "U8" } else { "64" };
+    let letter = if volume.data_type == DataType::F32 { "IEEE_F32LE" } else { letter };
+    assert!(header.contains(letter) && header.contains("ATTRIBUTE \"voxel_size\""), "{header}");
+    let dumped: PathBuf = file.with_extension("bin");
+    h5dump(&["-d", name, "-b", "LE", "-o", &dumped.display().to_string()], file);
+    let digest = Sha256::digest(std::fs::read(dumped).unwrap());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, volume.sha256(), "{name}");
+}
+
+fn h5dump(options: &[&str], file: &Path) -> String {
+    let run = Command::new("h5dump").args(options).arg(file).output();
+    let run = run.unwrap_or_else(|error| panic!("h5dump ({error}): run `make test`, which installs it"));
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && errors.is_empty(), "h5dump {options:?}: {errors}");
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}
+
+#[test]
+fn datasets_without_voxels() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.h5");
+    let mut python = Python::start("zarr3");
+    for (name, options) in [("fixed", ""), ("growing", "chunks=(1, 5), maxshape=(None, 5)")] {
+        let more = json!({"options": options, "shape": [0, 5], "part": null});
+        let (verb, how) = of_h5py("h5py_write", &file, name, more);
+        python.ask(verb, merged(&Volume::new(DataType::U8, &[1, 5]).request(&file), &how));
+        let array = bellis::Array::<u8>::open(file.join(name)).unwrap();
+        assert!(array.roi().is_empty());
+        assert_eq!(array.read(&array.roi()).unwrap().shape(), [0, 5]);
+    }
+}
+
+#[test]
+fn attributes_as_h5py_users_write_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.h5");
+    let mut python = Python::start("zarr3");
+    for (number, attributes) in [
+        json!({"offset": [-20, 40], "resolution": [4.0, 2.0], "units": "nm"}),
+        json!({"offset": [-20.0, 40.0], "voxel_size": [4, 2], "units": ["nm", "nm"]}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = number.to_string();
+        let more = json!({"options": "", "attributes": attributes});
+        let (verb, how) = of_h5py("h5py_write", &file, &name, more);
+        let volume = Volume::new(DataType::U8, &[4, 4]);
+        python.ask(verb, merged(&volume.request(&file), &how));
+        let info = bellis::storage::describe(file.join(&name)).unwrap();
+        assert_eq!((info.offset.as_slice(), info.voxel_size.as_slice()), (&[-20, 40][..], &[4, 2][..]));
+        assert_eq!(info.units, ["nm", "nm"]);
+    }
+}
+
+/// What the newest library writes, an older one cannot open. It then says so, rather than that nothing is there.
+#[test]
+fn datasets_of_newer_libraries_are_read_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.h5");
+    let options =
+        json!({"options": "chunks=(8, 16, 10), compression='gzip'", "file_options": "libver='latest'"});
+    let (verb, how) = of_h5py("h5py_write", &file, "deep/raw", options);
+    let volume = Volume::new(DataType::U8, &SHAPE);
+    Python::start("zarr3").ask(verb, merged(&volume.request(&file), &how));
+    let path = file.join("deep/raw");
+    match bellis::storage::describe(&path) {
+        Ok(_) => volume.require_read_by_bellis(&path),
+        Err(error) => {
+            let message = error.to_string();
+            assert!(message.starts_with(&format!("cannot open {}: ", path.display())), "{message}");
+        }
+    }
+}
+
+#[test]
+fn filters_that_bellis_lacks_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.h5");
+    let options = json!({"options": "chunks=(8, 16, 10), compression='lzf'"});
+    let (verb, how) = of_h5py("h5py_write", &file, "lzf", options);
+    let volume = Volume::new(DataType::U8, &SHAPE);
+    Python::start("zarr3").ask(verb, merged(&volume.request(&file), &how));
+    let message = refusal(&file.join("lzf"));
+    assert!(message.contains("lzf"), "{message}");
+}
