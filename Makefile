@@ -14,7 +14,7 @@ PEER := $(TARGET_DIR)/peer/bin/zarrs_reencode
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # Where the tests find the Python libraries that bellis is compared with.
-export BELLIS_TEST_PYTHON ?= $(abspath $(TARGET_DIR))/interop
+export INTEROP_PYTHON ?= $(abspath $(TARGET_DIR))/interop
 
 # How MPI is started is the launcher's affair: all of it stands here, none of it in the library.
 # More ranks than cores: Open MPI 4 reads the first, Open MPI 5 the second; ranks that wait give the core away.
@@ -49,7 +49,7 @@ setup:
 	@.ci/setup.sh
 
 setup-test:
-	@.ci/setup.sh test "$(BELLIS_TEST_PYTHON)"
+	@.ci/setup.sh test "$(INTEROP_PYTHON)"
 
 demo: setup clean-demo
 	$(CARGO) build --release --example smooth

@@ -34,6 +34,14 @@ pub(super) fn chunks_of(range: &[Range<u64>], chunks: &[u64]) -> impl Iterator<I
     positions(range.iter().zip(chunks).map(axis).collect())
 }
 
+/// The place of a chunk among all of an array, last axis fastest, unless that is no number.
+pub(super) fn number(index: &[u64], shape: &[u64], chunks: &[u64]) -> Option<u64> {
+    let mut axes = index.iter().zip(shape.iter().zip(chunks));
+    axes.try_fold(0u64, |number, (index, (extent, chunk))| {
+        number.checked_mul(extent.div_ceil(*chunk))?.checked_add(*index)
+    })
+}
+
 /// All positions in a box, last axis fastest.
 pub(super) fn positions(range: Vec<Range<u64>>) -> impl Iterator<Item = Vec<u64>> {
     let first: Vec<u64> = range.iter().map(|range| range.start).collect();

@@ -273,12 +273,8 @@ impl<C: CellCodec> ChunkedArray<C> {
         voxels.starts_with(&self.fill_value) && voxels[element..] == voxels[..voxels.len() - element]
     }
 
-    /// The place of a chunk among all of the array, unless that is no number.
     fn number(&self, chunk: &[u64]) -> Option<u64> {
-        let mut axes = chunk.iter().zip(self.cut.shape.iter().zip(&self.cut.chunk));
-        axes.try_fold(0u64, |number, (index, (extent, chunk))| {
-            number.checked_mul(extent.div_ceil(*chunk))?.checked_add(*index)
-        })
+        boxes::number(chunk, &self.cut.shape, &self.cut.chunk)
     }
 
     fn element(&self) -> u64 {

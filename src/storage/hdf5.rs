@@ -3,8 +3,9 @@
 //! Two ways lead to the data. **Directly**: where a dataset is not filtered and all of its space is allocated, the
 //! library says once at which addresses its bytes lie, the file is closed, and from then on bytes go by `pread` and
 //! `pwrite`: without the library's global lock, from all slots at once, from as many processes as there are, with
-//! nothing to close at the end and nothing that a lost rank could leave half done. **Through the library** goes what
-//! is left: compressed datasets, those without space yet, and types of another byte order.
+//! nothing to close at the end and nothing that a lost rank could leave half done. Compressed chunks are read in much the same
+//! way, and decoded here. **Through the library** goes what is left: writing compressed chunks, rarer filters, datasets
+//! without space yet, and types of another byte order.
 //!
 //! What is created without compression can be written directly, so by many ranks: the file is made complete by one
 //! process, with early allocation, and closed, before any other opens it (`hdf5/create.rs`).
@@ -13,6 +14,7 @@ mod create;
 mod creation_lock;
 mod direct;
 mod failure;
+mod filtered;
 mod handle;
 mod library;
 mod metadata;
@@ -29,6 +31,7 @@ pub use self::mpio::MpiIo;
 pub(super) use self::mpio::{create_mpio, open_mpio};
 
 use self::direct::DirectArray;
+use self::filtered::FilteredArray;
 use self::handle::Handle;
 use self::library::LibraryArray;
 use self::metadata::Metadata;
@@ -98,11 +101,14 @@ fn opened<T: Element>(at: Location) -> Result<Opened<T>> {
     let info = metadata.info(&at)?;
     let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
     handle.close();
-    let why_not_many = metadata.why_one_process_only();
-    let backend: Box<dyn Backend<T>> = match metadata.place {
-        Some(place) => Box::new(DirectArray::open(&at, place, metadata.shape, T::DATA_TYPE.size())?),
-        None => Box::new(LibraryArray::new(at, handle, why_not_many)),
-    };
+    let backend: Box<dyn Backend<T>> =
+        if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata, fill_value) {
+            Box::new(filtered)
+        } else if let Some(place) = metadata.place {
+            Box::new(DirectArray::open(&at, place, metadata.shape, T::DATA_TYPE.size())?)
+        } else {
+            Box::new(LibraryArray::new(at, handle, metadata.why_one_process_only()))
+        };
     Ok(Opened { info, fill_value, backend })
 }
 

@@ -67,5 +67,5 @@ impl Drop for Python {
 /// Where the Makefile makes the environments: below the target directory, unless it says where.
 fn environments() -> PathBuf {
     let default = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("interop");
-    std::env::var_os("BELLIS_TEST_PYTHON").map_or_else(default, PathBuf::from)
+    std::env::var_os("INTEROP_PYTHON").map_or_else(default, PathBuf::from)
 }

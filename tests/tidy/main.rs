@@ -38,6 +38,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustix", &["src/storage/uninit"]),
     ("hdf5", &["src/storage/hdf5"]),
     ("hdf5_sys", &["src/storage/hdf5"]),
+    ("flate2", &["src/storage/hdf5"]),
     ("mpi_sys", &["src/storage/hdf5/mpio"]),
     ("n5", &["src/storage/n5"]),
 ];

@@ -5,12 +5,16 @@
 //! opened: a file that is open for reading is locked against whoever wants to create a dataset in it.
 
 use std::collections::HashMap;
+use std::ffi::{c_int, c_void};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hdf5::{Dataset, File, FileBuilder, OpenMode};
+use hdf5_sys::h5f::H5Fget_vfd_handle;
+use hdf5_sys::h5p::H5P_DEFAULT;
 
 use super::Location;
 use super::failure::{failed, is_lock};
@@ -24,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Handle {
     path: PathBuf,
     state: Mutex<State>,
+    n_writes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -45,7 +50,8 @@ impl Handle {
             return handle;
         }
         handles.retain(|_, handle| handle.strong_count() > 0);
-        let handle = Arc::new(Self { path: key.clone(), state: Mutex::default() });
+        let handle =
+            Arc::new(Self { path: key.clone(), state: Mutex::default(), n_writes: AtomicU64::new(0) });
         handles.insert(key, Arc::downgrade(&handle));
         handle
     }
@@ -61,12 +67,18 @@ impl Handle {
     pub(super) fn with_writable<R>(&self, at: &Location, f: impl FnOnce(&Dataset) -> Result<R>) -> Result<R> {
         let mut state = self.state();
         state.require(&self.path, true)?;
+        self.n_writes.fetch_add(1, Ordering::Relaxed);
         let result = f(state.dataset(at)?)?;
         // The library never closes files by itself, and a process may be killed.
         let flushed = state.file.as_ref().map_or(Ok(()), File::flush);
         flushed.map_err(failed("write", &at.path))?;
         files::sync(&self.path).map_err(StorageError::io("write", &at.path))?;
         Ok(result)
+    }
+
+    /// How often this process has written to the file.
+    pub(super) fn n_writes(&self) -> u64 {
+        self.n_writes.load(Ordering::Relaxed)
     }
 
     /// Calls `f` with the file, for reading.
@@ -156,7 +168,22 @@ pub(super) fn open(path: &Path, mode: OpenMode, builder: &FileBuilder) -> Result
     loop {
         match builder.open_as(path, mode) {
             Err(error) if is_lock(&error) && begin.elapsed() < PATIENCE => thread::sleep(PAUSE),
-            opened => return opened.map_err(failed("open", path)),
+            opened => return opened.inspect(close_on_exec).map_err(failed("open", path)),
         }
+    }
+}
+
+/// Keeps a file, and with it the library's lock on it, from programs that this one starts: they would hold it for as
+/// long as they run.
+fn close_on_exec(file: &File) {
+    let mut descriptor: *mut c_int = std::ptr::null_mut();
+    // SAFETY: an open file's id; the driver that all files here are opened with answers with the place of its descriptor,
+    // which is valid as long as the file is.
+    let code = hdf5::sync::sync(|| unsafe {
+        H5Fget_vfd_handle(file.id(), H5P_DEFAULT, (&raw mut descriptor).cast::<*mut c_void>())
+    });
+    if code >= 0 && !descriptor.is_null() {
+        // SAFETY: as above; a descriptor's flags may be set at any time.
+        unsafe { libc::fcntl(*descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
 }

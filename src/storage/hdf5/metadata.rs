@@ -5,6 +5,7 @@ use hdf5::{Attribute, Dataset, File, Group};
 use serde_json::{Map, Value, json};
 
 use super::failure::failed;
+use super::filtered::Filters;
 use super::place::{self, Place};
 use super::{Location, NO_FILL_VALUE};
 use crate::storage::element::dispatch;
@@ -19,8 +20,10 @@ pub(super) struct Metadata {
     pub(super) shape: Vec<u64>,
     /// Where its bytes are, if they can be read and written without the library.
     pub(super) place: Option<Place>,
+    /// What was done to its chunks, if they can be decoded without the library.
+    pub(super) filters: Option<Filters>,
+    pub(super) chunks: Option<Vec<u64>>,
     is_filtered: bool,
-    chunks: Option<Vec<u64>>,
     fill_value: FillValue,
     attributes: Map<String, Value>,
 }
@@ -36,9 +39,12 @@ impl Metadata {
         let creation = dataset.dcpl().map_err(&failed)?;
         let chunks = creation.chunk().map(|chunks| to_u64(&chunks));
         let fill_value = dispatch!(data_type, fill_value(&creation));
-        let is_filtered = !creation.filters().is_empty();
+        let pipeline = creation.filters();
+        let is_filtered = !pipeline.is_empty();
         let is_plain = !is_filtered && creation.external().is_empty();
-        let place = if is_plain && is_native(data_type, dataset).map_err(&failed)? {
+        let is_native = is_native(data_type, dataset).map_err(&failed)?;
+        let filters = if is_filtered && is_native { Filters::of(&pipeline) } else { None };
+        let place = if is_plain && is_native {
             place::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
         } else {
             None
@@ -49,7 +55,7 @@ impl Metadata {
                 attributes.insert(name.to_owned(), value_of(&attribute).map_err(&failed)?);
             }
         }
-        Ok(Self { data_type, shape, place, is_filtered, chunks, fill_value, attributes })
+        Ok(Self { data_type, shape, place, filters, chunks, is_filtered, fill_value, attributes })
     }
 
     /// Why only one process can write what has no place, and what to write instead.
