@@ -2,7 +2,7 @@
 
 use bellis::plan::{BlockId, TaskId};
 use bellis::wire::{
-    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, Outcome, PROTOCOL, Status, Stop,
+    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, Outcome, PROTOCOL, Reads, Status, Stop,
     ToWorker, WireError, decode, encode,
 };
 use bellis::{Coordinate, Roi};
@@ -100,6 +100,14 @@ proptest! {
             read_everything(cut);
             prop_assert!(decode::<ToWorker>(cut).is_err() || decode::<FromWorker>(cut).is_err());
         }
+    }
+
+    #[test]
+    fn reads_survive(counts: [u64; 4]) {
+        let [n_hits, n_misses, bytes_read, bytes_decoded] = counts;
+        let reads = Reads { n_hits, n_misses, bytes_read, bytes_decoded };
+        let bytes = bytes_of(&FromWorker::Reads(reads));
+        prop_assert_eq!(decode::<FromWorker>(&bytes), Ok(FromWorker::Reads(reads)));
     }
 
     #[test]

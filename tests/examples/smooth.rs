@@ -141,3 +141,28 @@ fn any_type_and_any_number_of_axes() {
     try_one(1f32, spec(&[3, 30, 40]).channel_axes(1), &["--block", "16,32", "--chunks", "8,16"]);
     try_one(1f64, spec(&[20, 20, 20, 20]), &["--block", "10,10,10,20"]);
 }
+
+#[test]
+fn the_summary_tells_what_was_decoded_and_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.zarr");
+    let spec = ArraySpec::new([96, 96, 96]).chunks([32, 32, 32]);
+    let array = Array::<u8>::create(&input, &spec).unwrap();
+    array.write(&array.roi(), &ArrayD::from_shape_fn(IxDyn(&[96; 3]), |at| at[2] as u8)).unwrap();
+    let summary = |cache_mib: &str, output: &str| {
+        let output = folder.path().join(output);
+        let arguments =
+            ["--input", text(&input), "--output", text(&output), "--sigma", "2", "--block", "32,32,32"];
+        let run = program(Ranks::Mpirun(3), "smooth", &arguments).env("BELLIS_CACHE_MIB", cache_mib).run();
+        run.succeeded();
+        let line = run.stderr.lines().find_map(|line| line.strip_prefix("chunks read: ")).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("no line about chunks\n{run}"))
+    };
+    // 27 blocks of which each reads itself and its neighbours: (2 + 3 + 2)^3 chunks, and no worker decodes one twice.
+    let kept = summary("64", "kept.zarr");
+    assert!(kept.starts_with("343 (") && kept.contains(" MiB decoded for "), "{kept}");
+    let percent: u32 = kept["343 (".len()..].split_once(' ').unwrap().0.parse().unwrap();
+    assert!(percent >= 80, "{kept}");
+    let none = summary("0", "none.zarr");
+    assert!(none.starts_with("343 (0 % from the cache)"), "{none}");
+}
