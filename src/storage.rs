@@ -19,17 +19,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Chunks that blocks share
+//!
+//! A read takes each chunk that it meets from memory, if this process has decoded it before and its file has not changed
+//! since, or decodes it. Chunks of which a read took only a part are kept, as the next block is likely to want the rest;
+//! all arrays of a process share [`Options::cache_mib`](crate::Options::cache_mib) for that. The
+//! [report](crate::Report::chunk_reads) says how often that helped. Chunks larger than an eighth of the cache are decoded in
+//! part where the codec can, and never kept.
+//!
+//! # What the end of a process, or of a node, leaves
+//!
+//! Chunks and shards are written to a new file that then takes the old one's name, so each is always the old one or the new
+//! one. What a process wrote is in the system's hands when the write returns: nobody's end but the node's takes it. With
+//! [`Options::sync`](crate::Options::sync) not even that.
+//!
 //! # HDF5 from several ranks
 //!
 //! [`Array::create`] makes an uncompressed dataset with all of its space, in a file that is closed before another rank
 //! opens it; [`Array::write`] then puts bytes at their addresses with `pwrite`, from all ranks and slots at once. No call
-//! is collective, there is nothing to close, and after a lost rank the file is whole. This is the default, because it
-//! reads short rows several times faster and needs neither the HDF5 library's global lock nor an initialized MPI. It
-//! writes about as fast as MPI-IO on a local disk; of five shapes measured, MPI-IO was ahead in one.
-//! `Array::create_mpio` goes through the library's MPI-IO driver instead, for file systems that want it. Chunks as large as a block ([`ArraySpec::chunks`]) make each write one call, and
-//! many times faster than the short rows of a contiguous dataset. A fill value other than 0 is written out when the
-//! dataset is created.
+//! is collective, there is nothing to close, and after a lost rank the file is whole. This is the default: it reads short
+//! rows several times faster than MPI-IO, writes as fast on a local disk (`benches/README.md`), and needs neither the HDF5
+//! library's global lock nor an initialized MPI. `Array::create_mpio` goes through the library's MPI-IO driver instead, for
+//! file systems that want it. Chunks as large as a block ([`ArraySpec::chunks`]) make each write one call, and many times
+//! faster than the short rows of a contiguous dataset. A fill value other than 0 is written out when the dataset is created.
 //!
+//! Compressed datasets are read by as many ranks and slots as there are; each slot decodes on its own.
 //! Compressed HDF5 is for one process: a task that [declares](crate::TaskBuilder::writes) it as output is refused on
 //! several ranks, and otherwise a second process that writes waits for HDF5's file lock and then fails. Several ranks
 //! write Zarr, with shards where few files are wanted.
@@ -41,7 +55,9 @@
 //!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
 //! * `zarr` (v2 and v3), `n5` and `hdf5`: each the only file that knows of its library. Another format is another such file.
-//! * `boxes`, `files` and `locks`: what formats share that keep their chunks in files.
+//! * `chunked` reads and writes what is cut into files, as Zarr and N5 are: which files, under which lock; `files` replaces
+//!   them, `cache` keeps what was decoded, `locks` lets threads take turns;
+//! * `boxes` and `runs` compute with boxes of voxels, `uninit` and `scratch` have the memory that they are copied to.
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
 
