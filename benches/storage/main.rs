@@ -28,9 +28,20 @@ fn main() -> Result<(), Error> {
     copy::peer()?;
     let mut figures = Figures::of("storage");
     let volume = Volume::make()?;
-    copy::bench(&volume, &mut figures)?;
-    context::bench(&volume, &mut figures)?;
-    hdf5::bench(&volume, &mut figures)?;
+    let parts: [(&str, fn(&Volume, &mut Figures) -> Result<(), Error>); 3] =
+        [("copy", copy::bench), ("context", context::bench), ("hdf5", hdf5::bench)];
+    // `cargo bench --bench storage -- copy` runs one of them.
+    let is_named = |name: &str| std::env::args().any(|argument| argument == name);
+    let is_any_named = parts.iter().any(|(name, _)| is_named(name));
+    for (name, bench) in parts {
+        if is_named(name) || !is_any_named {
+            bench(&volume, &mut figures)?;
+        }
+    }
+    // Part of the figures is no record.
+    if is_any_named {
+        return Ok(());
+    }
     figures.write()?;
     Ok(())
 }
