@@ -54,8 +54,8 @@ fn overlapping_contexts_decode_each_chunk_about_once() {
         let n_chunks = 5 * 5 * 5;
 
         let kept = read_all(&array, 64).chunk_reads;
-        // Two threads may decode one chunk at the same time.
-        assert!((n_chunks..=n_chunks * 3 / 2).contains(&kept.n_misses), "{name}: {kept:?}");
+        // No two threads decode one chunk at the same time; a file that is read whole before it is kept is decoded twice.
+        assert!((n_chunks..=n_chunks * 5 / 4).contains(&kept.n_misses), "{name}: {kept:?}");
         assert!(kept.hit_rate() > 0.9, "{name}: {kept}");
         assert!(kept.bytes_decoded < kept.bytes_read, "{name}: {kept}");
 

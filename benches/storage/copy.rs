@@ -11,23 +11,26 @@ use bellis::{Progress, Runner, Task};
 
 use super::Error;
 use super::common::{self, Figures};
-use super::volume::{CHUNK, Volume, listed, settle};
+use super::volume::{Volume, listed, settle};
 
-/// Voxels along a side of the new chunks: smaller, larger, and such that no border falls on one of the old.
-const CHUNKINGS: [(&str, [i64; 3]); 3] = [("64", [64; 3]), ("256", [256; 3]), ("odd", [96; 3])];
+/// Voxels along a side of the new shards and of the chunks in them: such that the old chunks fill them, small chunks,
+/// and such that no border but every third falls on one of the old.
+///
+/// The peer writes another chunking in shards only: asked for other chunks, it keeps the old ones.
+const CHUNKINGS: [(&str, i64, i64); 3] = [("256_64", 256, 64), ("128_32", 128, 32), ("192_96", 192, 96)];
 const N_THREADS: u32 = 2;
 
 pub fn bench(volume: &Volume, figures: &mut Figures) -> Result<(), Error> {
     let n_tries = if common::is_short() { 2 } else { 3 };
     let (mut worst, mut worst_share) = (f64::MAX, 0f64);
-    for (name, chunks) in CHUNKINGS {
+    for (name, shard, chunk) in CHUNKINGS {
         let (mut ours, mut theirs, mut share) = (f64::MAX, f64::MAX, f64::MAX);
         for _ in 0..n_tries {
-            let (elapsed_s, overhead) = copy(volume, chunks)?;
+            let (elapsed_s, overhead) = copy(volume, shard, chunk)?;
             ours = ours.min(elapsed_s);
             share = share.min(overhead);
             for options in [&[][..], &["--cache-size", "268435456"][..]] {
-                theirs = theirs.min(reencode(volume, chunks, options)?);
+                theirs = theirs.min(reencode(volume, shard, chunk, options)?);
             }
         }
         let gib = volume.n_bytes() as f64 / f64::from(1 << 30);
@@ -44,27 +47,18 @@ pub fn bench(volume: &Volume, figures: &mut Figures) -> Result<(), Error> {
 
 /// Copies with bellis: seconds, and the share of the time of both workers that went to something else than reading,
 /// coding and writing.
-fn copy(volume: &Volume, chunks: [i64; 3]) -> Result<(f64, f64), Error> {
+fn copy(volume: &Volume, shard: i64, chunk: i64) -> Result<(f64, f64), Error> {
     let path = volume.path("ours.zarr");
     settle(&volume.path(""))?;
     let begin = Instant::now();
     let input = Array::<u8>::open(volume.zarr())?;
-    let output = Array::<u8>::create(&path, &volume.spec(chunks))?;
-    // Whole chunks of both, as far as that goes.
-    let block = chunks.map(|chunk| {
-        if chunk % CHUNK == 0 {
-            chunk
-        } else if CHUNK % chunk == 0 {
-            CHUNK
-        } else {
-            2 * chunk
-        }
-    });
+    let spec = volume.spec([chunk; 3]).shards([shard.unsigned_abs(); 3]);
+    let output = Array::<u8>::create(&path, &spec)?;
     let moving_ns = Arc::new(AtomicU64::new(0));
     let moved = moving_ns.clone();
     let task = Task::builder("copy")
         .total_write_roi(volume.roi())
-        .block_shape(block)
+        .block_shape([shard; 3])
         .fit(bellis::Fit::Shrink)
         .writes(&output)
         .process(move |block| {
@@ -84,13 +78,13 @@ fn copy(volume: &Volume, chunks: [i64; 3]) -> Result<(f64, f64), Error> {
 }
 
 /// Copies with the peer: seconds.
-fn reencode(volume: &Volume, chunks: [i64; 3], options: &[&str]) -> Result<f64, Error> {
+fn reencode(volume: &Volume, shard: i64, chunk: i64, options: &[&str]) -> Result<f64, Error> {
     let path = volume.path("theirs.zarr");
     settle(&volume.path(""))?;
     let begin = Instant::now();
     let program = peer()?;
     let status = Command::new(&program)
-        .args(["--chunk-shape", &listed(chunks)])
+        .args(["--chunk-shape", &listed([chunk; 3]), "--shard-shape", &listed([shard; 3])])
         .args(["--concurrent-chunks", &N_THREADS.to_string()])
         .args(options)
         .args([volume.zarr(), path.clone()])
@@ -102,6 +96,10 @@ fn reencode(volume: &Volume, chunks: [i64; 3], options: &[&str]) -> Result<f64, 
     let elapsed_s = begin.elapsed().as_secs_f64();
     if !status.success() {
         return Err(format!("{}: {status}", program.display()).into());
+    }
+    let made = bellis::storage::describe(&path)?;
+    if made.chunks != [chunk.unsigned_abs(); 3] || made.shape != volume.shape.map(i64::unsigned_abs) {
+        return Err(format!("{} made something else: {made:?}", program.display()).into());
     }
     std::fs::remove_dir_all(path)?;
     Ok(elapsed_s)

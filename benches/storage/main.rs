@@ -16,6 +16,9 @@ use volume::Volume;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// A bench of this file's folder.
+type Part = fn(&Volume, &mut Figures) -> Result<(), Error>;
+
 fn main() -> Result<(), Error> {
     // As a rank that one of the benches started.
     for as_rank in [hdf5::as_rank, context::as_rank] {
@@ -28,7 +31,7 @@ fn main() -> Result<(), Error> {
     copy::peer()?;
     let mut figures = Figures::of("storage");
     let volume = Volume::make()?;
-    let parts: [(&str, fn(&Volume, &mut Figures) -> Result<(), Error>); 3] =
+    let parts: [(&str, Part); 3] =
         [("copy", copy::bench), ("context", context::bench), ("hdf5", hdf5::bench)];
     // `cargo bench --bench storage -- copy` runs one of them.
     let is_named = |name: &str| std::env::args().any(|argument| argument == name);

@@ -14,7 +14,7 @@ use super::{Error, common};
 /// Voxels along a side of a tile.
 const TILE: i64 = 256;
 /// Voxels along a side of a chunk of the Zarr arrays.
-pub const CHUNK: i64 = 128;
+const CHUNK: i64 = 128;
 
 /// The volume in the formats that the benches read.
 pub struct Volume {

@@ -96,14 +96,20 @@ pub(super) struct ChunkedArray<C> {
     cut: Cut,
     /// The bytes of a voxel that nobody wrote.
     fill_value: Vec<u8>,
+    /// Of those who write parts of a cell.
     locks: Locks,
+    /// Of those who decode a chunk that others will want too.
+    decoding: Locks,
     shelf: Shelf,
 }
+
+/// A cell and a chunk in it, which is read once the others are.
+type Later = (Vec<u64>, Vec<u64>);
 
 impl<C> ChunkedArray<C> {
     pub(super) fn new<T: Element>(codec: C, cut: Cut, fill_value: T) -> Self {
         let fill_value = bytemuck::bytes_of(&fill_value).to_vec();
-        Self { codec, cut, fill_value, locks: Locks::new(), shelf: Shelf::new() }
+        Self { codec, cut, fill_value, locks: Locks::new(), decoding: Locks::new(), shelf: Shelf::new() }
     }
 }
 
@@ -112,8 +118,14 @@ impl<T: Element, C: CellCodec> Backend<T> for ChunkedArray<C> {
         // SAFETY: the cells make up the whole range, and what is read of each is written in full.
         let data = unsafe {
             uninit::filled(&boxes::extents(range), |data| {
-                let mut cells = boxes::chunks_of(range, &self.cut.cell);
-                cells.try_for_each(|index| self.read_cell(&index, range, data))
+                let mut later = Vec::new();
+                for index in boxes::chunks_of(range, &self.cut.cell) {
+                    self.read_cell(&index, None, range, data, Some(&mut later))?;
+                }
+                // By now the other threads have decoded them.
+                later
+                    .iter()
+                    .try_for_each(|(index, chunk)| self.read_cell(index, Some(chunk), range, data, None))
             })
         }?;
         count_read(data.len() * size_of::<T>());
@@ -129,8 +141,17 @@ impl<T: Element, C: CellCodec> Backend<T> for ChunkedArray<C> {
 }
 
 impl<C: CellCodec> ChunkedArray<C> {
-    /// Reads what `range`, whose voxels go to `data`, has of a cell.
-    fn read_cell(&self, index: &[u64], range: &[Range<u64>], data: &mut [MaybeUninit<u8>]) -> Result<()> {
+    /// Reads what `range`, whose voxels go to `data`, has of a cell, or of one chunk in it.
+    ///
+    /// Chunks that another thread is decoding, to keep them, are put off and added to `later`, or waited for without it.
+    fn read_cell(
+        &self,
+        index: &[u64],
+        only: Option<&[u64]>,
+        range: &[Range<u64>],
+        data: &mut [MaybeUninit<u8>],
+        mut later: Option<&mut Vec<Later>>,
+    ) -> Result<()> {
         let cell = boxes::chunk_box(index, &self.cut.cell);
         let wanted = boxes::common(range, &cell);
         let path = self.codec.path_of(index);
@@ -139,21 +160,38 @@ impl<C: CellCodec> ChunkedArray<C> {
             return Ok(());
         };
         let content = self.codec.content(file, version.length());
-        for chunk in boxes::chunks_of(&wanted, &self.cut.chunk) {
-            let number = self.number(&chunk);
-            let chunk = boxes::chunk_box(&chunk, &self.cut.chunk);
+        let is_wanted = |position: &Vec<u64>| only.is_none_or(|only| only == position);
+        for position in boxes::chunks_of(&wanted, &self.cut.chunk).filter(is_wanted) {
+            let number = self.number(&position);
+            let chunk = boxes::chunk_box(&position, &self.cut.chunk);
             let part = boxes::common(&wanted, &chunk);
-            let kept = number.and_then(|number| self.shelf.find(number, version));
-            if let Some(kept) = kept {
-                runs::paste(&part, &chunk, &kept, range, data, self.element());
+            let find = || number.and_then(|number| self.shelf.find(number, version));
+            let paste = |kept: &[u8], data: &mut _| {
+                runs::paste(&part, &chunk, kept, range, data, self.element());
+            };
+            if let Some(kept) = find() {
+                paste(&kept, data);
                 continue;
             }
             let is_whole = part == boxes::inside(&chunk, &self.cut.shape);
             let to_keep = number.filter(|_| !is_whole && self.shelf.has_room_for(self.bytes_of(&chunk)));
             let decoded = if let Some(number) = to_keep {
+                let _turn = match (self.decoding.try_of(&position), &mut later) {
+                    (Some(turn), _) => turn,
+                    (None, Some(later)) => {
+                        later.push((index.to_vec(), position));
+                        continue;
+                    }
+                    (None, None) => self.decoding.of(&position),
+                };
+                // Another thread may have been faster.
+                if let Some(kept) = find() {
+                    paste(&kept, data);
+                    continue;
+                }
                 let mut voxels = Vec::new();
                 self.decode(&content, &chunk, &cell, &mut voxels).map(|()| {
-                    runs::paste(&part, &chunk, &voxels, range, data, self.element());
+                    paste(&voxels, data);
                     self.shelf.keep(number, version, Arc::new(voxels));
                 })
             } else {
@@ -215,7 +253,7 @@ impl<C: CellCodec> ChunkedArray<C> {
 
     /// Puts the voxels of a cell into its file, or removes the file where none of them need be stored: its version.
     fn store(&self, index: &[u64], voxels: &[u8], path: &Path) -> Result<Option<Version>> {
-        if self.is_empty(voxels) {
+        if is_all(voxels, &self.fill_value) {
             files::remove(path).map_err(StorageError::io("remove chunk", path))?;
             return Ok(None);
         }
@@ -266,13 +304,6 @@ impl<C: CellCodec> ChunkedArray<C> {
         }
     }
 
-    /// Whether all voxels are, bit by bit, as if nobody had written them.
-    fn is_empty(&self, voxels: &[u8]) -> bool {
-        let element = self.fill_value.len();
-        // All are equal where each equals its neighbour.
-        voxels.starts_with(&self.fill_value) && voxels[element..] == voxels[..voxels.len() - element]
-    }
-
     fn number(&self, chunk: &[u64]) -> Option<u64> {
         boxes::number(chunk, &self.cut.shape, &self.cut.chunk)
     }
@@ -285,4 +316,10 @@ impl<C: CellCodec> ChunkedArray<C> {
     fn bytes_of(&self, part: &[Range<u64>]) -> u64 {
         part.iter().fold(self.element(), |bytes, range| bytes * (range.end - range.start))
     }
+}
+
+/// Whether all voxels are this one, bit by bit: as if nobody had written them, where it is the fill value.
+pub(super) fn is_all(voxels: &[u8], one: &[u8]) -> bool {
+    // All are equal where each equals its neighbour.
+    voxels.starts_with(one) && voxels[one.len()..] == voxels[..voxels.len() - one.len()]
 }

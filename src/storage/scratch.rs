@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-/// As many buffers a thread keeps: one for what a file holds, one for what is decoded, and one more.
-const MAX_KEPT: usize = 3;
+/// As many buffers a thread keeps: for a shard and its file, a chunk in it and its code.
+const MAX_KEPT: usize = 4;
 /// No larger ones: what is kept is never given back.
 const MAX_BYTES: usize = 32 << 20;
 

@@ -4,11 +4,13 @@
 //! is decided in `chunked`, which also reads and replaces the files.
 
 mod codec;
+mod coding;
 mod create;
 mod files;
 mod metadata;
 mod ome;
 mod plain_zstd;
+mod shard;
 
 use std::path::Path;
 

@@ -5,21 +5,20 @@ use std::cell::OnceCell;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zarrs::array::codec::CodecChain;
 use zarrs::array::{
-    Array, ArrayBytes, ArrayPartialDecoderTraits, ArraySubset, ArrayToBytesCodecTraits,
-    BytesPartialDecoderTraits, CodecError as Refusal, CodecOptions,
+    Array, ArrayPartialDecoderTraits, ArraySubset, ArrayToBytesCodecTraits, BytesPartialDecoderTraits,
+    CodecError as Refusal, CodecOptions,
 };
 use zarrs::storage::StorageError as StoreError;
 use zarrs::storage::byte_range::{ByteRange, ByteRangeIterator};
 
+use super::coding::{Coding, take};
 use super::files::{Files, bounds};
-use super::plain_zstd::PlainZstd;
+use super::shard::Shards;
 use super::{one_line, without_global_pool};
 use crate::storage::chunked::{CellCodec, CodecError, Content};
 use crate::storage::{Result, StorageError, scratch, uninit};
@@ -27,12 +26,9 @@ use crate::storage::{Result, StorageError, scratch, uninit};
 /// The codecs of one array.
 pub(super) struct ZarrCodec {
     array: Array<Files>,
-    chain: Arc<CodecChain>,
-    options: CodecOptions,
     /// Of what Zarr calls a chunk: of a shard, where there are shards.
-    shape: Vec<NonZeroU64>,
-    /// Where the codecs are those that bellis knows itself.
-    zstd: Option<PlainZstd>,
+    cell: Coding,
+    shards: Option<Shards>,
 }
 
 impl ZarrCodec {
@@ -41,9 +37,11 @@ impl ZarrCodec {
         let shape = array
             .chunk_shape(&first)
             .map_err(|error| StorageError::Metadata { path: path.to_path_buf(), reason: one_line(&error) })?;
-        let chain = array.codecs();
-        let zstd = PlainZstd::of(&chain);
-        Ok(Self { chain, options: without_global_pool(options), shape, zstd, array })
+        let (chain, options) = (array.codecs(), without_global_pool(options));
+        let (data_type, fill_value) = (array.data_type(), array.fill_value());
+        let shards = Shards::of(&chain, &shape, data_type, fill_value, &options);
+        let cell = Coding::new(chain, shape, data_type, fill_value, &options);
+        Ok(Self { cell, shards, array })
     }
 }
 
@@ -63,14 +61,10 @@ impl CellCodec for ZarrCodec {
     }
 
     fn encode(&self, _: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
-        if let Some(zstd) = self.zstd {
-            return zstd.encode(voxels, file);
+        match &self.shards {
+            Some(shards) => shards.encode(voxels, file),
+            None => self.cell.encode(voxels, file),
         }
-        let (array, voxels) = (&self.array, ArrayBytes::new_flen(voxels));
-        let encoded =
-            self.chain.encode(voxels, &self.shape, array.data_type(), array.fill_value(), &self.options)?;
-        file.extend_from_slice(&encoded);
-        Ok(())
     }
 }
 
@@ -85,37 +79,24 @@ struct ZarrContent<'a> {
 // SAFETY: both ways out write as many bytes as there are.
 unsafe impl Content for ZarrContent<'_> {
     fn decode(&self, part: &[Range<u64>], to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
-        let ZarrCodec { array, chain, options, shape, zstd } = self.codec;
-        let is_all = part.iter().zip(shape).all(|(part, extent)| *part == (0..extent.get()));
-        let ChunkFile { file, length } = &*self.file;
-        if let (true, Some(zstd)) = (is_all, zstd) {
+        let cell = &self.codec.cell;
+        if part.iter().zip(&cell.shape).all(|(part, extent)| *part == (0..extent.get())) {
+            let ChunkFile { file, length } = &*self.file;
             return scratch::with(|encoded| {
                 uninit::read_range_to(file, 0, *length, encoded)?;
-                zstd.decode(encoded, to)
+                cell.decode(encoded, to)
             });
         }
-        let voxels = if is_all {
-            let encoded = Cow::Owned(uninit::read_range(file, 0, *length)?);
-            chain.decode(encoded, shape, array.data_type(), array.fill_value(), options)?
-        } else {
-            self.decoder()?.partial_decode(&ArraySubset::new_with_ranges(part), options)?
-        };
-        let voxels = voxels.into_fixed().map_err(|error| CodecError::Corrupt(one_line(&error)))?;
-        if voxels.len() != to.len() {
-            return Err(CodecError::Corrupt(format!("{} bytes where {} should be", voxels.len(), to.len())));
-        }
-        uninit::copy(&voxels, to);
-        Ok(())
+        take(self.decoder()?.partial_decode(&ArraySubset::new_with_ranges(part), &cell.options)?, to)
     }
 }
 
 impl ZarrContent<'_> {
     fn decoder(&self) -> Result<&dyn ArrayPartialDecoderTraits, CodecError> {
-        let ZarrCodec { array, chain, options, shape, .. } = self.codec;
+        let Coding { chain, shape, data_type, fill_value, options, .. } = &self.codec.cell;
         if self.decoder.get().is_none() {
             let (chain, file) = (chain.clone(), self.file.clone());
-            let decoder =
-                chain.partial_decoder(file, shape, array.data_type(), array.fill_value(), options)?;
+            let decoder = chain.partial_decoder(file, shape, data_type, fill_value, options)?;
             // Nobody else sets it: a content belongs to one thread.
             let _ = self.decoder.set(decoder);
         }
