@@ -259,3 +259,29 @@ fn what_was_left_unfinished_is_not_seen_as_voxels() {
         assert!(array.read(&array.roi()).unwrap().iter().all(|voxel| *voxel == 0), "chunks: {chunks}");
     }
 }
+
+/// Space that another dataset had is used again in files that keep books on it: what lay there is not seen as voxels.
+#[test]
+fn used_space_is_not_seen_as_voxels() {
+    use hdf5::plist::file_create::FileSpaceStrategy;
+    for chunks in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.h5");
+        let strategy = FileSpaceStrategy::FreeSpaceManager { paged: false, persist: true, threshold: 1 };
+        let mut builder = hdf5::File::with_options();
+        builder.with_fapl(|fapl| fapl.libver_v110()).with_fcpl(|fcpl| fcpl.file_space_strategy(strategy));
+        let file = builder.create(&path).unwrap();
+        for name in ["old", "other"] {
+            let dataset = file.new_dataset::<u32>().shape([64, 512]).create(name).unwrap();
+            dataset.write_raw(&[7u32; 64 * 512]).unwrap();
+        }
+        file.unlink("old").unwrap();
+        file.close().unwrap();
+        let length = std::fs::metadata(&path).unwrap().len();
+        let spec = ArraySpec::new([64, 500]);
+        let spec = if chunks { spec.chunks([64, 125]) } else { spec };
+        let array = Array::<u32>::create(path.join("raw"), &spec).unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() < length + (64 << 10), "the space is used again");
+        assert!(array.read(&array.roi()).unwrap().iter().all(|voxel| *voxel == 0), "chunks: {chunks}");
+    }
+}

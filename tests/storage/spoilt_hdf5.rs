@@ -104,3 +104,45 @@ fn a_flipped_bit_in_a_compressed_chunk_is_an_error() {
     }
     assert!(n_errors > n_bytes, "{n_errors} of {} flipped bits were noticed", n_bytes * 8 / 5);
 }
+
+#[test]
+fn a_file_that_is_cut_short_under_an_open_array_says_so() {
+    for (layout, spec) in layouts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.h5");
+        made(&path, &spec);
+        let array = Array::<u32>::open(path.join("deep/raw")).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(1000).unwrap();
+        let message = error_of(array.read(&array.roi()));
+        assert!(message.contains("a.h5") && message.contains(" is cut short: "), "{layout}: {message}");
+        assert!(message.ends_with("restore it, or remove it and compute it again"), "{layout}: {message}");
+    }
+}
+
+#[test]
+fn a_wrong_fletcher32_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5");
+    let file = hdf5::File::create(&path).unwrap();
+    let builder = file.new_dataset::<u32>().shape([24, 20]).chunk([8, 8]).fletcher32();
+    let dataset = builder.create("raw").unwrap();
+    dataset.write_raw(content().as_slice().unwrap()).unwrap();
+    file.flush().unwrap();
+    let chunk = dataset.chunk_info(4).unwrap();
+    drop(dataset);
+    file.close().unwrap();
+    let array = Array::<u32>::open(path.join("raw")).unwrap();
+    assert_eq!(array.read(&array.roi()).unwrap(), content());
+    drop(array);
+    let good = fs::read(&path).unwrap();
+    for byte in (chunk.addr..chunk.addr + chunk.size).step_by(7) {
+        let mut bad = good.clone();
+        bad[byte as usize] ^= 4;
+        fs::write(&path, bad).unwrap();
+        let array = Array::<u32>::open(path.join("raw")).unwrap();
+        let message = error_of(array.read(&array.roi()));
+        let expected = format!("{} is corrupt (", path.join("raw").display());
+        assert!(message.starts_with(&expected) && message.contains("Fletcher32"), "{message}");
+        assert_eq!(array.read(&roi([0, 0], [8, 20])).unwrap(), content().slice(s![..8, ..]).into_dyn());
+    }
+}

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hdf5::dataset::{AllocTime, FillTime};
+use hdf5::plist::file_create::FileSpaceStrategy;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, OpenMode};
 
@@ -168,9 +169,16 @@ fn new_dataset<T: Element>(file: &File, wanted: &Wanted<T>, name: &str) -> hdf5:
         builder = builder.fill_value(wanted.fill_value);
     } else if wanted.deflate.is_none() {
         // New space at the end of a file is 0 already: to write that out would take as long as the volume is large.
-        builder = builder.fill_time(FillTime::Never);
+        let is_new = !uses_space_again(file)?;
+        builder = builder.fill_time(if is_new { FillTime::Never } else { FillTime::Alloc });
     }
     builder.create(name)
+}
+
+/// Whether the file keeps books on space that another dataset had: what bellis makes does not.
+fn uses_space_again(file: &File) -> hdf5::Result<bool> {
+    let strategy = file.create_plist()?.get_file_space_strategy()?;
+    Ok(matches!(strategy, FileSpaceStrategy::FreeSpaceManager { persist: true, .. }))
 }
 
 fn write_attributes(dataset: &Dataset, info: &ArrayInfo) -> hdf5::Result<()> {
