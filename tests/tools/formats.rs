@@ -231,3 +231,46 @@ fn a_spoilt_chunk_costs_its_blocks_and_no_others() {
     }
     assert_tidy(folder.path());
 }
+
+/// Spoils what a closure makes of a file.
+fn spoil(path: &Path, spoil: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    spoil(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_spoilt_chunk_of_every_format_costs_one_block() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Random(16).array(&[12, 12, 12], |random| random as u16 | 1);
+    write(folder.path(), "a.zarr", &data);
+    let in_folder = |name: &str| folder.path().join(name);
+    for (name, options, culprit) in [
+        ("two.zarr", "--zarr-version 2 --compression gzip", "chunk two.zarr/1/2/0 is corrupt ("),
+        ("shards.zarr", "--shards 12,12,12", "chunk shards.zarr/c/0/0/0 is corrupt ("),
+        ("a.n5/raw", "", "chunk a.n5/raw/0/2/1 is corrupt ("),
+        ("a.h5/raw", "--compression gzip", "a.h5/raw is corrupt ("),
+    ] {
+        run("convert", 0, folder.path(), &format!("a.zarr {name} --block 12,12,12 {options}")).text();
+        match name {
+            "two.zarr" => spoil(&in_folder("two.zarr/1/2/0"), |bytes| bytes.truncate(bytes.len() - 5)),
+            "shards.zarr" => spoil(&in_folder("shards.zarr/c/0/0/0"), |bytes| bytes[700] ^= 1),
+            "a.n5/raw" => spoil(&in_folder("a.n5/raw/0/2/1"), |bytes| bytes[60] ^= 1),
+            _ => {
+                let file = hdf5::File::open(in_folder("a.h5")).unwrap();
+                let address = file.dataset("raw").unwrap().chunk_info(15).unwrap().addr as usize;
+                file.close().unwrap();
+                spoil(&in_folder("a.h5"), |bytes| bytes[address + 50] ^= 1);
+            }
+        }
+        for ranks in [0, 3] {
+            let copy = format!("{ranks}-{}.zarr", &name[..3]);
+            let outcome = run("convert", ranks, folder.path(), &format!("{name} {copy} --block 4,4,4"));
+            outcome.failed(1, culprit);
+            let found = read::<u16>(folder.path(), &copy);
+            let n_missing = found.iter().filter(|voxel| **voxel == 0).count();
+            assert_eq!(n_missing, 64, "one block of {name} is missing");
+            assert!(found.iter().zip(&data).all(|(found, voxel)| *found == 0 || found == voxel), "{name}");
+        }
+    }
+}
