@@ -17,11 +17,13 @@ const N_ROUNDS: u16 = 12;
 pub fn write(directory: &Path) -> Result {
     Runner::new().mpi_io()?.ok_or("there is only one rank")?;
     let world = SimpleCommunicator::world();
+    let mut outcome = Ok(());
     for kind in KINDS.iter().filter(|kind| kind.is_for_ranks()) {
+        // Whoever fails comes here all the same: the others would wait for it forever.
         world.barrier();
-        write_kind(kind, directory, &world)?;
+        outcome = outcome.and(write_kind(kind, directory, &world));
     }
-    Ok(())
+    outcome
 }
 
 fn write_kind(kind: &Kind, directory: &Path, world: &SimpleCommunicator) -> Result {
