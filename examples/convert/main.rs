@@ -3,6 +3,7 @@
 //! ```text
 //! convert volume.n5/raw volume.zarr/raw --chunks 64,64,64 --compression zstd:5
 //! mpirun -n 4 convert probabilities.zarr masks.zarr --dtype uint8 --round --clip
+//! mpirun -n 4 convert volume.h5/raw volume.zarr/raw --chunks 32,32,32 --shards 256,256,256
 //! ```
 //!
 //! Both formats follow from the paths. Offset, voxel size, axis names and units go with the voxels, and so does the fill
@@ -21,12 +22,12 @@ mod tool;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bellis::geometry::OnLattice as _;
 use bellis::storage::{DataType, describe};
 use bellis::{Array, Fit, Task};
 
+use tool::blocks::Blocks;
 use tool::number::{Loss, Number, cast_one, with_type};
-use tool::options::{Output, block_shape, data_type, extent, require_another, require_whole_chunks};
+use tool::options::{Output, data_type, require_another};
 use tool::source::Source;
 
 /// Copies an array into another format, chunking, compression or type of element.
@@ -37,9 +38,8 @@ struct Arguments {
     src: PathBuf,
     /// The array that is made, such as volume.zarr/raw, or, if it is there and fits, written over
     dst: PathBuf,
-    /// Shape of a block in voxels, a multiple of the output's chunks [default: whole chunks, about 2 million voxels]
-    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
-    block: Option<Vec<u64>>,
+    #[command(flatten)]
+    blocks: Blocks,
     /// Type of the output's elements [default: the input's]
     #[arg(long, value_parser = data_type)]
     dtype: Option<DataType>,
@@ -71,15 +71,13 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
     let source = Source::<T>::open(src, loss)?;
     let fill_value: T = cast_one(source.info.fill_value, loss)
         .map_err(|error| format!("the fill value of {}: {error}", src.display()))?;
-    let spec = arguments.output.over(source.spec.clone().fill_value(fill_value), &source.info)?;
+    let spec = arguments.output.over(source.spec.clone().fill_value(fill_value), dst, &source.info)?;
     let output = Array::<T>::create(dst, &spec)?;
-    let block =
-        block_shape(arguments.block.as_deref(), &source.info, output.voxel_size(), &output.lattice())?;
-    require_whole_chunks(&block, output.voxel_size(), &output)?;
+    let block = arguments.blocks.shape(&source.info, &output)?;
 
     let to = output.clone();
     let task = Task::builder("convert").total_roi(output.roi()).block_shape(block).fit(Fit::Shrink);
-    let task = task.writes(&output).process(move |block| {
+    let task = task.writes(&output).share_chunks(arguments.blocks.share_chunks).process(move |block| {
         to.write(&block.write_roi, &source.read(&block.read_roi)?)?;
         Ok(())
     });

@@ -38,8 +38,9 @@ use bellis::{Array, Fit, Pipeline, Task};
 
 use level::{Odd, Step};
 use method::{Method, Reduce};
+use tool::blocks::Blocks;
 use tool::number::{Loss, cast_one, with_type};
-use tool::options::{Output, block_shape, data_type, extent, is_same, require_whole_chunks};
+use tool::options::{Output, data_type, is_in_n5, is_same};
 use tool::source::Source;
 
 /// Makes a pyramid of a volume.
@@ -66,9 +67,8 @@ struct Arguments {
     /// Type of the elements, on all levels [default: the input's]
     #[arg(long, value_parser = data_type)]
     dtype: Option<DataType>,
-    /// Shape of a block in voxels, on all levels, a multiple of the chunks [default: whole chunks, about 2 million voxels]
-    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
-    block: Option<Vec<u64>>,
+    #[command(flatten)]
+    blocks: Blocks,
     #[command(flatten)]
     output: Output,
 }
@@ -97,10 +97,9 @@ fn run<T: Reduce>(arguments: &Arguments) -> bellis::Result {
     let mut levels = vec![top.info.clone()];
     let mut above = top;
     for number in 1..=n_levels {
-        let spec =
-            arguments.output.over(step.spec(&above.info)?.fill_value(above.info.fill_value), &source.info)?;
-        let output = Array::<T>::create(level_path(dst, number), &spec)?;
-        let task = downsample(number, above, &output, &step, *method, arguments.block.as_deref())?;
+        let (spec, to) = (step.spec(&above.info)?.fill_value(above.info.fill_value), level_path(dst, number));
+        let output = Array::<T>::create(&to, &arguments.output.over(spec, &to, &source.info)?)?;
+        let task = downsample(number, above, &output, &step, *method, &arguments.blocks)?;
         pipeline = if pipeline.n_tasks() == 0 { task.into() } else { pipeline + task };
         above = Source::of(output, Loss::default());
         levels.push(above.info.clone());
@@ -121,8 +120,7 @@ fn run<T: Reduce>(arguments: &Arguments) -> bellis::Result {
 
 /// Where a level lies.
 fn level_path(dst: &Path, number: u32) -> PathBuf {
-    let in_n5 = dst.ancestors().any(|part| part.extension().is_some_and(|suffix| suffix == "n5"));
-    dst.join(format!("{}{number}", if in_n5 { "s" } else { "" }))
+    dst.join(format!("{}{number}", if is_in_n5(dst) { "s" } else { "" }))
 }
 
 /// The task that copies the input to level 0.
@@ -132,13 +130,12 @@ fn copy<T: Reduce>(
     to: &Path,
 ) -> bellis::Result<(Source<T>, Pipeline)> {
     let fill_value: T = cast_one(source.info.fill_value, Loss::default())?;
-    let spec = arguments.output.over(source.spec.clone().fill_value(fill_value), &source.info)?;
+    let spec = arguments.output.over(source.spec.clone().fill_value(fill_value), to, &source.info)?;
     let output = Array::<T>::create(to, &spec)?;
     let level: Source<T> = Source::of(output.clone(), Loss::default());
-    let block = block_shape(arguments.block.as_deref(), &level.info, &level.info.voxel_size, &level.lattice)?;
-    require_whole_chunks(&block, &level.info.voxel_size, &output)?;
+    let block = arguments.blocks.shape(&level.info, &output)?;
     let task = Task::builder("level 0").total_roi(level.roi).block_shape(block).fit(Fit::Shrink);
-    let (source, task) = (source.clone(), task.writes(&output));
+    let (source, task) = (source.clone(), task.writes(&output).share_chunks(arguments.blocks.share_chunks));
     let task = task.process(move |block| {
         output.write(&block.write_roi, &source.read(&block.read_roi)?)?;
         Ok(())
@@ -153,15 +150,14 @@ fn downsample<T: Reduce>(
     output: &Array<T>,
     step: &Step,
     method: Method,
-    block: Option<&[u64]>,
+    blocks: &Blocks,
 ) -> bellis::Result<Task> {
     let below: Source<T> = Source::of(output.clone(), Loss::default());
-    let block = block_shape(block, &below.info, &below.info.voxel_size, &below.lattice)?;
-    require_whole_chunks(&block, &below.info.voxel_size, output)?;
+    let block = blocks.shape(&below.info, output)?;
     let (to, factors) = (output.clone(), step.all_factors(&above.info));
     let task =
         Task::builder(format!("level {number}")).total_roi(below.roi).block_shape(block).fit(Fit::Shrink);
-    let task = task.writes(output).process(move |block| {
+    let task = task.writes(output).share_chunks(blocks.share_chunks).process(move |block| {
         let data = above.read(&block.read_roi)?;
         to.write(&block.write_roi, &windows::reduce(&data, &factors, method))?;
         Ok(())

@@ -34,7 +34,6 @@ mod union_find;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bellis::geometry::OnLattice as _;
 use bellis::storage::{DataType, describe};
 use bellis::{Array, Pipeline};
 use serde_json::json;
@@ -44,8 +43,9 @@ use merge::Merged;
 use subject::Subject;
 use tasks::Labelling;
 use threshold::Threshold;
+use tool::blocks::Blocks;
 use tool::number::{Loss, Number, with_type};
-use tool::options::{Output, block_shape, data_type, extent, require_another, require_whole_chunks};
+use tool::options::{Output, data_type, require_another};
 use tool::scratch::Scratch;
 use tool::source::Source;
 
@@ -60,9 +60,8 @@ struct Arguments {
     /// A voxel belongs to a component if it is larger than this
     #[arg(long, allow_hyphen_values = true)]
     threshold: Threshold,
-    /// Shape of a block in voxels, a multiple of the output's chunks [default: whole chunks, about 2 million voxels]
-    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
-    block: Option<Vec<u64>>,
+    #[command(flatten)]
+    blocks: Blocks,
     /// Which voxels are neighbours: faces or all; or how many each has, such as 6 or 26 in 3-D
     #[arg(long, default_value = "faces")]
     connectivity: Connectivity,
@@ -94,10 +93,9 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
     let subject = with_type!(info.data_type, src, S => {
         Subject::new(Source::<S>::open(src, Loss::default())?, arguments.threshold, connectivity)
     })?;
-    let spec = arguments.output.over(subject.spec.clone().fill_value(0u8), &info)?;
+    let spec = arguments.output.over(subject.spec.clone().fill_value(0u8), dst, &info)?;
     let output = Array::<T>::create(dst, &spec)?;
-    let block = block_shape(arguments.block.as_deref(), &info, output.voxel_size(), &output.lattice())?;
-    require_whole_chunks(&block, output.voxel_size(), &output)?;
+    let block = arguments.blocks.shape(&info, &output)?;
     let scratch = Scratch::beside(dst, "label", arguments.scratch.as_deref());
     let labelling = Labelling::new(subject, connectivity, &block, &scratch)?;
     let merged = scratch.exchange("merged");
@@ -106,7 +104,7 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
         + labelling.label()?
         + labelling.touch()?
         + labelling.merge::<T>(&merged)?
-        + labelling.relabel(&output)?;
+        + labelling.relabel(&output, arguments.blocks.share_chunks)?;
     let report = bellis::run(pipeline)?;
     let elapsed_s = report.elapsed_s;
     let merged = scratch.conclude(report, || Merged::from_words(&merged.get(0)?))?;

@@ -97,11 +97,11 @@ impl Labelling {
         Ok(task.process(move |_| this.merge_all::<T>(&merged)).build()?)
     }
 
-    /// Writes each block, with the numbers that its components have in the volume.
-    pub fn relabel<T: Number>(&self, output: &Array<T>) -> bellis::Result<Task> {
+    /// Writes each block, with the numbers that its components have in the volume. Blocks may share chunks, if so said.
+    pub fn relabel<T: Number>(&self, output: &Array<T>, share_chunks: bool) -> bellis::Result<Task> {
         let (this, to) = (self.clone(), output.clone());
         let task = Task::builder("relabel").total_roi(*self.roi()).block_shape(*self.grid.write_shape());
-        let task = task.fit(Fit::Shrink).writes(output).process(move |block| {
+        let task = task.fit(Fit::Shrink).writes(output).share_chunks(share_chunks).process(move |block| {
             let components = this.subject.components(&block.write_roi)?;
             let table = this.tables.get(block.index())?;
             if table.len() != components.found.len() {

@@ -29,9 +29,10 @@ use bellis::storage::describe;
 use bellis::{BoxError, Coordinate, Fit, Pipeline, Roi, Task};
 
 use measure::Measured;
+use tool::blocks::block_shape;
 use tool::exchange::Exchange;
 use tool::number::{Loss, with_type};
-use tool::options::{block_shape, extent};
+use tool::options::extent;
 use tool::scratch::Scratch;
 use tool::source::Source;
 

@@ -129,6 +129,24 @@ pub enum StorageError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A chunk inside an HDF5 file that cannot be decoded, or metadata that fail their checksum.
+    #[error("{path} is corrupt ({reason}): restore its file, or remove it and compute it again")]
+    CorruptDataset {
+        /// The dataset, or the file.
+        path: PathBuf,
+        /// What the library says.
+        reason: String,
+    },
+    /// What should be an HDF5 file, and does not begin like one.
+    #[error(
+        "{path} is no HDF5 file, or little is left of it ({reason}): restore it, or remove it and compute it again"
+    )]
+    NotHdf5 {
+        /// The file.
+        path: PathBuf,
+        /// What the library says.
+        reason: String,
+    },
     /// The HDF5 library refused.
     #[error("cannot {action} {path}: {reason}")]
     Hdf5 {
@@ -177,12 +195,12 @@ pub enum StorageError {
         /// What it said.
         message: String,
     },
-    /// An HDF5 file that ends before the data that it should hold.
+    /// An HDF5 file that ends before what it should hold.
     #[error(
         "{path} is cut short: its data should end at byte {expected}, the file ends at byte {actual}; restore it, or remove it and compute it again"
     )]
     CutShort {
-        /// The dataset.
+        /// The dataset, or the file.
         path: PathBuf,
         /// How long the file must be at least.
         expected: u64,

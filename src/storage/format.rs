@@ -161,17 +161,19 @@ pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
     const MAX_ARRAYS: usize = 20;
     const MAX_ENTRIES: usize = 1000;
     let mut arrays = Vec::new();
-    let mut waiting = vec![(directory.to_path_buf(), 0)];
-    while let Some((current, depth)) = waiting.pop() {
+    // In N5 a group need not say that it is one: below something that does, every directory may be a group.
+    let tells = |part: &Path| Format::of_suffix(part).is_some() || of_marked_directory(part).is_some();
+    let mut waiting = vec![(directory.to_path_buf(), 0, directory.ancestors().any(tells))];
+    while let Some((current, depth, is_inside)) = waiting.pop() {
         // Directories that cannot be read hold nothing that a message could offer.
         let Ok(entries) = current.read_dir() else { continue };
         let directories = entries.flatten().take(MAX_ENTRIES).map(|entry| entry.path());
         for entry in directories.filter(|path| path.is_dir()) {
-            let Some(format) = of_marked_directory(&entry) else { continue };
-            if format.is_array(&entry) {
+            let format = of_marked_directory(&entry);
+            if format.is_some_and(|format| format.is_array(&entry)) {
                 arrays.extend(entry.strip_prefix(directory).ok().map(|path| path.display().to_string()));
-            } else if depth + 1 < MAX_DEPTH {
-                waiting.push((entry, depth + 1));
+            } else if (format.is_some() || is_inside) && depth + 1 < MAX_DEPTH {
+                waiting.push((entry, depth + 1, true));
             }
         }
         if arrays.len() >= MAX_ARRAYS {

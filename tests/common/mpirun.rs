@@ -106,6 +106,24 @@ impl Scenario {
         self
     }
 
+    /// Runs a shell script instead, which may mount what it likes: it sees its mounts alone, and they end with it. In it,
+    /// `"$@"` is the program.
+    pub fn mounting(mut self, script: &str) -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+        command.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(self.directory.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = command;
+        self
+    }
+
     /// Starts so many more ranks in the same job, with these arguments instead.
     pub fn and(mut self, n_ranks: usize, name: &str, arguments: &[&str]) -> Self {
         self.command.args([":", "-n", &n_ranks.to_string()]).arg(example(name)).args(arguments);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use bellis::Array;
-use bellis::storage::{ArraySpec, ZarrVersion};
+use bellis::storage::{ArraySpec, Compression, ZarrVersion, describe};
 use ndarray::{ArrayD, IxDyn};
 
 use super::{error_of, roi};
@@ -36,6 +36,66 @@ fn what_is_not_there_is_said_to_be_missing() {
         )
     );
     assert!(error_of(Array::<u8>::open("no-such.zarr")).starts_with("no-such.zarr does not exist: check"));
+}
+
+#[test]
+fn arrays_that_are_there_are_listed_in_every_format() {
+    for (suffix, group) in [("zarr", "a Zarr v3 group"), ("n5", "an N5 group"), ("h5", "an HDF5 ")] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(format!("a.{suffix}"));
+        let shown = path.display();
+        for name in ["raw", "deep/labels", "deep/er/mask"] {
+            Array::<u8>::create(path.join(name), &ArraySpec::new([4])).unwrap();
+        }
+        let refused = |name: &str| {
+            let path = format!("{shown}{name}");
+            let of_opening = error_of(Array::<u8>::open(&path));
+            assert_eq!(error_of(describe(&path)), of_opening);
+            of_opening
+        };
+        for (missing, nearest, arrays) in [
+            ("/row", "", "deep/er/mask, deep/labels, raw"),
+            ("/row/raw", "", "deep/er/mask, deep/labels, raw"),
+            ("/deep/lables", "/deep", "er/mask, labels"),
+            ("/deep/er/task", "/deep/er", "mask"),
+        ] {
+            // Of HDF5 all that is in the file is listed.
+            let all = ("", "deep/er/mask, deep/labels, raw");
+            let (nearest, arrays) = if suffix == "h5" { all } else { (nearest, arrays) };
+            assert_eq!(
+                refused(missing),
+                format!(
+                    "{shown}{missing} does not exist (arrays in {shown}{nearest}: {arrays}): \
+                     check the path, or create the array first"
+                )
+            );
+        }
+        for (name, arrays) in [("", "deep/er/mask, deep/labels, raw"), ("/deep", "er/mask, labels")] {
+            let message = refused(name);
+            let expected = format!("{shown}{name} is no array but {group}");
+            assert!(message.starts_with(&expected), "{message}");
+            assert!(
+                message.contains(&format!("with arrays {arrays} below it: open one of them")),
+                "{message}"
+            );
+        }
+    }
+}
+
+/// As other writers leave them: only the root says that it is N5.
+#[test]
+fn groups_of_n5_need_no_attributes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.n5");
+    Array::<u8>::create(path.join("volumes/deep/raw"), &ArraySpec::new([4])).unwrap();
+    for group in ["volumes/deep", "volumes"] {
+        fs::remove_file(path.join(group).join("attributes.json")).unwrap();
+        for name in ["", "/volumes/row"] {
+            let message = error_of(Array::<u8>::open(format!("{}{name}", path.display())));
+            assert!(message.contains("deep/raw"), "{name}: {message}");
+        }
+        Array::<u8>::open(path.join("volumes/deep/raw")).unwrap();
+    }
 }
 
 #[test]
@@ -162,6 +222,36 @@ fn unwritable_places_are_named() {
         refused.starts_with(&format!("cannot write chunk {}", array.path().join("c/0").display())),
         "{refused}"
     );
+}
+
+#[test]
+fn unknown_codecs_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = ArraySpec::new([4]).compression(Compression::Gzip { level: 1 });
+    let v2 = spec.clone().zarr_version(ZarrVersion::V2);
+    let sharded = spec.clone().chunks([2]).shards([4]);
+    for (name, file, spec, known) in [
+        ("v3.zarr", "zarr.json", &spec, "\"name\": \"gzip\""),
+        ("sharded.zarr", "zarr.json", &sharded, "\"name\": \"gzip\""),
+        ("sharded-index.zarr", "zarr.json", &sharded, "\"name\": \"crc32c\""),
+        ("v2.zarr", ".zarray", &v2, "\"id\": \"gzip\""),
+        ("a.n5", "attributes.json", &spec, "\"type\": \"gzip\""),
+    ] {
+        let path = dir.path().join(name);
+        Array::<u8>::create(&path, spec).unwrap();
+        let (file, good) = (path.join(file), fs::read_to_string(path.join(file)).unwrap());
+        assert!(good.contains(known), "{good}");
+        let codec = known.split('"').nth(3).unwrap();
+        for other in ["nonsense", "blosc"].into_iter().filter(|other| *other == "nonsense" || name == "a.n5")
+        {
+            fs::write(&file, good.replace(known, &known.replace(codec, other))).unwrap();
+            for message in [error_of(Array::<u8>::open(&path)), error_of(describe(&path))] {
+                let begin = format!("metadata {} cannot be used (", file.display());
+                assert!(message.starts_with(&begin) && message.contains(other), "{message}");
+                assert!(message.ends_with("): repair the file, or write the array again"), "{message}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn corner() -> bellis::Roi {
 fn what_another_writer_writes_is_read_at_once() {
     for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = kind.spec(&ArraySpec::new([64, 64]).chunks([32, 32]));
+        let spec = kind.spec(&ArraySpec::new([64, 64]), [32, 32]);
         let path = kind.path_in(&dir);
         // Opened twice, as by two ranks: neither sees what the other keeps.
         let reader = Array::<u16>::create(&path, &spec).unwrap();
@@ -37,7 +37,7 @@ fn what_another_writer_writes_is_read_at_once() {
 fn parts_written_one_after_the_other_make_up_the_chunk() {
     for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = kind.spec(&ArraySpec::new([40, 40]).chunks([32, 32]));
+        let spec = kind.spec(&ArraySpec::new([40, 40]), [32, 32]);
         let path = kind.path_in(&dir);
         let (one, other) = (Array::<i32>::create(&path, &spec).unwrap(), Array::<i32>::open(&path).unwrap());
         let mut expected = ArrayD::zeros(vec![40, 40]);

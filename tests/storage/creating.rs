@@ -14,7 +14,7 @@ fn creating_again_opens_and_another_shape_is_refused() {
     for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
         let path = kind.path_in(&dir).join("deep/er/raw");
-        let spec = kind.spec(&ArraySpec::new([8, 8]).chunks([4, 4]).voxel_size([2, 2]));
+        let spec = kind.spec(&ArraySpec::new([8, 8]).voxel_size([2, 2]), [4, 4]);
         let array = Array::<i64>::create(&path, &spec).unwrap();
         array.write(&array.roi(), &counting::<i64>(&[8, 8])).unwrap();
         let again = Array::<i64>::create(&path, &spec).unwrap();
@@ -29,12 +29,14 @@ fn creating_again_opens_and_another_shape_is_refused() {
             )
         );
         assert!(refused(&spec.clone().voxel_size([2, 4])).contains("voxel size (2, 2) but (2, 4)"));
-        assert!(refused(&spec.clone().chunks([4, 8])).contains("chunk shape [4, 4] but [4, 8]"));
-        let other = ArraySpec::new([8, 9]).chunks([4, 4]).voxel_size([2, 2]);
-        assert!(refused(&kind.spec(&other)).contains("shape [8, 8] but [8, 9]"));
+        let chunks = &array.info().chunks;
+        let others = refused(&spec.clone().chunks([2, 1]));
+        assert!(others.contains(&format!("chunk shape {chunks:?} but [2, 1]")), "{others}");
+        let other = kind.spec(&ArraySpec::new([8, 9]).voxel_size([2, 2]), [4, 4]);
+        assert!(refused(&other).contains("shape [8, 8] but [8, 9]"));
         assert!(error_of(Array::<u8>::create(&path, &spec)).contains("data type int64 but uint8"));
-        let channels = ArraySpec::new([8, 8]).chunks([4, 4]).channel_axes(1);
-        assert!(refused(&kind.spec(&channels)).contains("number of channel axes 0 but 1"));
+        let channels = kind.spec(&ArraySpec::new([8, 8]).channel_axes(1), [4, 4]);
+        assert!(refused(&channels).contains("number of channel axes 0 but 1"));
         // Nothing was changed, and nothing is left over.
         assert_eq!(again.read(&again.roi()).unwrap(), counting::<i64>(&[8, 8]));
         assert!(
@@ -63,7 +65,7 @@ fn many_threads_create_one_array() {
         for _ in 0..4 {
             let dir = tempfile::tempdir().unwrap();
             let path = kind.path_in(&dir);
-            let spec = kind.spec(&ArraySpec::new([16]).chunks([1]).offset([3]));
+            let spec = kind.spec(&ArraySpec::new([16]).offset([3]), [1]);
             std::thread::scope(|scope| {
                 for thread in 0..8 {
                     let (path, spec) = (&path, &spec);
@@ -89,7 +91,7 @@ fn creators_that_disagree_do_not_all_succeed_with_their_own() {
         let path = kind.path_in(&dir);
         let outcomes: Vec<bool> = std::thread::scope(|scope| {
             let create = |thread: i64| {
-                let spec = kind.spec(&ArraySpec::new([16]).offset([thread % 2]));
+                let spec = kind.spec(&ArraySpec::new([16]).offset([thread % 2]), [16]);
                 Array::<u32>::create(&path, &spec).is_ok_and(|array| array.roi().offset()[0] == thread % 2)
             };
             let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || create(thread))).collect();
@@ -149,7 +151,7 @@ fn many_processes_create_one_array() {
 fn threads_that_share_chunks_lose_nothing() {
     for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let spec = kind.spec(&ArraySpec::new([64]).chunks([32]));
+        let spec = kind.spec(&ArraySpec::new([64]), [32]);
         let array = Array::<u8>::create(kind.path_in(&dir), &spec).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..8 {
@@ -220,5 +222,66 @@ fn a_pyramid_says_where_its_levels_lie() {
         let elsewhere = Array::<u8>::create(dir.path().join("b.zarr"), &ArraySpec::new([4])).unwrap();
         let refused = error_of(write_multiscales(&path, &[elsewhere.info()]));
         assert!(refused.contains("b.zarr does not lie in it"), "{refused}");
+    }
+}
+
+/// What nobody wrote takes no space, and no time.
+#[test]
+fn a_large_dataset_is_made_at_once() {
+    use std::os::unix::fs::MetadataExt;
+    for spec in [ArraySpec::new([64, 512, 512]), ArraySpec::new([64, 512, 512]).chunks([64, 64, 64])] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.h5");
+        let array = Array::<u32>::create(path.join("raw"), &spec).unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert!(metadata.len() > 64 << 20, "it has all of its space: {}", metadata.len());
+        assert!(metadata.blocks() * 512 < 1 << 20, "{} bytes are on the disk", metadata.blocks() * 512);
+        assert!(array.read(&roi([0, 0, 0], [64, 64, 512])).unwrap().iter().all(|voxel| *voxel == 0));
+    }
+}
+
+/// A dataset that a process left half made, and its content, are not what the next one finds.
+#[test]
+fn what_was_left_unfinished_is_not_seen_as_voxels() {
+    for chunks in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.h5");
+        let spec = ArraySpec::new([64, 512]);
+        let spec = if chunks { spec.chunks([64, 64]) } else { spec };
+        let array = Array::<u32>::create(path.join("raw"), &spec).unwrap();
+        array.write(&array.roi(), &ArrayD::from_elem(IxDyn(&[64, 512]), 7)).unwrap();
+        let other = Array::<u32>::create(path.join("other"), &spec).unwrap();
+        drop((array, other));
+        let file = hdf5::File::open_rw(&path).unwrap();
+        file.relink("raw", ".bellis-unfinished").unwrap();
+        file.close().unwrap();
+        let array = Array::<u32>::create(path.join("raw"), &spec).unwrap();
+        assert!(array.read(&array.roi()).unwrap().iter().all(|voxel| *voxel == 0), "chunks: {chunks}");
+    }
+}
+
+/// Space that another dataset had is used again in files that keep books on it: what lay there is not seen as voxels.
+#[test]
+fn used_space_is_not_seen_as_voxels() {
+    use hdf5::plist::file_create::FileSpaceStrategy;
+    for chunks in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.h5");
+        let strategy = FileSpaceStrategy::FreeSpaceManager { paged: false, persist: true, threshold: 1 };
+        let mut builder = hdf5::File::with_options();
+        builder.with_fapl(|fapl| fapl.libver_v110()).with_fcpl(|fcpl| fcpl.file_space_strategy(strategy));
+        let file = builder.create(&path).unwrap();
+        for name in ["old", "other"] {
+            let dataset = file.new_dataset::<u32>().shape([64, 512]).create(name).unwrap();
+            dataset.write_raw(&[7u32; 64 * 512]).unwrap();
+        }
+        file.unlink("old").unwrap();
+        file.close().unwrap();
+        let length = std::fs::metadata(&path).unwrap().len();
+        let spec = ArraySpec::new([64, 500]);
+        let spec = if chunks { spec.chunks([64, 125]) } else { spec };
+        let array = Array::<u32>::create(path.join("raw"), &spec).unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() < length + (64 << 10), "the space is used again");
+        assert!(array.read(&array.roi()).unwrap().iter().all(|voxel| *voxel == 0), "chunks: {chunks}");
     }
 }

@@ -13,10 +13,18 @@ mod locked_files;
 #[path = "../common/mpirun.rs"]
 mod mpirun;
 #[cfg(feature = "mpi")]
+mod neighbours;
+#[cfg(feature = "mpi")]
+#[path = "../common/noise.rs"]
+mod noise;
+#[cfg(feature = "mpi")]
 mod outputs;
 #[cfg(feature = "mpi")]
 mod ranks;
+#[cfg(feature = "mpi")]
+mod small_disks;
 mod spoilt_chunks;
+mod spoilt_hdf5;
 mod suite;
 
 use std::fs;
@@ -32,13 +40,26 @@ use tempfile::TempDir;
 struct Kind {
     format: &'static str,
     suffix: &'static str,
+    cut: Cut,
     /// Whether voxels that nobody wrote may hold something else than 0.
     has_fill_value: bool,
-    /// Whether each chunk is a file of its own.
+    /// Whether each chunk, or shard, is a file of its own.
     has_chunk_files: bool,
     /// Whether chunks are stored as they are, so that parts of them can be read.
     has_bare_chunks: bool,
+    /// Whether a checksum tells a flipped bit.
+    has_checksum: bool,
     spec: fn(ArraySpec) -> ArraySpec,
+}
+
+/// What becomes of the chunks that a test asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Chunks,
+    /// Shards, of several chunks where they can be divided.
+    Shards,
+    /// The array is in one piece.
+    Whole,
 }
 
 impl Kind {
@@ -46,39 +67,33 @@ impl Kind {
         Self {
             format,
             suffix: "zarr",
+            cut: Cut::Chunks,
             has_fill_value: true,
             has_chunk_files: true,
             has_bare_chunks: false,
+            has_checksum: false,
             spec,
         }
     }
 
     const fn n5(spec: fn(ArraySpec) -> ArraySpec) -> Self {
-        Self {
-            format: "N5",
-            suffix: "n5",
-            has_fill_value: false,
-            has_chunk_files: true,
-            has_bare_chunks: false,
-            spec,
-        }
+        Self { suffix: "n5", has_fill_value: false, ..Self::zarr("N5", spec) }
     }
 
     const fn hdf5(spec: fn(ArraySpec) -> ArraySpec) -> Self {
-        let format = "HDF5";
-        Self {
-            format,
-            suffix: "h5",
-            has_fill_value: true,
-            has_chunk_files: false,
-            has_bare_chunks: false,
-            spec,
-        }
+        Self { suffix: "h5", has_chunk_files: false, ..Self::zarr("HDF5", spec) }
     }
 
-    const fn bare(mut self) -> Self {
-        self.has_bare_chunks = true;
-        self
+    const fn bare(self) -> Self {
+        Self { has_bare_chunks: true, ..self }
+    }
+
+    const fn checked(self) -> Self {
+        Self { has_checksum: true, ..self }
+    }
+
+    const fn cut(self, cut: Cut) -> Self {
+        Self { cut, ..self }
     }
 
     /// Where an array of this kind may be created.
@@ -86,9 +101,15 @@ impl Kind {
         dir.path().join(format!("a.{}/b", self.suffix))
     }
 
-    /// `spec`, to be stored in this way.
-    fn spec(&self, spec: &ArraySpec) -> ArraySpec {
-        (self.spec)(spec.clone())
+    /// `spec`, to be stored in this way, in chunks (or shards) of this shape.
+    fn spec(&self, spec: &ArraySpec, chunks: impl Into<Vec<u64>>) -> ArraySpec {
+        let (spec, chunks) = ((self.spec)(spec.clone()), chunks.into());
+        let half = |&extent: &u64| if extent % 2 == 0 { extent / 2 } else { extent };
+        match self.cut {
+            Cut::Chunks => spec.chunks(chunks),
+            Cut::Shards => spec.chunks(chunks.iter().map(half).collect::<Vec<_>>()).shards(chunks),
+            Cut::Whole => spec,
+        }
     }
 
     /// `fill`, where this kind can have it.
@@ -99,24 +120,29 @@ impl Kind {
 }
 
 /// All ways to store an array that the suite goes through.
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 21] = [
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2)),
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::None)).bare(),
-    Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::Gzip { level: 3 })),
+    Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::Gzip { level: 3 }))
+        .checked(),
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::Blosc { level: 5 })),
-    Kind::zarr("Zarr v3", |s| s),
+    Kind::zarr("Zarr v3", |s| s).checked(),
     Kind::zarr("Zarr v3", |s| s.compression(Compression::None)).bare(),
-    Kind::zarr("Zarr v3", |s| s.compression(Compression::Gzip { level: 3 })),
+    Kind::zarr("Zarr v3", |s| s.compression(Compression::Gzip { level: 3 })).checked(),
     Kind::zarr("Zarr v3", |s| s.compression(Compression::Blosc { level: 5 })),
-    Kind::n5(|s| s),
+    Kind::zarr("Zarr v3", |s| s).cut(Cut::Shards).checked(),
+    Kind::zarr("Zarr v3", |s| s.compression(Compression::None)).cut(Cut::Shards),
+    Kind::zarr("Zarr v3", |s| s.compression(Compression::Blosc { level: 1 })).cut(Cut::Shards),
+    Kind::n5(|s| s).checked(),
     Kind::n5(|s| s.compression(Compression::None)),
-    Kind::n5(|s| s.compression(Compression::Gzip { level: 9 })),
-    Kind::n5(|s| s.compression(Compression::Bzip2 { level: 1 })),
+    Kind::n5(|s| s.compression(Compression::Gzip { level: 9 })).checked(),
+    Kind::n5(|s| s.compression(Compression::Bzip2 { level: 1 })).checked(),
     Kind::n5(|s| s.compression(Compression::Lz4)).bare(),
-    Kind::n5(|s| s.compression(Compression::Xz { level: 1 })),
+    Kind::n5(|s| s.compression(Compression::Xz { level: 1 })).checked(),
+    Kind::hdf5(|s| s).cut(Cut::Whole),
     Kind::hdf5(|s| s),
-    Kind::hdf5(|s| s.compression(Compression::None)),
-    Kind::hdf5(|s| s.compression(Compression::Gzip { level: 1 })),
+    Kind::hdf5(|s| s.compression(Compression::Gzip { level: 1 })).checked(),
+    Kind::hdf5(|s| s.compression(Compression::Gzip { level: 9 })).checked(),
 ];
 
 fn roi<const N: usize>(offset: [i64; N], shape: [i64; N]) -> Roi {

@@ -12,7 +12,7 @@ use super::{KINDS, chunk_files, counting, error_of, roi};
 fn a_corrupt_chunk_is_named() {
     for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = kind.spec(&ArraySpec::new([64, 64]).chunks([32, 32]));
+        let spec = kind.spec(&ArraySpec::new([64, 64]), [32, 32]);
         let array = Array::<u16>::create(kind.path_in(&dir), &spec).unwrap();
         let data = counting::<u16>(&[64, 64]);
         array.write(&array.roi(), &data).unwrap();
@@ -71,10 +71,46 @@ fn the_default_compression_notices_every_flipped_bit() {
 }
 
 #[test]
+fn a_checksum_tells_flipped_bits() {
+    for kind in KINDS.iter().filter(|kind| kind.has_chunk_files && kind.has_checksum) {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = kind.spec(&ArraySpec::new([32, 16]), [16, 16]);
+        let array = Array::<u32>::create(kind.path_in(&dir), &spec).unwrap();
+        let data = counting::<u32>(&[32, 16]);
+        array.write(&array.roi(), &data).unwrap();
+        // The last one, whichever axis comes first in its name.
+        let chunk = chunk_files(array.path())[1].clone();
+        let good = fs::read(&chunk).unwrap();
+        let expected = format!("chunk {} is corrupt (", chunk.display());
+        let mut n_errors = 0;
+        for byte in 0..good.len() {
+            let mut bad = good.clone();
+            bad[byte] ^= 1 << (byte % 8);
+            fs::write(&chunk, bad).unwrap();
+            // A bit that says nothing about the content may flip unnoticed.
+            match array.read(&array.roi()) {
+                Ok(read) => assert_eq!(read, data, "{}: byte {byte} went unnoticed", chunk.display()),
+                Err(error) => {
+                    let message = error_of::<()>(Err(error));
+                    assert!(message.starts_with(&expected), "byte {byte}: {message}");
+                    assert!(
+                        message.ends_with("restore it, or remove it and compute its blocks again"),
+                        "{message}"
+                    );
+                    n_errors += 1;
+                }
+            }
+        }
+        assert!(n_errors > good.len() / 2, "{}: {n_errors} of {}", chunk.display(), good.len());
+        assert_eq!(array.read(&roi([0, 0], [16, 16])).unwrap(), data.slice(s![..16, ..]).into_dyn());
+    }
+}
+
+#[test]
 fn no_flipped_bit_brings_the_process_down() {
     for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = kind.spec(&ArraySpec::new([16, 16]));
+        let spec = kind.spec(&ArraySpec::new([16, 16]), [16, 16]);
         let array = Array::<u32>::create(kind.path_in(&dir), &spec).unwrap();
         array.write(&array.roi(), &counting::<u32>(&[16, 16])).unwrap();
         let chunk = chunk_files(array.path())[0].clone();

@@ -15,8 +15,8 @@ fn every_type_round_trips() {
         let dir = tempfile::tempdir().unwrap();
         let path = kind.path_in(&dir);
         let fill: T = kind.fill(7);
-        let spec = ArraySpec::new([7, 9]).chunks([4, 5]).fill_value(fill);
-        let array = Array::<T>::create(&path, &kind.spec(&spec)).unwrap();
+        let spec = ArraySpec::new([7, 9]).fill_value(fill);
+        let array = Array::<T>::create(&path, &kind.spec(&spec, [4, 5])).unwrap();
         let data = counting::<T>(&[7, 5]);
         array.write(&roi([0, 0], [7, 5]), &data).unwrap();
         let array = Array::<T>::open(&path).unwrap();
@@ -48,7 +48,7 @@ fn extreme_fill_values_survive() {
             let dir = tempfile::tempdir().unwrap();
             let path = kind.path_in(&dir);
             let spec = ArraySpec::new([3]).fill_value(value);
-            Array::<T>::create(&path, &kind.spec(&spec)).unwrap();
+            Array::<T>::create(&path, &kind.spec(&spec, [3])).unwrap();
             let read = Array::<T>::open(&path).unwrap().read(&roi([-1], [5])).unwrap();
             assert!(read.iter().all(|&v| format!("{v:?}") == format!("{value:?}")), "{value:?} {read:?}");
         }
@@ -76,12 +76,11 @@ fn one_to_five_axes_with_and_without_channels() {
                 let voxel_size = Coordinate::from_fn(n_spatial, |axis| axis as i64 + 1);
                 let offset = Coordinate::from_fn(n_spatial, |axis| -10 + 7 * axis as i64);
                 let spec = ArraySpec::new(shape.clone())
-                    .chunks(vec![3; n_axes])
                     .channel_axes(n_channels)
                     .offset(offset)
                     .voxel_size(voxel_size)
                     .units("nm");
-                let array = Array::<u16>::create(&path, &kind.spec(&spec)).unwrap();
+                let array = Array::<u16>::create(&path, &kind.spec(&spec, vec![3; n_axes])).unwrap();
                 let usizes: Vec<usize> = shape.iter().map(|&v| v as usize).collect();
                 let data = counting::<u16>(&usizes);
                 array.write(&array.roi(), &data).unwrap();
@@ -144,11 +143,10 @@ fn borders_are_those_of_the_oracle() {
         let dir = tempfile::tempdir().unwrap();
         let spec = ArraySpec::new([2, 6, 5])
             .channel_axes(1)
-            .chunks([1, 4, 2])
             .offset([-6, 30])
             .voxel_size([2, 10])
             .fill_value(kind.fill::<i32>(-5));
-        let array = Array::<i32>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let array = Array::<i32>::create(kind.path_in(&dir), &kind.spec(&spec, [1, 4, 2])).unwrap();
         let data = counting::<i32>(&[2, 6, 5]).into_dimensionality().unwrap();
         array.write(&array.roi(), &data).unwrap();
         let spans = |extent: i64| {
@@ -182,8 +180,8 @@ fn borders_are_those_of_the_oracle() {
 fn views_in_any_memory_order_are_written_as_they_look() {
     for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([6, 8]).chunks([4, 3]);
-        let array = Array::<f64>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let spec = ArraySpec::new([6, 8]);
+        let array = Array::<f64>::create(kind.path_in(&dir), &kind.spec(&spec, [4, 3])).unwrap();
         let whole = roi([0, 0], [6, 8]);
         let data = counting::<f64>(&[8, 6]).into_dimensionality::<ndarray::Ix2>().unwrap();
         array.write(&whole, &data.t()).unwrap();
@@ -204,8 +202,8 @@ fn views_in_any_memory_order_are_written_as_they_look() {
 fn parts_of_chunks_keep_the_rest() {
     for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([10, 10]).chunks([4, 4]).fill_value(kind.fill::<u8>(1));
-        let array = Array::<u8>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let spec = ArraySpec::new([10, 10]).fill_value(kind.fill::<u8>(1));
+        let array = Array::<u8>::create(kind.path_in(&dir), &kind.spec(&spec, [4, 4])).unwrap();
         let mut expected = ArrayD::from_elem(IxDyn(&[10, 10]), kind.fill::<u8>(1));
         for (step, (offset, shape)) in
             [([0, 0], [10, 10]), ([3, 3], [2, 2]), ([1, 5], [8, 1]), ([8, 8], [2, 2]), ([9, 0], [1, 10])]
@@ -230,8 +228,8 @@ fn parts_of_chunks_keep_the_rest() {
 fn chunks_of_fill_values_take_no_space() {
     for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([8]).chunks([4]).fill_value(kind.fill::<i32>(3));
-        let array = Array::<i32>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let spec = ArraySpec::new([8]).fill_value(kind.fill::<i32>(3));
+        let array = Array::<i32>::create(kind.path_in(&dir), &kind.spec(&spec, [4])).unwrap();
         array.write(&roi([0], [4]), &ndarray::arr1(&[1, 2, 3, 4])).unwrap();
         assert_eq!(chunk_files(array.path()).len(), 1);
         array.write(&roi([0], [4]), &ndarray::arr1(&[kind.fill::<i32>(3); 4])).unwrap();
@@ -244,8 +242,8 @@ fn chunks_of_fill_values_take_no_space() {
 fn a_whole_chunk_is_written_without_reading_the_former_one() {
     for kind in KINDS.iter().filter(|kind| kind.has_chunk_files) {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ArraySpec::new([10]).chunks([4]);
-        let array = Array::<u16>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let spec = ArraySpec::new([10]);
+        let array = Array::<u16>::create(kind.path_in(&dir), &kind.spec(&spec, [4])).unwrap();
         array.write(&array.roi(), &counting::<u16>(&[10])).unwrap();
         for chunk in chunk_files(array.path()) {
             fs::write(chunk, b"spoilt").unwrap();
@@ -261,7 +259,7 @@ fn a_whole_chunk_is_written_without_reading_the_former_one() {
 fn empty_rois_are_nothing() {
     for kind in KINDS {
         let dir = tempfile::tempdir().unwrap();
-        let spec = kind.spec(&ArraySpec::new([10, 10]));
+        let spec = kind.spec(&ArraySpec::new([10, 10]), [10, 10]);
         let array = Array::<u8>::create(kind.path_in(&dir), &spec).unwrap();
         for empty in [roi([0, 0], [0, 5]), roi([-100, 7], [3, 0]), roi([10, 10], [0, 0])] {
             let shape: Vec<usize> = empty.shape().iter().map(|v| v as usize).collect();
@@ -282,20 +280,20 @@ fn like_copies_everything_but_the_type() {
         let dir = tempfile::tempdir().unwrap();
         let spec = ArraySpec::new([3, 20, 30])
             .channel_axes(1)
-            .chunks([3, 8, 8])
             .offset([-4, 8])
             .voxel_size([4, 2])
             .axis_names(["rgb", "y", "x"])
             .units_per_axis(["nm", "um"])
             .fill_value(kind.fill::<u8>(255));
-        let input = Array::<u8>::create(kind.path_in(&dir), &kind.spec(&spec)).unwrap();
+        let input = Array::<u8>::create(kind.path_in(&dir), &kind.spec(&spec, [3, 8, 8])).unwrap();
         let output = Array::<f32>::create(dir.path().join("c.zarr"), &ArraySpec::like(&input)).unwrap();
         let (input, output) = (input.info(), output.info());
         assert_eq!(output.axis_names, ["rgb^", "y", "x"]);
         assert_eq!(output.units, ["nm", "um"]);
         assert_eq!(output.fill_value, FillValue::Float(kind.fill::<u8>(255).into()));
         assert_eq!(output.data_type, DataType::F32);
-        assert_eq!((&output.shape, &output.chunks), (&input.shape, &input.chunks));
+        assert_eq!(output.shape, input.shape);
+        assert!(input.is_contiguous || output.chunks == input.chunks, "{:?}", output.chunks);
         assert_eq!((output.offset, output.voxel_size), (input.offset, input.voxel_size));
         assert_eq!(output.format, "Zarr v3");
         assert_eq!(&describe(&input.path).unwrap(), input);

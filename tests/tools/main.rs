@@ -8,6 +8,8 @@
 
 mod convert;
 mod downsample;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+mod formats;
 mod label;
 #[allow(dead_code)]
 #[path = "../common/mpirun.rs"]

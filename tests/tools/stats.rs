@@ -96,3 +96,21 @@ fn a_real_volume() {
     }
     assert_tidy(folder.path());
 }
+
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+#[test]
+fn a_real_volume_in_every_format() {
+    let Some(volume) = real_data() else { return };
+    let data = volume.parent().and_then(std::path::Path::parent).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["mni152_v3.zarr/t1_sharded", "mni152_v2.zarr/t1", "mni152.n5/t1", "mni152.h5/volumes/t1"] {
+        for ranks in [0, 3] {
+            let path = data.join(name);
+            let arguments = format!("{} --scratch {}", path.display(), folder.path().display());
+            let found = run("stats", ranks, folder.path(), &arguments).json();
+            assert_eq!(found["sum"], 333_468_829, "{name}");
+            assert_eq!(found["sum_of_squares"], 61_389_210_247i64, "{name}");
+        }
+    }
+    assert_tidy(folder.path());
+}

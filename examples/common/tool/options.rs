@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use bellis::geometry::{Lattice, OnLattice};
+use bellis::ArraySpec;
 use bellis::storage::{ArrayInfo, Compression, DataType, ZarrVersion};
-use bellis::{ArraySpec, Coordinate};
 use clap::builder::RangedU64ValueParser;
 use clap::value_parser;
 
@@ -19,8 +18,11 @@ pub struct Output {
     /// Shape of the output's chunks in voxels [default: the input's]
     #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
     pub chunks: Option<Vec<u64>>,
-    /// How chunks are compressed: none, zstd, gzip or blosc, with a level behind a colon (zstd:5) [default: the
-    /// format's]
+    /// Shape of the output's shards in voxels, of whole chunks: few files of many chunks, in Zarr v3 [default: no shards]
+    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
+    pub shards: Option<Vec<u64>>,
+    /// How chunks are compressed: none, zstd, gzip or blosc in Zarr; none, gzip, bzip2, lz4 or xz in N5; none or gzip in
+    /// HDF5; with a level behind a colon (zstd:5) [default: the format's]
     #[arg(long, value_name = "CODEC", value_parser = compression)]
     pub compression: Option<Compression>,
     /// Version of the Zarr format, 2 or 3 [default: that of the group the array lies in, or 3]
@@ -29,11 +31,21 @@ pub struct Output {
 }
 
 impl Output {
-    /// `spec`, for an array made from the one that `info` is of, with what was asked for put over it.
-    pub fn over(&self, spec: ArraySpec, info: &ArrayInfo) -> bellis::Result<ArraySpec> {
-        let mut spec = spec;
-        if let Some(chunks) = &self.chunks {
-            spec = spec.chunks(all_axes("--chunks", chunks, info)?);
+    /// `spec`, for an array at `to` that is made from the one that `info` is of, with what was asked for put over it.
+    pub fn over(&self, spec: ArraySpec, to: &Path, info: &ArrayInfo) -> bellis::Result<ArraySpec> {
+        // The only fill value of N5 is 0: nothing is lost, as every voxel is written.
+        let mut spec = if is_in_n5(to) { spec.fill_value(0u8) } else { spec };
+        let chunks = self.chunks.as_ref().map(|chunks| all_axes("--chunks", chunks, info, &info.chunks));
+        let chunks = chunks.transpose()?;
+        if let Some(shards) = &self.shards {
+            let shards = all_axes("--shards", shards, info, chunks.as_ref().unwrap_or(&info.chunks))?;
+            if chunks.is_none() && !info.is_contiguous {
+                spec = spec.chunks(dividing(&shards, &info.chunks));
+            }
+            spec = spec.shards(shards);
+        }
+        if let Some(chunks) = chunks {
+            spec = spec.chunks(chunks);
         }
         if let Some(compression) = self.compression {
             spec = spec.compression(compression);
@@ -45,17 +57,26 @@ impl Output {
     }
 }
 
-/// What was said for the spatial axes, with the input's chunks along channel axes before; or what was said for all.
-pub fn all_axes(option: &str, given: &[u64], info: &ArrayInfo) -> bellis::Result<Vec<u64>> {
+/// The largest extents up to these that divide a shard.
+fn dividing(shards: &[u64], most: &[u64]) -> Vec<u64> {
+    let along =
+        |(shard, most): (&u64, &u64)| (1..=*most).rev().find(|extent| shard % extent == 0).unwrap_or(1);
+    shards.iter().zip(most).map(along).collect()
+}
+
+/// What was said for the spatial axes of the array that `info` is of, with `others` along channel axes before; or what was
+/// said for all.
+pub fn all_axes(option: &str, given: &[u64], info: &ArrayInfo, others: &[u64]) -> bellis::Result<Vec<u64>> {
     let (n_channel_axes, n_axes) = (info.n_channel_axes(), info.shape.len());
     if given.len() == n_axes {
         return Ok(given.to_vec());
     }
     require_axes(option, given, info)?;
-    Ok(info.chunks[..n_channel_axes].iter().chain(given).copied().collect())
+    Ok(others[..n_channel_axes].iter().chain(given).copied().collect())
 }
 
-fn require_axes(option: &str, given: &[u64], info: &ArrayInfo) -> bellis::Result {
+/// Refuses another number of extents than there are spatial axes.
+pub fn require_axes(option: &str, given: &[u64], info: &ArrayInfo) -> bellis::Result {
     let n_spatial = info.offset.n_axes();
     if given.len() == n_spatial {
         return Ok(());
@@ -66,68 +87,17 @@ fn require_axes(option: &str, given: &[u64], info: &ArrayInfo) -> bellis::Result
         .into())
 }
 
-/// Voxels in a block where nothing is said: at most so many, unless a cell of the output has more.
-const MOST_VOXELS: i64 = 1 << 21;
-
-/// The shape of a block in world units: what was asked for, or as many whole cells of `lattice` as are still few voxels.
-pub fn block_shape(
-    asked: Option<&[u64]>,
-    info: &ArrayInfo,
-    voxel_size: &Coordinate,
-    lattice: &Lattice,
-) -> bellis::Result<Coordinate> {
-    if let Some(asked) = asked {
-        require_axes("--block", asked, info)?;
-        let voxels = Coordinate::from_fn(asked.len(), |axis| asked[axis].cast_signed());
-        return Ok(voxels.checked_mul(voxel_size)?);
-    }
-    let mut shape = lattice.cell;
-    let voxels = |shape: &Coordinate| {
-        (0..shape.n_axes()).map(|axis| shape[axis] / voxel_size[axis]).fold(1, i64::saturating_mul)
-    };
-    // Along the shortest axis that blocks do not span yet.
-    while let Some(axis) = (0..shape.n_axes())
-        .filter(|&axis| shape[axis] < lattice.extent.shape()[axis])
-        .min_by_key(|&axis| shape[axis] / voxel_size[axis])
-        .filter(|_| voxels(&shape).saturating_mul(2) <= MOST_VOXELS)
-    {
-        shape[axis] *= 2;
-    }
-    Ok(shape)
-}
-
-/// Refuses blocks that would share chunks of the output, in voxels, as `--block` was given; the planner would in world
-/// units.
-pub fn require_whole_chunks(
-    block: &Coordinate,
-    voxel_size: &Coordinate,
-    to: &impl OnLattice,
-) -> bellis::Result {
-    let Lattice { extent, cell } = to.lattice();
-    let is_whole = |axis: usize| block[axis] % cell[axis] == 0 || block[axis] >= extent.shape()[axis];
-    if (0..block.n_axes()).all(is_whole) {
-        return Ok(());
-    }
-    let text = |extent: &dyn Fn(usize) -> i64| {
-        let voxels = (0..block.n_axes()).map(|axis| (extent(axis) / voxel_size[axis]).to_string());
-        voxels.collect::<Vec<_>>().join(",")
-    };
-    let next =
-        |axis: usize| if is_whole(axis) { block[axis] } else { (block[axis] / cell[axis] + 1) * cell[axis] };
-    let (given, chunk, fitting) = (text(&|axis| block[axis]), text(&|axis| cell[axis]), text(&next));
-    let path = to.label();
-    Err(format!(
-        "--block {given} cuts the chunks of {path} ({chunk}), and two blocks would write one: use {fitting}"
-    )
-    .into())
-}
-
 /// Refuses an output that is the input.
 pub fn require_another(output: &Path, input: &Path) -> bellis::Result {
     match is_same(output, input) {
         true => Err(format!("{} is input and output: choose another output", output.display()).into()),
         false => Ok(()),
     }
+}
+
+/// Whether what is created there is N5.
+pub fn is_in_n5(path: &Path) -> bool {
+    path.ancestors().any(|part| part.extension().is_some_and(|suffix| suffix == "n5"))
 }
 
 /// Whether both are the same place on disk.
@@ -142,23 +112,30 @@ pub fn data_type(text: &str) -> Result<DataType, String> {
 }
 
 fn compression(text: &str) -> Result<Compression, String> {
-    let unknown = || "use none, zstd, gzip or blosc, with a level behind a colon, such as zstd:5".to_owned();
     let (name, level) = text.split_once(':').map_or((text, None), |(name, level)| (name, Some(level)));
-    let level = level.map(|level| level.parse::<i32>().map_err(|_| unknown())).transpose()?;
-    let up_to_9 = |default: u32| match level.map(u32::try_from) {
-        None => Ok(default),
-        Some(Ok(level @ 0..=9)) => Ok(level),
-        Some(_) => Err(format!("{name} takes levels from 0 to 9")),
+    let number = level.map(str::parse::<i32>).transpose().ok();
+    let from_to = |least: u32, most: u32, default: u32| match number
+        .and_then(|n| n.map(u32::try_from).transpose().ok())
+    {
+        Some(None) => Ok(default),
+        Some(Some(level)) if (least..=most).contains(&level) => Ok(level),
+        _ => Err(format!("{name} takes levels from {least} to {most}")),
     };
-    match (name, level) {
-        ("none", None) => Ok(Compression::None),
-        ("zstd", level) if level.is_none_or(|level| (-131_072..=22).contains(&level)) => {
+    match (name, number) {
+        ("none", Some(None)) => Ok(Compression::None),
+        ("lz4", Some(None)) => Ok(Compression::Lz4),
+        ("zstd", Some(level)) if level.is_none_or(|level| (-131_072..=22).contains(&level)) => {
             Ok(Compression::Zstd { level: level.unwrap_or(1) })
         }
         ("zstd", _) => Err("zstd takes levels from -131072 to 22".to_owned()),
-        ("gzip", _) => Ok(Compression::Gzip { level: up_to_9(6)? }),
-        ("blosc", _) => Ok(Compression::Blosc { level: up_to_9(5)? }),
-        _ => Err(unknown()),
+        ("gzip", _) => Ok(Compression::Gzip { level: from_to(0, 9, 6)? }),
+        ("blosc", _) => Ok(Compression::Blosc { level: from_to(0, 9, 5)? }),
+        ("bzip2", _) => Ok(Compression::Bzip2 { level: from_to(1, 9, 9)? }),
+        ("xz", _) => Ok(Compression::Xz { level: from_to(0, 9, 6)? }),
+        ("none" | "lz4", _) => Err(format!("{name} has no levels")),
+        _ => Err("use none, zstd, gzip or blosc (in N5: none, gzip, bzip2, lz4 or xz; in HDF5: none or gzip), with a \
+                  level behind a colon, such as zstd:5"
+            .to_owned()),
     }
 }
 

@@ -8,7 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hdf5::dataset::AllocTime;
+use hdf5::dataset::{AllocTime, FillTime};
+use hdf5::plist::file_create::FileSpaceStrategy;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, OpenMode};
 
@@ -116,14 +117,35 @@ fn create_file<T: Element>(at: &Location, wanted: &Wanted<T>) -> Result<()> {
 
 /// Makes the dataset in `file`, which this process does not have open.
 fn add<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Result<()> {
+    let made = add_dataset(file, at, wanted);
+    made.map_err(|error| {
+        if let StorageError::Hdf5 { .. } = error { no_room(at, file).unwrap_or(error) } else { error }
+    })
+}
+
+/// The library does not say that there is no room for a dataset that is written out: the system does, when asked for a
+/// little more.
+fn no_room(at: &Location, file: &Path) -> Option<StorageError> {
+    const MORE: usize = 1 << 20;
+    let beside = unique_beside(file);
+    let written = fs::write(&beside, vec![0; MORE]);
+    // What was asked is known.
+    let _ = fs::remove_file(&beside);
+    written.err().map(StorageError::io("create", &at.path))
+}
+
+fn add_dataset<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Result<()> {
     const UNFINISHED: &str = ".bellis-unfinished";
     let failed = failed("create", &at.path);
     let mut builder = FileBuilder::new();
     // Only the newer format, of HDF5 1.10, can tell that chunks lie in order; a file stays one that all can open.
     builder.with_fapl(|fapl| fapl.libver_v110());
-    let opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
+    let mut opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
     if opened.link_exists(UNFINISHED) {
         opened.unlink(UNFINISHED).map_err(&failed)?;
+        // Once the file is closed, nothing new is put where that one was: what it held would be seen as voxels.
+        opened.close().map_err(&failed)?;
+        opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
     }
     let dataset = new_dataset(&opened, wanted, UNFINISHED).map_err(&failed)?;
     write_attributes(&dataset, &wanted.info).map_err(&failed)?;
@@ -145,8 +167,18 @@ fn new_dataset<T: Element>(file: &File, wanted: &Wanted<T>, name: &str) -> hdf5:
     };
     if wanted.fill_value != T::default() {
         builder = builder.fill_value(wanted.fill_value);
+    } else if wanted.deflate.is_none() {
+        // New space at the end of a file is 0 already: to write that out would take as long as the volume is large.
+        let is_new = !uses_space_again(file)?;
+        builder = builder.fill_time(if is_new { FillTime::Never } else { FillTime::Alloc });
     }
     builder.create(name)
+}
+
+/// Whether the file keeps books on space that another dataset had: what bellis makes does not.
+fn uses_space_again(file: &File) -> hdf5::Result<bool> {
+    let strategy = file.create_plist()?.get_file_space_strategy()?;
+    Ok(matches!(strategy, FileSpaceStrategy::FreeSpaceManager { persist: true, .. }))
 }
 
 fn write_attributes(dataset: &Dataset, info: &ArrayInfo) -> hdf5::Result<()> {

@@ -1,0 +1,94 @@
+//! How a tool cuts its work into blocks, so that no two write one chunk at the same time.
+
+use bellis::geometry::{Lattice, OnLattice as _};
+use bellis::storage::{ArrayInfo, Element};
+use bellis::{Array, Coordinate};
+
+use super::options::{extent, require_axes};
+
+/// The blocks that write an output.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Blocks {
+    /// Shape of a block in voxels, a multiple of the output's chunks, or shards [default: whole ones, about 2 million
+    /// voxels]
+    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
+    pub block: Option<Vec<u64>>,
+    /// Take any --block: those that write parts of one chunk, or shard, wait for each other, and each reads and writes all
+    /// of it
+    #[arg(long)]
+    pub share_chunks: bool,
+}
+
+impl Blocks {
+    /// The shape, in world units, of blocks that write `to`, which is made from the array that `info` is of.
+    pub fn shape<T: Element>(&self, info: &ArrayInfo, to: &Array<T>) -> bellis::Result<Coordinate> {
+        let Lattice { extent, cell } = to.lattice();
+        let whole = if to.info().is_contiguous { cell } else { cell.max(&chunk_of(to)?)? };
+        let pieces = Lattice { extent, cell: whole };
+        let block = block_shape(self.block.as_deref(), info, to.voxel_size(), &pieces)?;
+        if !self.share_chunks {
+            require_whole_chunks(&block, to)?;
+        }
+        Ok(block)
+    }
+}
+
+/// The shape of a chunk in world units, also where blocks need not keep to chunks.
+fn chunk_of<T: Element>(to: &Array<T>) -> bellis::Result<Coordinate> {
+    let chunks = &to.info().chunks[to.info().n_channel_axes()..];
+    Ok(Coordinate::from_fn(chunks.len(), |axis| chunks[axis].cast_signed()).checked_mul(to.voxel_size())?)
+}
+
+/// Voxels in a block where nothing is said: at most so many, unless a cell of the output has more.
+const MOST_VOXELS: i64 = 1 << 21;
+
+/// The shape of a block in world units: what was asked for, or as many whole cells of `lattice` as are still few voxels,
+/// but at least one: who writes a part of a shard has all of it in memory anyway.
+pub fn block_shape(
+    asked: Option<&[u64]>,
+    info: &ArrayInfo,
+    voxel_size: &Coordinate,
+    lattice: &Lattice,
+) -> bellis::Result<Coordinate> {
+    if let Some(asked) = asked {
+        require_axes("--block", asked, info)?;
+        let voxels = Coordinate::from_fn(asked.len(), |axis| asked[axis].cast_signed());
+        return Ok(voxels.checked_mul(voxel_size)?);
+    }
+    let mut shape = lattice.cell;
+    let voxels = |shape: &Coordinate| {
+        (0..shape.n_axes()).map(|axis| shape[axis] / voxel_size[axis]).fold(1, i64::saturating_mul)
+    };
+    // Along the shortest axis that blocks do not span yet.
+    while let Some(axis) = (0..shape.n_axes())
+        .filter(|&axis| shape[axis] < lattice.extent.shape()[axis])
+        .min_by_key(|&axis| shape[axis] / voxel_size[axis])
+        .filter(|_| voxels(&shape).saturating_mul(2) <= MOST_VOXELS)
+    {
+        shape[axis] *= 2;
+    }
+    Ok(shape)
+}
+
+/// Refuses blocks that would share chunks of the output, in voxels, as `--block` was given; the planner would in world
+/// units.
+fn require_whole_chunks<T: Element>(block: &Coordinate, to: &Array<T>) -> bellis::Result {
+    let Lattice { extent, cell } = to.lattice();
+    let is_whole = |axis: usize| block[axis] % cell[axis] == 0 || block[axis] >= extent.shape()[axis];
+    if (0..block.n_axes()).all(is_whole) {
+        return Ok(());
+    }
+    let text = |extent: &dyn Fn(usize) -> i64| {
+        let voxels = (0..block.n_axes()).map(|axis| (extent(axis) / to.voxel_size()[axis]).to_string());
+        voxels.collect::<Vec<_>>().join(",")
+    };
+    let next =
+        |axis: usize| if is_whole(axis) { block[axis] } else { (block[axis] / cell[axis] + 1) * cell[axis] };
+    let (given, piece, fitting) = (text(&|axis| block[axis]), text(&|axis| cell[axis]), text(&next));
+    let (path, pieces) = (to.label(), if to.info().shards.is_some() { "shards" } else { "chunks" });
+    Err(format!(
+        "--block {given} cuts the {pieces} of {path} ({piece}), and two blocks would write one: use {fitting}, or \
+         --share-chunks, which lets them wait for each other"
+    )
+    .into())
+}
