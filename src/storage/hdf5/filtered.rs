@@ -175,9 +175,9 @@ impl FilteredArray {
                 }?;
                 Ok(true)
             });
-            decoded.map_err(|reason: String| StorageError::CorruptChunk {
+            decoded.map_err(|reason: String| StorageError::CorruptDataset {
                 path: self.at.path.clone(),
-                reason: format!("the one that begins at voxel {begin:?}: {reason}"),
+                reason: format!("chunk that begins at voxel {begin:?}: {reason}"),
             })
         })
     }
