@@ -29,16 +29,20 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("bin", ANYTHING),
 ];
 
-/// Libraries that are used behind one door: the files whose path begins so.
+/// Libraries that are used behind one door, or a codec's behind one for each format that has it: the files whose path
+/// begins so.
 const DOORS: &[(&str, &[&str])] = &[
     ("mpi", &["src/transport/mpi", "src/run", "src/storage/hdf5/mpio"]),
-    ("zarrs", &["src/storage/zarr"]),
-    ("zstd", &["src/storage/zarr"]),
+    // N5 takes blosc from it.
+    ("zarrs", &["src/storage/zarr", "src/storage/n5/codec"]),
+    ("zstd", &["src/storage/zarr", "src/storage/n5/codec"]),
+    ("lz4_flex", &["src/storage/n5/lz4_blocks"]),
+    ("twox_hash", &["src/storage/n5/lz4_blocks"]),
     ("quick_cache", &["src/storage/cache"]),
     ("rustix", &["src/storage/uninit"]),
     ("hdf5", &["src/storage/hdf5"]),
     ("hdf5_sys", &["src/storage/hdf5"]),
-    ("flate2", &["src/storage/hdf5"]),
+    ("flate2", &["src/storage/hdf5", "src/storage/n5/codec"]),
     ("mpi_sys", &["src/storage/hdf5/mpio"]),
     ("n5", &["src/storage/n5"]),
 ];
