@@ -38,11 +38,11 @@
 //! [`Array::create`] makes an uncompressed dataset with all of its space, in a file that is closed before another rank
 //! opens it; [`Array::write`] then puts bytes at their addresses with `pwrite`, from all ranks and slots at once. No call
 //! is collective, there is nothing to close, and after a lost rank the file is whole. This is the default: it reads short
-//! rows several times faster than call by call, writes up to twice as fast as MPI-IO and never noticeably slower on a local
-//! disk (`benches/README.md` has the figures), and needs neither the HDF5 library's global lock nor an initialized MPI. `Array::create_mpio` goes through the
-//! library's MPI-IO driver instead, for file systems that want it. Chunks as large as a block ([`ArraySpec::chunks`]) make
-//! each write one call, and many times faster than the short rows of a contiguous dataset. A fill value other than 0 is
-//! written out when the dataset is created.
+//! rows several times faster than call by call, writes up to twice as fast as MPI-IO and at worst 5 % slower on a local disk
+//! (`benches/README.md` has the figures), and needs neither the HDF5 library's global lock nor an initialized MPI.
+//! `Array::create_mpio` goes through the library's MPI-IO driver instead, for file systems that want it. Chunks as large as
+//! a block ([`ArraySpec::chunks`]) make each write one call, and many times faster than the short rows of a contiguous
+//! dataset. A fill value other than 0 is written out when the dataset is created.
 //!
 //! Compressed datasets are read by as many ranks and slots as there are, and each slot decodes on its own. They are written
 //! by one process: a task that [declares](crate::TaskBuilder::writes) one as output is refused on several ranks, and
@@ -55,7 +55,8 @@
 //! * `spec`, `resolve` and `info`: what an array should be, will be, and is; `attributes` writes the part of it that Zarr, N5
 //!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
-//! * `zarr` (v2 and v3), `n5` and `hdf5`: each the only file that knows of its library. Another format is another such file.
+//! * `zarr` (v2 and v3), `n5` and `hdf5`: each the only file that knows of its library (N5 asks zarrs for blosc). Another
+//!   format is another such file.
 //! * `chunked` reads and writes what is cut into files, as Zarr and N5 are: which files, under which lock; `files` replaces
 //!   them, `cache` keeps what was decoded, `locks` lets threads take turns;
 //! * `boxes` and `runs` compute with boxes of voxels, `uninit` and `scratch` have the memory that they are copied to.

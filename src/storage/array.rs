@@ -92,7 +92,8 @@ impl<T: Element> Array<T> {
     ///
     /// Collective: all ranks call it together with the same path and specification, and where one of them fails, all
     /// get an error. Which ranks, says [`MpiIo`](super::MpiIo); a program that leaves MPI to bellis asks
-    /// [`Runner::mpi_io`](crate::Runner::mpi_io). Reads and writes are not collective. Without it an uncompressed dataset is written directly: see [`storage`](super#hdf5-from-several-ranks).
+    /// [`Runner::mpi_io`](crate::Runner::mpi_io). Reads and writes are not collective. Without it an uncompressed dataset
+    /// is written directly: see [`storage`](super#hdf5-from-several-ranks).
     /// The file is never closed, as that would be collective too, and wait for a lost rank forever: what was written
     /// is in the file all the same.
     ///

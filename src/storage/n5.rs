@@ -4,11 +4,13 @@
 //! lists axes from the fastest to the slowest: x, y, z. Here they are z, y, x, as zarr-python's N5Store and h5py show
 //! them. Attributes that say where the array lies are in z, y, x too, as N5Store writes them.
 //!
-//! The library decodes metadata and compression. Headers are read here (`n5/block.rs`), as it trusts them, and files are
+//! The library decodes metadata and most compression (`n5/codec.rs` the rest). Headers are read here (`n5/block.rs`), as it trusts them, and files are
 //! read and replaced by `chunked`, as it writes in place and locks every file.
 
 mod block;
+mod codec;
 mod create;
+mod lz4_blocks;
 mod metadata;
 
 use std::fs::File;
@@ -84,7 +86,7 @@ impl CellCodec for N5Codec {
 
     /// Blocks at the end of the array are stored as far as the array goes.
     fn encode(&self, cell: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
-        let Dataset { chunks, shape, compression, data_type, .. } = &self.dataset;
+        let Dataset { chunks, shape, codec, data_type, .. } = &self.dataset;
         let cell = boxes::chunk_box(cell, chunks);
         let inside = boxes::inside(&cell, shape);
         let stored = if inside == cell {
@@ -95,7 +97,7 @@ impl CellCodec for N5Codec {
             runs::cut(&inside, &inside, &mut stored, &cell, voxels, data_type.size() as u64);
             stored
         };
-        Ok(block::encode(stored, &boxes::extents(&inside), *data_type, compression, file)?)
+        Ok(block::encode(stored, &boxes::extents(&inside), *data_type, codec, file)?)
     }
 }
 
@@ -110,10 +112,10 @@ struct Block<'a> {
 unsafe impl Content for Block<'_> {
     /// A block is decoded as a whole; it may be smaller than its chunk, and what it lacks is 0.
     fn decode(&self, part: &[Range<u64>], to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
-        let Dataset { chunks, compression, data_type, .. } = self.dataset;
+        let Dataset { chunks, codec, data_type, .. } = self.dataset;
         let bytes = uninit::read_range(&self.file, 0, self.length)?;
         let (shape, voxels) =
-            block::decode(&bytes, chunks, *data_type, compression).map_err(CodecError::Corrupt)?;
+            block::decode(&bytes, chunks, *data_type, codec).map_err(CodecError::Corrupt)?;
         let stored: Vec<Range<u64>> = shape.iter().map(|&extent| 0..extent as u64).collect();
         if stored == part {
             uninit::copy(&voxels, to);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::info::default_axis_names;
-use super::{ArrayInfo, ArraySpec, DataType, Result, StorageError};
+use super::{ArrayInfo, ArraySpec, Compression, DataType, Result, StorageError};
 use crate::geometry::{Coordinate, MAX_AXES};
 
 const ONE_PER_AXIS: &str = "one value per spatial axis, so as many as the shape has without channel axes";
@@ -19,6 +19,7 @@ pub(super) fn resolve(
     let n_spatial = request.n_spatial()?;
     let shards = request.shards(data_type)?;
     let chunks = request.chunks(data_type)?;
+    request.layout(format)?;
     let info = ArrayInfo {
         format,
         data_type,
@@ -73,6 +74,16 @@ impl Request<'_> {
             None => return Ok(chunks),
         };
         Err(self.invalid("chunk shape", format!("{chunks:?}"), rule))
+    }
+
+    /// Only HDF5 keeps voxels in one piece; compressed they are in chunks.
+    fn layout(&self, format: &str) -> Result<()> {
+        let is_compressed = self.spec.compression.is_some_and(|compression| compression != Compression::None);
+        if self.spec.is_contiguous && (format != "HDF5" || is_compressed) {
+            let rule = "chunks: only HDF5 without compression is contiguous";
+            return Err(self.invalid("layout", "contiguous".to_owned(), rule));
+        }
+        Ok(())
     }
 
     fn shards(&self, data_type: DataType) -> Result<Option<Vec<u64>>> {

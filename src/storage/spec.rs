@@ -24,6 +24,7 @@ use crate::geometry::{Coordinate, GeometryError, Roi};
 pub struct ArraySpec {
     pub(super) shape: Vec<u64>,
     pub(super) chunks: Option<Vec<u64>>,
+    pub(super) is_contiguous: bool,
     pub(super) n_channel_axes: usize,
     pub(super) offset: Option<Coordinate>,
     pub(super) voxel_size: Option<Coordinate>,
@@ -41,7 +42,7 @@ pub struct ArraySpec {
 pub enum Compression {
     /// Not at all.
     None,
-    /// Zstandard, level -131072 (fast) to 22 (small): Zarr. In Zarr v3 each chunk carries a checksum of its content.
+    /// Zstandard, level -131072 (fast) to 22 (small): Zarr and N5 (there not read by all). In Zarr v3 each chunk carries a checksum of its content.
     Zstd {
         /// The level.
         level: i32,
@@ -51,7 +52,7 @@ pub enum Compression {
         /// The level.
         level: u32,
     },
-    /// Blosc: bytes shuffled, then Zstandard, level 0 to 9: Zarr. Often the smallest where elements have several bytes.
+    /// Blosc: bytes shuffled, then Zstandard, level 0 to 9: Zarr and N5. Often the smallest where elements have several bytes.
     Blosc {
         /// The level.
         level: u32,
@@ -98,6 +99,7 @@ impl ArraySpec {
         Self {
             shape: shape.into(),
             chunks: None,
+            is_contiguous: false,
             n_channel_axes: 0,
             offset: None,
             voxel_size: None,
@@ -118,6 +120,7 @@ impl ArraySpec {
         Self {
             shape: info.shape.clone(),
             chunks: (!info.is_contiguous).then(|| info.chunks.clone()),
+            is_contiguous: false,
             n_channel_axes: info.n_channel_axes(),
             offset: Some(info.offset),
             voxel_size: Some(info.voxel_size),
@@ -145,6 +148,15 @@ impl ArraySpec {
     /// that a chunk has at most 2^18 voxels (64³ in 3-D), 1 along channel axes, nowhere more than the shape.
     pub fn chunks(mut self, chunks: impl Into<Vec<u64>>) -> Self {
         self.chunks = Some(chunks.into());
+        self.is_contiguous = false;
+        self
+    }
+
+    /// Without chunks, all voxels in one piece: uncompressed HDF5, where it is the default, and nothing else. For an array
+    /// that is [`like`](Self::like) one in chunks.
+    pub fn contiguous(mut self) -> Self {
+        self.chunks = None;
+        self.is_contiguous = true;
         self
     }
 

@@ -30,6 +30,39 @@ fn big_endian_column_major_v2() {
     assert_eq!(fs::read(path.join("0.0")).unwrap(), [0, 0, 1, 0, 0, 1, 1, 1, 0, 2, 255, 255]);
 }
 
+/// Written by lz4-java 1.8, as N5's reference implementation does: some of its blocks are compressed, some are not.
+#[test]
+fn lz4_of_java_in_n5() {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lz4-java.n5"));
+    let voxels = Array::<i16>::open(path).unwrap();
+    let voxels = voxels.read(&voxels.roi()).unwrap();
+    let expected = (0..900).map(|n: i32| if n < 500 { n / 7 } else { n * n * 31 } as i16);
+    assert_eq!(voxels.iter().copied().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("a.n5");
+    fs::create_dir_all(copy.join("0/0")).unwrap();
+    fs::copy(path.join("attributes.json"), copy.join("attributes.json")).unwrap();
+    let block = fs::read(path.join("0/0/0")).unwrap();
+    // The magic, the method, the three numbers, and the content of the first block; and the end of all.
+    for (at, reason) in [
+        (17, "frame"),
+        (24, "method"),
+        (25, "found none"),
+        (29, "256 bytes, not 257"),
+        (33, "checksum"),
+        (40, "offset"),
+        (block.len() - 21, "no LZ4 block"),
+    ] {
+        let mut spoilt = block.clone();
+        spoilt[at] ^= if at == 29 { 1 } else { 0x55 };
+        fs::write(copy.join("0/0/0"), spoilt).unwrap();
+        let array = Array::<i16>::open(&copy).unwrap();
+        let error = array.read(&array.roi()).unwrap_err().to_string();
+        assert!(error.contains("corrupt") && error.contains(reason), "{at}: {error}");
+    }
+}
+
 /// The brain template of the shared data: what zarr-python and h5py wrote, and what numpy says of it.
 #[test]
 fn real_data_of_reference_implementations() {

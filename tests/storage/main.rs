@@ -120,7 +120,7 @@ impl Kind {
 }
 
 /// All ways to store an array that the suite goes through.
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 23] = [
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2)),
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::None)).bare(),
     Kind::zarr("Zarr v2", |s| s.zarr_version(ZarrVersion::V2).compression(Compression::Gzip { level: 3 }))
@@ -137,6 +137,8 @@ const KINDS: [Kind; 21] = [
     Kind::n5(|s| s.compression(Compression::None)),
     Kind::n5(|s| s.compression(Compression::Gzip { level: 9 })).checked(),
     Kind::n5(|s| s.compression(Compression::Bzip2 { level: 1 })).checked(),
+    Kind::n5(|s| s.compression(Compression::Zstd { level: 1 })).checked(),
+    Kind::n5(|s| s.compression(Compression::Blosc { level: 5 })),
     Kind::n5(|s| s.compression(Compression::Lz4)).bare(),
     Kind::n5(|s| s.compression(Compression::Xz { level: 1 })).checked(),
     Kind::hdf5(|s| s).cut(Cut::Whole),

@@ -12,7 +12,7 @@ fn neighbouring_blocks_are_written_by_all_ranks_at_once() {
     let dir = tempfile::tempdir().unwrap();
     program(Ranks::Mpirun(3), "writer", &["neighbours", dir.path().to_str().unwrap()]).run().succeeded();
     let arrays: Vec<_> = dir.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(arrays.len(), 18, "{arrays:?}");
+    assert_eq!(arrays.len(), 20, "{arrays:?}");
     for path in arrays {
         let array = Array::<u16>::open(path.join("raw")).unwrap();
         let data = array.read(&array.roi()).unwrap();

@@ -10,15 +10,17 @@ use super::{RANKS, Random, Ranks, assert_tidy, read, run, write};
 
 /// Where arrays are put, and how `convert` is asked for it. The last ones are in one piece where their source is, and
 /// for one process.
-const FORMATS: [(&str, &str); 9] = [
+const FORMATS: [(&str, &str); 11] = [
     ("two.zarr/raw", "--zarr-version 2 --chunks 4,5,3"),
     ("three.zarr/raw", "--chunks 5,4,4"),
     ("shards.zarr/raw", "--chunks 2,3,2 --shards 8,6,4"),
     ("a.n5/raw", "--chunks 4,4,4"),
     ("bzip2.n5/raw", "--chunks 4,4,8 --compression bzip2:2"),
+    ("blosc.n5/raw", "--chunks 5,9,4 --compression blosc"),
     ("lz4.n5/raw", "--chunks 9,9,3 --compression lz4"),
     ("chunks.h5/raw", "--chunks 3,4,5"),
     ("plain.h5/raw", ""),
+    ("asked.h5/raw", "--contiguous"),
     ("gzip.h5/raw", "--chunks 4,4,4 --compression gzip:3"),
 ];
 const SHAPE: [usize; 3] = [13, 10, 11];
@@ -54,7 +56,9 @@ fn every_format_becomes_every_other() {
                 assert_eq!((info.offset, info.voxel_size), (before.offset, before.voxel_size), "{name}");
                 assert_eq!(info.units, before.units, "{name}");
                 assert_eq!(info.shards.is_some(), name.contains("shards"), "{name}");
-                let is_in_one_piece = name.contains("plain") && from.contains("plain");
+                let is_source_in_one_piece = from.contains("plain") || from.contains("asked");
+                let is_in_one_piece =
+                    name.contains("asked") || (name.contains("plain") && is_source_in_one_piece);
                 assert_eq!(info.is_contiguous, is_in_one_piece, "{from} to {name}");
             }
         }
@@ -170,9 +174,14 @@ fn what_a_format_cannot_be_asked_for_is_told() {
     for ranks in [0, 2] {
         let convert = |arguments: &str| run("convert", ranks, folder.path(), &format!("a.zarr {arguments}"));
         convert("b.zarr --compression lz4").failed(2, "must be Zstd, Gzip, Blosc or None in Zarr");
-        convert("b.n5/raw --compression blosc").failed(2, "Bzip2 (1 to 9), Lz4, Xz (0 to 9) or None in N5");
+        convert("b.h5/raw --contiguous --compression gzip")
+            .failed(2, "only HDF5 without compression is contiguous");
+        convert("b.h5/raw --contiguous --chunks 4,4").failed(2, "cannot be used with");
+        for name in ["b.zarr", "b.n5/raw"] {
+            convert(&format!("{name} --contiguous")).failed(2, "layout is contiguous but must be chunks");
+        }
         convert("b.h5/raw --compression xz").failed(2, "must be Gzip (0 to 9) or None in HDF5");
-        convert("b.zarr --compression szip").failed(2, "in N5: none, gzip, bzip2, lz4 or xz");
+        convert("b.zarr --compression szip").failed(2, "in N5 also bzip2, lz4 or xz");
         convert("b.n5/raw --compression bzip2:0").failed(2, "bzip2 takes levels from 1 to 9");
         convert("b.n5/raw --compression xz:10").failed(2, "xz takes levels from 0 to 9");
         convert("b.n5/raw --compression lz4:3").failed(2, "lz4 has no levels");

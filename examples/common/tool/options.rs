@@ -18,11 +18,13 @@ pub struct Output {
     /// Shape of the output's chunks in voxels [default: the input's]
     #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
     pub chunks: Option<Vec<u64>>,
+    /// Without chunks, all voxels in one piece: HDF5 without compression [default: as the input]
+    #[arg(long, conflicts_with_all = ["chunks", "shards"])]
+    pub contiguous: bool,
     /// Shape of the output's shards in voxels, of whole chunks: few files of many chunks, in Zarr v3 [default: no shards]
     #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
     pub shards: Option<Vec<u64>>,
-    /// How chunks are compressed: none, zstd, gzip or blosc in Zarr; none, gzip, bzip2, lz4 or xz in N5; none or gzip in
-    /// HDF5; with a level behind a colon (zstd:5) [default: the format's]
+    /// How chunks are compressed: none, zstd, gzip or blosc in Zarr; these, bzip2, lz4 or xz in N5; none or gzip in HDF5; with a level behind a colon (zstd:5) [default: the format's]
     #[arg(long, value_name = "CODEC", value_parser = compression)]
     pub compression: Option<Compression>,
     /// Version of the Zarr format, 2 or 3 [default: that of the group the array lies in, or 3]
@@ -46,6 +48,9 @@ impl Output {
         }
         if let Some(chunks) = chunks {
             spec = spec.chunks(chunks);
+        }
+        if self.contiguous {
+            spec = spec.contiguous();
         }
         if let Some(compression) = self.compression {
             spec = spec.compression(compression);
@@ -133,9 +138,11 @@ fn compression(text: &str) -> Result<Compression, String> {
         ("bzip2", _) => Ok(Compression::Bzip2 { level: from_to(1, 9, 9)? }),
         ("xz", _) => Ok(Compression::Xz { level: from_to(0, 9, 6)? }),
         ("none" | "lz4", _) => Err(format!("{name} has no levels")),
-        _ => Err("use none, zstd, gzip or blosc (in N5: none, gzip, bzip2, lz4 or xz; in HDF5: none or gzip), with a \
+        _ => {
+            Err("use none, zstd, gzip or blosc (in N5 also bzip2, lz4 or xz; in HDF5 none or gzip), with a \
                   level behind a colon, such as zstd:5"
-            .to_owned()),
+                .to_owned())
+        }
     }
 }
 

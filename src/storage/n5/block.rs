@@ -3,10 +3,9 @@
 //! [The specification](https://github.com/saalfeldlab/n5#file-system-specification): mode (0: plain), number of axes,
 //! the extents from the fastest axis to the slowest.
 
-use std::io::{self, Read, Write};
+use std::io;
 
-use n5::compression::{Compression, CompressionType};
-
+use super::codec::Codec;
 use crate::storage::DataType;
 
 /// The shape of a block, which may be smaller than `chunk`, and its voxels in this machine's byte order; or why it is
@@ -15,18 +14,12 @@ pub(super) fn decode(
     bytes: &[u8],
     chunk: &[u64],
     data_type: DataType,
-    compression: &CompressionType,
+    codec: &Codec,
 ) -> Result<(Vec<usize>, Vec<u8>), String> {
     let (shape, payload) = header(bytes, chunk)?;
     let n_elements: usize = shape.iter().product();
     let mut voxels = vec![0; n_elements * data_type.size()];
-    let mut decoder = compression.decoder(payload);
-    decoder.read_exact(&mut voxels).map_err(|error| error.to_string())?;
-    // Reading to the end is also what makes decoders look at their checksums.
-    let rest = decoder.read(&mut [0]).map_err(|error| error.to_string())?;
-    if rest != 0 {
-        return Err(format!("more than the {n_elements} voxels that its header says"));
-    }
+    codec.decode(payload, &mut voxels)?;
     swap_bytes(&mut voxels, data_type.size());
     Ok((shape, voxels))
 }
@@ -70,7 +63,7 @@ pub(super) fn encode(
     mut voxels: Vec<u8>,
     shape: &[usize],
     data_type: DataType,
-    compression: &CompressionType,
+    codec: &Codec,
     bytes: &mut Vec<u8>,
 ) -> io::Result<()> {
     bytes.extend(0u16.to_be_bytes());
@@ -80,8 +73,7 @@ pub(super) fn encode(
         bytes.extend(number(extent)?.to_be_bytes());
     }
     swap_bytes(&mut voxels, data_type.size());
-    // Encoders finish when they are dropped.
-    compression.encoder(bytes).write_all(&voxels)
+    codec.encode(&voxels, data_type.size(), bytes)
 }
 
 /// From big endian to this machine's order, or back.
@@ -111,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_block_of_the_specification() {
-        let raw = CompressionType::default();
+        let raw = Codec::of(&serde_json::json!({"type": "raw"})).expect("known");
         let bytes = [&HEADER[..], &[0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6]].concat();
         let (shape, voxels) = decode(&bytes, &[3, 2, 1], DataType::I16, &raw).expect("as specified");
         assert_eq!(shape, [3, 2, 1]);
@@ -123,7 +115,7 @@ mod tests {
 
     #[test]
     fn headers_are_not_trusted() {
-        let raw = CompressionType::default();
+        let raw = Codec::of(&serde_json::json!({"type": "raw"})).expect("known");
         let refused =
             |bytes: &[u8]| decode(bytes, &[3, 2, 1], DataType::U8, &raw).expect_err("must be refused");
         for length in 0..HEADER.len() {

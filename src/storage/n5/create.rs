@@ -43,7 +43,7 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
         invalid(
             "compression",
             format!("{compression:?}"),
-            "Gzip (0 to 9), Bzip2 (1 to 9), Lz4, Xz (0 to 9) or None in N5",
+            "Gzip (0 to 9), Bzip2 (1 to 9), Lz4, Xz (0 to 9), Zstd, Blosc (0 to 9) or None in N5",
         )
     })?;
 
@@ -103,6 +103,13 @@ fn codec(compression: Compression) -> Option<Value> {
         Compression::Bzip2 { level } if (1..=9).contains(&level) => {
             json!({"type": "bzip2", "blockSize": level})
         }
+        Compression::Zstd { level } if (-131_072..=22).contains(&level) => {
+            json!({"type": "zstd", "level": level})
+        }
+        // As N5Store names the parameters: tensorstore takes no others.
+        Compression::Blosc { level } if level <= 9 => json!({
+            "type": "blosc", "cname": "zstd", "clevel": level, "shuffle": 1, "blocksize": 0,
+        }),
         Compression::Lz4 => json!({"type": "lz4", "blockSize": 65536}),
         Compression::Xz { level } if level <= 9 => json!({"type": "xz", "preset": level}),
         _ => return None,

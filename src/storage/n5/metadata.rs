@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use n5::DatasetAttributes;
-use n5::compression::CompressionType;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::codec::Codec;
 use crate::storage::format::arrays_below;
 use crate::storage::resolve::byte_size;
 use crate::storage::{ArrayInfo, DataType, FillValue, Result, StorageError, attributes};
@@ -21,7 +21,7 @@ pub(super) struct Dataset {
     pub(super) data_type: DataType,
     pub(super) shape: Vec<u64>,
     pub(super) chunks: Vec<u64>,
-    pub(super) compression: CompressionType,
+    pub(super) codec: Codec,
     attributes: Map<String, Value>,
 }
 
@@ -62,11 +62,13 @@ impl Dataset {
             None => return Err(not_an_array(path, "a directory without N5 metadata")),
         };
         let unusable = |reason: String| StorageError::Metadata { path: file_in(path), reason };
-        if let Some(reason) = attributes.get("compression").and_then(refusal) {
-            return Err(unusable(reason));
-        }
-        let read: DatasetAttributes = serde_json::from_value(Value::Object(attributes.clone()))
-            .map_err(|error| unusable(error.to_string()))?;
+        let codec = attributes.get("compression").ok_or_else(|| unusable("no compression".to_owned()))?;
+        let codec = Codec::of(codec).map_err(unusable)?;
+        let mut known = attributes.clone();
+        // The library does not know all codecs.
+        known.insert("compression".to_owned(), json!({"type": "raw"}));
+        let read: DatasetAttributes =
+            serde_json::from_value(Value::Object(known)).map_err(|error| unusable(error.to_string()))?;
         let data_type = data_type(*read.get_data_type());
         let shape: Vec<u64> = read.get_dimensions().iter().rev().copied().collect();
         let chunks: Vec<u64> = read.get_block_size().iter().rev().map(|&extent| u64::from(extent)).collect();
@@ -78,8 +80,7 @@ impl Dataset {
         if byte_size(&chunks, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
             return Err(unusable("its chunks do not fit into memory".to_owned()));
         }
-        let compression = read.get_compression().clone();
-        Ok(Self { data_type, shape, chunks, compression, attributes })
+        Ok(Self { data_type, shape, chunks, codec, attributes })
     }
 
     pub(super) fn info(&self, path: &Path, fill_value: FillValue) -> Result<ArrayInfo> {
@@ -117,25 +118,6 @@ fn in_c_order(attributes: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
         }
     }
     Cow::Owned(turned)
-}
-
-/// Why a codec cannot be used, where the library would not say so clearly, but fail on the first block, or panic.
-fn refusal(codec: &Value) -> Option<String> {
-    const KNOWN: [&str; 5] = ["raw", "gzip", "bzip2", "lz4", "xz"];
-    let instead = || format!("of N5's codecs bellis has {}", KNOWN.join(", "));
-    let beyond =
-        |name: &str, most: i64| codec[name].as_i64().is_some_and(|value| !(0..=most).contains(&value));
-    match codec["type"].as_str()? {
-        "gzip" if codec["useZlib"].as_bool() == Some(true) => {
-            Some(format!("gzip with useZlib is not supported, only without: {}", instead()))
-        }
-        "bzip2" if beyond("blockSize", 9) || codec["blockSize"] == 0 => {
-            Some(format!("bzip2 of block size {}, not 1 to 9", codec["blockSize"]))
-        }
-        "xz" if beyond("preset", 9) => Some(format!("xz of preset {}, not 0 to 9", codec["preset"])),
-        other if !KNOWN.contains(&other) => Some(format!("{other} is not supported: {}", instead())),
-        _ => None,
-    }
 }
 
 fn data_type(name: n5::DataType) -> DataType {

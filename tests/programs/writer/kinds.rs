@@ -30,7 +30,7 @@ fn shards(spec: ArraySpec) -> ArraySpec {
 }
 
 /// All that several ranks may write, and the last one, for one process.
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 21] = [
     kind("zarr2", "zarr", v2),
     kind("zarr2-none", "zarr", |s| v2(s).compression(Compression::None)),
     kind("zarr2-blosc", "zarr", |s| v2(s).compression(Compression::Blosc { level: 5 })),
@@ -44,6 +44,8 @@ pub const KINDS: [Kind; 19] = [
     kind("n5", "n5", chunks),
     kind("n5-none", "n5", |s| chunks(s).compression(Compression::None)),
     kind("n5-bzip2", "n5", |s| chunks(s).compression(Compression::Bzip2 { level: 1 })),
+    kind("n5-zstd", "n5", |s| chunks(s).compression(Compression::Zstd { level: 1 })),
+    kind("n5-blosc", "n5", |s| chunks(s).compression(Compression::Blosc { level: 5 })),
     kind("n5-lz4", "n5", |s| chunks(s).compression(Compression::Lz4)),
     kind("n5-xz", "n5", |s| chunks(s).compression(Compression::Xz { level: 1 })),
     kind("hdf5", "h5", |s| s),
