@@ -15,6 +15,7 @@ use ndarray::{ArrayD, ArrayViewD};
 
 use super::backend::Backend;
 use super::cache::{Shelf, count_decoded, count_read};
+use super::change::{Change, Patch};
 use super::files::{self, Version};
 use super::locks::Locks;
 use super::{Element, Result, StorageError, boxes, runs, scratch, uninit};
@@ -32,6 +33,11 @@ pub(super) trait CellCodec: Send + Sync {
 
     /// Puts what the file of a cell is to hold into an empty buffer.
     fn encode(&self, cell: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError>;
+
+    /// What changes a part of a cell, where cells have several chunks.
+    fn patcher(&self) -> Option<&dyn Patch> {
+        None
+    }
 }
 
 /// What is in a cell's file.
@@ -240,6 +246,10 @@ impl<C: CellCodec> ChunkedArray<C> {
                 self.store(index, voxels, &path).map(drop)
             });
         }
+        let change = Change { shape: &self.cut.shape, cell: &cell, range, data, element: self.element() };
+        if self.patch(&change, &path)? {
+            return Ok(());
+        }
         let mut voxels = self.former(index, &cell, &path)?;
         runs::cut(&common, &cell, &mut voxels, range, data, self.element());
         let version = self.store(index, &voxels, &path)?;
@@ -249,6 +259,22 @@ impl<C: CellCodec> ChunkedArray<C> {
             self.shelf.keep(number, version, Arc::new(voxels));
         }
         Ok(())
+    }
+
+    /// Changes the file of a cell of several chunks: whether there is one.
+    fn patch(&self, change: &Change<'_>, path: &Path) -> Result<bool> {
+        let Some(patcher) = self.codec.patcher() else { return Ok(false) };
+        let opened = files::open(path).map_err(StorageError::io("open chunk", path))?;
+        let Some((former, version)) = opened else { return Ok(false) };
+        scratch::with(|file| {
+            let has_voxels = patcher.patch(&former, version.length(), change, file);
+            if has_voxels.map_err(|error| error.at("read chunk", path))? {
+                files::replace(path, file).map(drop).map_err(StorageError::io("write chunk", path))?;
+            } else {
+                files::remove(path).map_err(StorageError::io("remove chunk", path))?;
+            }
+            Ok(true)
+        })
     }
 
     /// Puts the voxels of a cell into its file, or removes the file where none of them need be stored: its version.

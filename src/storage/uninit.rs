@@ -69,6 +69,17 @@ pub(super) fn read_range_to(file: &File, offset: u64, length: u64, buffer: &mut 
     unsafe { fill_up(buffer, length, |spare| read_exact_at(file, spare, offset)) }
 }
 
+/// Adds bytes of `file`, which begin at the first number and are as many as the second, to a buffer.
+pub(super) fn append_range(file: &File, [begin, length]: [u64; 2], buffer: &mut Vec<u8>) -> io::Result<()> {
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    buffer.try_reserve(length)?;
+    read_exact_at(file, &mut buffer.spare_capacity_mut()[..length], begin)?;
+    let end = buffer.len() + length;
+    // SAFETY: all of them were read.
+    unsafe { buffer.set_len(end) };
+    Ok(())
+}
+
 /// Puts `length` bytes into an empty buffer: those that `fill` writes.
 ///
 /// # Safety

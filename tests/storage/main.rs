@@ -19,6 +19,7 @@ mod neighbours;
 mod noise;
 #[cfg(feature = "mpi")]
 mod outputs;
+mod parts_of_shards;
 #[cfg(feature = "mpi")]
 mod ranks;
 #[cfg(feature = "mpi")]

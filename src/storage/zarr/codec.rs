@@ -20,6 +20,7 @@ use super::coding::{Coding, take};
 use super::files::{Files, bounds};
 use super::shard::Shards;
 use super::{one_line, without_global_pool};
+use crate::storage::change::Patch;
 use crate::storage::chunked::{CellCodec, CodecError, Content};
 use crate::storage::{Result, StorageError, scratch, uninit};
 
@@ -65,6 +66,10 @@ impl CellCodec for ZarrCodec {
             Some(shards) => shards.encode(voxels, file),
             None => self.cell.encode(voxels, file),
         }
+    }
+
+    fn patcher(&self) -> Option<&dyn Patch> {
+        self.shards.as_ref().map(|shards| shards as &dyn Patch)
     }
 }
 

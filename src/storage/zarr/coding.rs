@@ -41,6 +41,11 @@ impl Coding {
         self.fill_value.as_ne_bytes().len()
     }
 
+    /// A voxel that nobody wrote.
+    pub(super) fn empty_element(&self) -> &[u8] {
+        self.fill_value.as_ne_bytes()
+    }
+
     /// Whether a chunk is as if nobody had written it.
     pub(super) fn is_empty(&self, voxels: &[u8]) -> bool {
         chunked::is_all(voxels, self.fill_value.as_ne_bytes())

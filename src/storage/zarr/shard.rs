@@ -1,8 +1,11 @@
 //! How a shard is put together: its chunks, each coded on its own, one after the other, and an index of where they are.
 //!
-//! zarrs does so too; here each chunk goes through one buffer into the file's, by [`Coding`].
+//! zarrs does so too; here each chunk goes through one buffer into the file's, by [`Coding`], and where only some chunks
+//! change, the others are taken over as they are.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,8 +18,11 @@ use zarrs::array::{
 use zarrs::metadata::v3::MetadataV3;
 
 use super::coding::Coding;
+use super::one_line;
+use crate::storage::cache::count_decoded;
+use crate::storage::change::{Change, Patch, Share};
 use crate::storage::chunked::CodecError;
-use crate::storage::{boxes, runs, scratch};
+use crate::storage::{boxes, runs, scratch, uninit};
 
 /// In the place of a chunk that nobody wrote.
 const NOWHERE: [u64; 2] = [u64::MAX; 2];
@@ -68,46 +74,118 @@ impl Shards {
 
     /// Puts a shard's file into an empty buffer.
     pub(super) fn encode(&self, voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
-        let n_chunks = &self.index_shape[..self.chunk_shape.len()];
-        let grid: Vec<Range<u64>> = n_chunks.iter().map(|n| 0..n.get()).collect();
         let shard: Vec<Range<u64>> =
-            grid.iter().zip(&self.chunk_shape).map(|(n, extent)| 0..n.end * extent).collect();
+            self.grid().iter().zip(&self.chunk_shape).map(|(n, extent)| 0..n.end * extent).collect();
+        scratch::with(|chunk| {
+            chunk.resize(self.chunk_bytes(), 0);
+            let element = self.chunk.element() as u64;
+            self.put_together(file, |_, part, file| {
+                runs::cut(part, part, chunk, &shard, voxels, element);
+                self.add_chunk(chunk, file)
+            })
+        })
+        .map(drop)
+    }
+
+    /// Adds a chunk with what changes of it, where it holds something.
+    fn change_chunk(
+        &self,
+        stored: Option<&[u8]>,
+        part: &[Range<u64>],
+        change: &Change<'_>,
+        file: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        scratch::with(|chunk| {
+            let n_bytes = self.chunk_bytes();
+            match stored {
+                Some(stored) => {
+                    count_decoded(n_bytes);
+                    // SAFETY: decoding writes all of it.
+                    unsafe { uninit::fill_up(chunk, n_bytes, |to| self.chunk.decode(stored, to)) }?;
+                }
+                None => chunk.extend(self.chunk.empty_element().iter().copied().cycle().take(n_bytes)),
+            }
+            change.put_over(part, chunk);
+            self.add_chunk(chunk, file)
+        })
+    }
+
+    /// Adds a chunk to a file, unless nothing of it need be stored.
+    fn add_chunk(&self, voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
+        if self.chunk.is_empty(voxels) {
+            return Ok(());
+        }
+        scratch::with(|coded| {
+            self.chunk.encode(voxels, coded)?;
+            file.extend_from_slice(coded);
+            Ok(())
+        })
+    }
+
+    /// Puts together a file of what `add` adds to it for each chunk, by number and box, and the index: whether there is
+    /// any chunk in it.
+    fn put_together(
+        &self,
+        file: &mut Vec<u8>,
+        mut add: impl FnMut(usize, &[Range<u64>], &mut Vec<u8>) -> Result<(), CodecError>,
+    ) -> Result<bool, CodecError> {
         if !self.is_index_last {
-            // Its length does not depend on what it says.
-            file.resize(self.encode_index(&vec![NOWHERE; self.n_chunks()])?.len(), 0);
+            file.resize(self.index_length()?, 0);
         }
         let mut index = Vec::with_capacity(self.n_chunks());
-        scratch::with(|chunk| {
-            for position in boxes::positions(grid) {
-                let part = boxes::chunk_box(&position, &self.chunk_shape);
-                let element = self.chunk.element();
-                chunk.resize(boxes::extents(&part).iter().product::<usize>() * element, 0);
-                runs::cut(&part, &part, chunk, &shard, voxels, element as u64);
-                let begin = file.len();
-                let is_stored = !self.chunk.is_empty(chunk);
-                if is_stored {
-                    scratch::with(|coded| {
-                        self.chunk.encode(chunk, coded)?;
-                        file.extend_from_slice(coded);
-                        Ok::<(), CodecError>(())
-                    })?;
-                }
-                index.push(if is_stored { [begin as u64, (file.len() - begin) as u64] } else { NOWHERE });
-            }
-            Ok::<(), CodecError>(())
-        })?;
+        for (number, position) in boxes::positions(self.grid()).enumerate() {
+            let begin = file.len();
+            add(number, &boxes::chunk_box(&position, &self.chunk_shape), file)?;
+            let length = file.len() - begin;
+            index.push(if length > 0 { [begin as u64, length as u64] } else { NOWHERE });
+        }
+        let has_chunks = index.iter().any(|place| *place != NOWHERE);
         let index = self.encode_index(&index)?;
         if self.is_index_last {
             file.extend_from_slice(&index);
         } else {
             file[..index.len()].copy_from_slice(&index);
         }
-        Ok(())
+        Ok(has_chunks)
+    }
+
+    /// The positions of a shard's chunks.
+    fn grid(&self) -> Vec<Range<u64>> {
+        self.index_shape[..self.chunk_shape.len()].iter().map(|n| 0..n.get()).collect()
+    }
+
+    /// Of a decoded chunk, which fits into memory.
+    fn chunk_bytes(&self) -> usize {
+        self.chunk_shape.iter().map(|&extent| extent as usize).product::<usize>() * self.chunk.element()
     }
 
     fn n_chunks(&self) -> usize {
         // A shard fits into memory.
         self.index_shape[..self.chunk_shape.len()].iter().map(|n| n.get() as usize).product()
+    }
+
+    /// The same whatever it says.
+    fn index_length(&self) -> Result<usize, CodecError> {
+        Ok(self.encode_index(&vec![NOWHERE; self.n_chunks()])?.len())
+    }
+
+    /// Where the chunks are in a file of so many bytes: begin and length of each, within the file.
+    fn read_index(&self, file: &File, length: u64) -> Result<Vec<[u64; 2]>, CodecError> {
+        let index_length = self.index_length()? as u64;
+        let begin = if self.is_index_last { length.checked_sub(index_length) } else { Some(0) };
+        let begin = begin.ok_or_else(|| CodecError::Corrupt("it is cut short".to_owned()))?;
+        let bytes = uninit::read_range(file, begin, index_length)?;
+        let (data_type, fill_value) = (data_type::uint64(), FillValue::from(u64::MAX));
+        let decoded =
+            self.index.decode(bytes.into(), &self.index_shape, &data_type, &fill_value, &self.options)?;
+        let decoded = decoded.into_fixed().map_err(|error| CodecError::Corrupt(one_line(&error)))?;
+        let index: Vec<[u64; 2]> = bytemuck::pod_collect_to_vec(&decoded);
+        let is_within = |[begin, n]: &[u64; 2]| begin.checked_add(*n).is_some_and(|end| end <= length);
+        if index.len() != self.n_chunks() || !index.iter().all(|place| *place == NOWHERE || is_within(place))
+        {
+            return Err(CodecError::Corrupt("its index names a place past its end".to_owned()));
+        }
+        Ok(index)
     }
 
     fn encode_index(&self, index: &[[u64; 2]]) -> Result<Vec<u8>, CodecError> {
@@ -116,6 +194,34 @@ impl Shards {
         let encoded =
             self.index.encode(numbers, &self.index_shape, &data_type, &fill_value, &self.options)?;
         Ok(encoded.into_owned())
+    }
+}
+
+impl Patch for Shards {
+    /// Chunks that do not change stay as they are.
+    fn patch(
+        &self,
+        former: &File,
+        length: u64,
+        change: &Change<'_>,
+        file: &mut Vec<u8>,
+    ) -> Result<bool, CodecError> {
+        let index = self.read_index(former, length)?;
+        // Large enough for most, so that it need not grow and move.
+        let likely = usize::try_from(length).unwrap_or(0).saturating_add(self.chunk_bytes());
+        file.try_reserve_exact(likely).map_err(io::Error::other)?;
+        self.put_together(file, |number, part, file| {
+            let stored = Some(index[number]).filter(|place| *place != NOWHERE);
+            match (change.share_of(part), stored) {
+                (Share::None, None) => Ok(()),
+                (Share::None, Some(place)) => Ok(uninit::append_range(former, place, file)?),
+                (Share::Part, Some(place)) => scratch::with(|coded| {
+                    uninit::append_range(former, place, coded)?;
+                    self.change_chunk(Some(coded), part, change, file)
+                }),
+                (Share::Part, None) | (Share::All, _) => self.change_chunk(None, part, change, file),
+            }
+        })
     }
 }
 
