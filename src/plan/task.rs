@@ -220,7 +220,8 @@ impl TaskBuilder {
     /// them the one of lower level goes first. They do not depend on each other otherwise: when one fails, the others
     /// run. The cost is that fewer blocks run at once (one in two along each axis where blocks meet inside a chunk; one
     /// in as many as a shard has blocks), and that each chunk is read, decoded, encoded and written again by each of
-    /// the blocks that write a part of it.
+    /// the blocks that write a part of it. A shard is read and written again by each, but decoded and encoded only
+    /// in the chunks that change.
     ///
     /// ```
     /// # use bellis::geometry::{Lattice, OnLattice};
