@@ -81,6 +81,7 @@ mod format;
 #[cfg(feature = "hdf5")]
 mod hdf5;
 mod info;
+mod json;
 mod locks;
 #[cfg(feature = "n5")]
 mod n5;

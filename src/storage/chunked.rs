@@ -241,7 +241,7 @@ impl<C: CellCodec> ChunkedArray<C> {
         if covers_what_exists {
             // At the array's border a cell reaches past it: nothing of the former content is kept.
             return scratch::with(|voxels| {
-                self.make_empty(&cell, voxels);
+                self.make_empty(&cell, voxels).map_err(|error| error.of_encoding(&path))?;
                 runs::cut(&common, &cell, voxels, range, data, self.element());
                 self.store(index, voxels, &path).map(drop)
             });
@@ -294,8 +294,8 @@ impl<C: CellCodec> ChunkedArray<C> {
         let opened = files::open(path).map_err(StorageError::io("open chunk", path))?;
         let mut voxels = Vec::new();
         let Some((file, version)) = opened else {
-            self.make_empty(cell, &mut voxels);
-            return Ok(voxels);
+            let made = self.make_empty(cell, &mut voxels);
+            return made.map(|()| voxels).map_err(|error| error.of_encoding(path));
         };
         let number = self.number(index).filter(|_| self.cut.cell == self.cut.chunk);
         if let Some(kept) = number.and_then(|number| self.shelf.find(number, version)) {
@@ -315,19 +315,22 @@ impl<C: CellCodec> ChunkedArray<C> {
         voxels: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         let n_bytes = self.bytes_of(part) as usize;
+        uninit::make_room(voxels, n_bytes)?;
         count_decoded(n_bytes);
         // SAFETY: what content promises.
         unsafe { uninit::fill_up(voxels, n_bytes, |to| content.decode(&boxes::relative(part, cell), to)) }
     }
 
     /// Puts a cell that nobody wrote into an empty buffer.
-    fn make_empty(&self, cell: &[Range<u64>], voxels: &mut Vec<u8>) {
+    fn make_empty(&self, cell: &[Range<u64>], voxels: &mut Vec<u8>) -> Result<(), CodecError> {
         let n_bytes = self.bytes_of(cell) as usize;
+        uninit::make_room(voxels, n_bytes)?;
         if self.fill_value.iter().all(|&byte| byte == 0) {
             voxels.resize(n_bytes, 0);
         } else {
             voxels.extend(self.fill_value.iter().copied().cycle().take(n_bytes));
         }
+        Ok(())
     }
 
     fn number(&self, chunk: &[u64]) -> Option<u64> {

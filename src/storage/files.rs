@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -155,6 +155,24 @@ fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
+/// The directories that `path` lies in, from the root down.
+///
+/// What `..` leads to is asked of the file system, as a link may lie before it; all names after it stay as they are given.
+pub(super) fn directories_above(path: &Path) -> Vec<PathBuf> {
+    let parts: Vec<Component<'_>> = path.components().collect();
+    let n_before = parts.iter().rposition(|part| *part == Component::ParentDir).map_or(0, |last| last + 1);
+    let before: PathBuf = parts[..n_before].iter().collect();
+    let path = match before.canonicalize() {
+        Ok(real) if n_before > 0 => real.join(parts[n_before..].iter().collect::<PathBuf>()),
+        _ => path.to_path_buf(),
+    };
+    // Without a current directory, relative paths lead nowhere.
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let mut above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_path_buf).collect();
+    above.reverse();
+    above
+}
+
 /// Removes the file at `path`, if there is one.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
@@ -166,6 +184,24 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_dots_lead_to_is_asked() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let dir = dir.path().canonicalize()?;
+        fs::create_dir_all(dir.join("far/x"))?;
+        std::os::unix::fs::symlink(dir.join("far/x"), dir.join("link"))?;
+        let last_two = |path: &str| {
+            let mut above = directories_above(&dir.join(path));
+            (above.pop(), above.pop())
+        };
+        assert_eq!(last_two("link/../y/z"), (Some(dir.join("far/y")), Some(dir.join("far"))));
+        assert_eq!(last_two("link/y/z"), (Some(dir.join("link/y")), Some(dir.join("link"))));
+        let here = std::env::current_dir()?;
+        assert_eq!(directories_above(Path::new("a/b")).pop(), Some(here.join("a")));
+        assert_eq!(directories_above(Path::new("../a")).last().map(PathBuf::as_path), here.parent());
+        Ok(())
+    }
 
     #[test]
     fn no_version_comes_twice() -> io::Result<()> {

@@ -6,6 +6,7 @@ use super::info::default_axis_names;
 use super::{ArrayInfo, ArraySpec, Compression, DataType, Result, StorageError};
 use crate::geometry::{Coordinate, MAX_AXES};
 
+const TOO_LARGE: &str = "less than 2 GiB";
 const ONE_PER_AXIS: &str = "one value per spatial axis, so as many as the shape has without channel axes";
 
 /// What `spec` asks for at `path`.
@@ -89,6 +90,9 @@ impl Request<'_> {
     fn shards(&self, data_type: DataType) -> Result<Option<Vec<u64>>> {
         let Some(shards) = &self.spec.shards else { return Ok(None) };
         match self.refusal_of_pieces(shards, data_type, i64::MAX.unsigned_abs()) {
+            Some(TOO_LARGE) => {
+                Err(self.invalid("shard shape", format!("{shards:?}"), "such that one fits into memory"))
+            }
             Some(rule) => Err(self.invalid("shard shape", format!("{shards:?}"), rule)),
             None => Ok(Some(shards.clone())),
         }
@@ -99,7 +103,7 @@ impl Request<'_> {
         if pieces.len() != self.spec.shape.len() || !positive(pieces) {
             Some("1 or more along every axis, and as many axes as the shape")
         } else if byte_size(pieces, data_type).is_none_or(|bytes| bytes > max_bytes) {
-            Some("less than 2 GiB")
+            Some(TOO_LARGE)
         } else {
             None
         }

@@ -80,6 +80,14 @@ pub(super) fn append_range(file: &File, [begin, length]: [u64; 2], buffer: &mut 
     Ok(())
 }
 
+/// Makes room for so many bytes in all, of what files name the size of: an error where the system has not so much.
+pub(super) fn make_room(buffer: &mut Vec<u8>, n_bytes: usize) -> io::Result<()> {
+    let missing = n_bytes.saturating_sub(buffer.len());
+    buffer
+        .try_reserve_exact(missing)
+        .map_err(|_| io::Error::other(format!("no memory for its {n_bytes} bytes")))
+}
+
 /// Puts `length` bytes into an empty buffer: those that `fill` writes.
 ///
 /// # Safety

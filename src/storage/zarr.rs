@@ -10,6 +10,7 @@ mod files;
 mod metadata;
 mod ome;
 mod plain_zstd;
+mod pyramid;
 mod shard;
 
 use std::path::Path;
@@ -21,7 +22,7 @@ use super::chunked::{ChunkedArray, Cut};
 use super::element::dispatch;
 use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
 
-pub(super) use self::ome::write_multiscales;
+pub(super) use self::pyramid::write_multiscales;
 
 /// What zarrs asks of an element type.
 pub trait Stored: zarrs::array::ElementOwned {}

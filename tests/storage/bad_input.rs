@@ -290,3 +290,60 @@ fn bad_metadata_is_named() {
     }
     Array::<u8>::open(&v2).unwrap();
 }
+
+/// More than any machine addresses: an error, where running out of memory would end the process.
+#[test]
+fn chunks_that_fit_into_no_memory_are_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = ArraySpec::new([10, 10]).chunks([1 << 15, 1 << 15]).shards([1 << 31, 1 << 31]);
+    let array = Array::<u8>::create(dir.path().join("a.zarr"), &spec).unwrap();
+    let ones = ArrayD::from_elem(IxDyn(&[10, 10]), 1u8);
+    let message = error_of(array.write(&array.roi(), &ones));
+    assert!(
+        message.contains("c/0/0") && message.contains("no memory for its 4611686018427387904 bytes"),
+        "{message}"
+    );
+    assert!(error_of(array.write(&roi([0, 0], [1, 1]), &ndarray::arr2(&[[1u8]]))).contains("no memory"));
+
+    let path = dir.path().join("b.zarr");
+    Array::<u8>::create(&path, &ArraySpec::new([10, 10]).chunks([10, 10]))
+        .unwrap()
+        .write(&array.roi(), &ones)
+        .unwrap();
+    let metadata = fs::read_to_string(path.join("zarr.json")).unwrap();
+    let huge = serde_json::from_str::<serde_json::Value>(&metadata).unwrap();
+    let mut huge = huge.clone();
+    huge["chunk_grid"]["configuration"]["chunk_shape"] = serde_json::json!([1u64 << 31, 1u64 << 31]);
+    fs::write(path.join("zarr.json"), huge.to_string()).unwrap();
+    let array = Array::<u8>::open(&path).unwrap();
+    let message = error_of(array.read(&array.roi()));
+    assert!(message.contains("c/0/0") && message.contains("no memory for its"), "{message}");
+}
+
+/// As Python's json module writes a mean of nothing.
+#[test]
+fn attributes_may_hold_nan() {
+    for (name, version) in
+        [("a.zarr", Some(ZarrVersion::V2)), ("b.zarr", Some(ZarrVersion::V3)), ("c.n5/raw", None)]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        let spec = ArraySpec::new([4]).voxel_size([5]);
+        let spec = version.into_iter().fold(spec, |spec, version| spec.zarr_version(version));
+        let array = Array::<u8>::create(&path, &spec).unwrap();
+        array.write(&array.roi(), &ndarray::arr1(&[1u8, 2, 3, 4])).unwrap();
+        let file = [".zattrs", "zarr.json", "attributes.json"].iter().map(|file| path.join(file));
+        let file = file.filter(|file| file.exists()).next().unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        let more = text.replacen(
+            "\"voxel_size\"",
+            "\"mean\": NaN, \"range\": [-Infinity, Infinity], \"voxel_size\"",
+            1,
+        );
+        assert_ne!(more, text);
+        fs::write(&file, more).unwrap();
+        let array = Array::<u8>::open(&path).unwrap();
+        assert_eq!(array.voxel_size()[0], 5);
+        assert_eq!(array.read(&array.roi()).unwrap(), ndarray::arr1(&[1, 2, 3, 4]).into_dyn());
+    }
+}

@@ -285,3 +285,36 @@ fn used_space_is_not_seen_as_voxels() {
         assert!(array.read(&array.roi()).unwrap().iter().all(|voxel| *voxel == 0), "chunks: {chunks}");
     }
 }
+
+/// A child: creates arrays where it runs, at paths with `..`.
+#[test]
+fn child_process_below_a_group() {
+    let Some(paths) = std::env::var_os("BELLIS_TEST_CREATE_AT") else { return };
+    for path in paths.to_str().unwrap().split(':') {
+        Array::<u8>::create(path, &ArraySpec::new([4])).unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_written_beside_an_array_at_a_path_with_dots() {
+    let dir = tempfile::tempdir().unwrap();
+    for inside in ["in.zarr", "in.n5"] {
+        Array::<u8>::create(dir.path().join(inside).join("a/b"), &ArraySpec::new([4])).unwrap();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["--exact", "creating::child_process_below_a_group"])
+            .current_dir(dir.path().join(inside).join("a/b"));
+        let paths = "../../../out.zarr/x:../../../out.n5/x/y";
+        let output = child.env("BELLIS_TEST_CREATE_AT", paths).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}");
+    }
+    let mut names: Vec<_> = dir.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["in.n5", "in.zarr", "out.n5", "out.zarr"]);
+    assert!(dir.path().join("out.zarr/zarr.json").exists());
+    assert!(
+        dir.path().join("out.n5/attributes.json").exists()
+            && dir.path().join("out.n5/x/attributes.json").exists()
+    );
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::metadata::{FORMAT, file_in, is_dataset, not_an_array, read};
-use crate::storage::files::create_new;
+use crate::storage::files::{create_new, directories_above};
 use crate::storage::resolve::resolve;
 use crate::storage::{
     ArrayInfo, ArraySpec, Compression, Element, FillValue, Result, StorageError, attributes,
@@ -66,8 +66,7 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
 /// The groups that an array at `path` lies in, from the root down: all directories from the first one that has
 /// attributes already or is called `.n5`.
 fn groups_above(path: &Path) -> Vec<PathBuf> {
-    let mut above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_path_buf).collect();
-    above.reverse();
+    let mut above = directories_above(path);
     let is_root = |directory: &PathBuf| {
         directory.extension().is_some_and(|suffix| suffix == "n5") || file_in(directory).exists()
     };

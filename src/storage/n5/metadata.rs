@@ -6,12 +6,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use n5::DatasetAttributes;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::codec::Codec;
 use crate::storage::format::arrays_below;
 use crate::storage::resolve::byte_size;
-use crate::storage::{ArrayInfo, DataType, FillValue, Result, StorageError, attributes};
+use crate::storage::{ArrayInfo, DataType, FillValue, Result, StorageError, attributes, json};
 
 /// The format's name.
 pub(super) const FORMAT: &str = "N5";
@@ -40,7 +40,8 @@ pub(super) fn read(directory: &Path) -> Result<Option<Map<String, Value>>> {
         }
         Err(error) => return Err(StorageError::io("read", path)(error)),
     };
-    serde_json::from_slice(&text)
+    json::parse(&text)
+        .and_then(serde_json::from_value)
         .map(Some)
         .map_err(|error| StorageError::Metadata { path, reason: error.to_string() })
 }
@@ -66,7 +67,7 @@ impl Dataset {
         let codec = Codec::of(codec).map_err(unusable)?;
         let mut known = attributes.clone();
         // The library does not know all codecs.
-        known.insert("compression".to_owned(), json!({"type": "raw"}));
+        known.insert("compression".to_owned(), serde_json::json!({"type": "raw"}));
         let read: DatasetAttributes =
             serde_json::from_value(Value::Object(known)).map_err(|error| unusable(error.to_string()))?;
         let data_type = data_type(*read.get_data_type());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::metadata::{Node, node, not_an_array};
-use crate::storage::files::create_new;
+use crate::storage::files::{create_new, directories_above};
 use crate::storage::resolve::resolve;
 use crate::storage::{
     ArrayInfo, ArraySpec, Compression, DataType, Element, FillValue, Result, StorageError, ZarrVersion,
@@ -33,7 +33,11 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
             }
             Some(Node::Group(of_group)) if *version.get_or_insert(of_group) != of_group => {
                 let rule = "that of the group it is created in, or none";
-                return Err(invalid("Zarr version", format!("{version:?}"), rule));
+                return Err(invalid(
+                    "Zarr version",
+                    version.map_or_else(String::new, |v| v.format().to_owned()),
+                    rule,
+                ));
             }
             Some(Node::Group(_)) | None => {}
         }
@@ -72,8 +76,7 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
 /// The groups that an array at `path` lies in, from the root down: all directories from the first one that is a group
 /// already or is called `.zarr`.
 fn groups_above(path: &Path) -> Vec<PathBuf> {
-    let mut above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_path_buf).collect();
-    above.reverse();
+    let mut above = directories_above(path);
     let is_root = |directory: &PathBuf| {
         let called_zarr = directory.extension().is_some_and(|suffix| suffix == "zarr");
         called_zarr || ["zarr.json", ".zgroup", ".zarray"].iter().any(|name| directory.join(name).exists())

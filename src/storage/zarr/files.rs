@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use zarrs::storage::byte_range::{ByteRange, ByteRangeIterator, InvalidByteRangeError};
 use zarrs::storage::{Bytes, MaybeBytesIterator, ReadableStorageTraits, StorageError, StoreKey};
 
+use crate::storage::json;
+
 /// The directory of one array.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -31,7 +33,8 @@ impl ReadableStorageTraits for Files {
         ranges: ByteRangeIterator<'a>,
     ) -> Result<MaybeBytesIterator<'a>, StorageError> {
         let content = match fs::read(self.path_of(key)) {
-            Ok(content) => Bytes::from(content),
+            // All that is asked for here is metadata.
+            Ok(content) => Bytes::from(json::without_nan(&content).unwrap_or(content)),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };

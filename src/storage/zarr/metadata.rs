@@ -13,7 +13,7 @@ use super::{ome, one_line, without_global_pool};
 use crate::storage::format::arrays_below;
 use crate::storage::resolve::byte_size;
 use crate::storage::{
-    ArrayInfo, DataType, Element, FillValue, Result, StorageError, ZarrVersion, attributes,
+    ArrayInfo, DataType, Element, FillValue, Result, StorageError, ZarrVersion, attributes, json,
 };
 
 /// What lies in a directory, as far as Zarr is concerned.
@@ -57,6 +57,24 @@ pub(super) fn node(directory: &Path) -> Result<Option<Node>> {
 
 /// The JSON in a file; `None` where there is no file.
 pub(super) fn read_json(path: &Path) -> Result<Option<Value>> {
+    let unusable = |reason| StorageError::Metadata { path: path.to_path_buf(), reason };
+    let Some(text) = read_text(path)? else { return Ok(None) };
+    json::parse(&text).map(Some).map_err(|error| unusable(error.to_string()))
+}
+
+/// As [`read_json`], of what is to be written again: all that it holds must be JSON.
+pub(super) fn read_json_to_write(path: &Path) -> Result<Option<Value>> {
+    let unusable = |reason| StorageError::Metadata { path: path.to_path_buf(), reason };
+    let Some(text) = read_text(path)? else { return Ok(None) };
+    if json::without_nan(&text).is_some() {
+        return Err(unusable(
+            "it holds NaN or Infinity, which would be lost: put a string in their place".to_owned(),
+        ));
+    }
+    json::parse(&text).map(Some).map_err(|error| unusable(error.to_string()))
+}
+
+fn read_text(path: &Path) -> Result<Option<Vec<u8>>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -64,9 +82,7 @@ pub(super) fn read_json(path: &Path) -> Result<Option<Value>> {
         }
         Err(error) => return Err(StorageError::io("read", path)(error)),
     };
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|error| StorageError::Metadata { path: path.to_path_buf(), reason: error.to_string() })
+    Ok(Some(text))
 }
 
 /// Opens the array at `path`, of whatever type.

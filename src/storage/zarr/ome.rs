@@ -1,9 +1,9 @@
-//! OME-Zarr multiscales, 0.4 and 0.5: where the levels of a pyramid lie in the world.
+//! OME-Zarr multiscales, 0.4 and 0.5: where the levels of a pyramid lie in the world. `pyramid` writes them.
 //!
 //! [The specification](https://ngff.openmicroscopy.org/0.5/#multiscale-md) keeps this in the group above the arrays,
 //! in floating point, and counts from the middle of voxels; bellis counts whole world units from their begin.
 //!
-//! * Where scales are not whole, everything is expressed in a finer unit: 0.5 micrometer become 500 nanometer.
+//! * Where scales are not whole, all levels are expressed in a finer unit: 0.5 micrometer become 500 nanometer.
 //! * A level whose translation is that of level 0 and half a voxel more, as averaging makes it, begins where level 0
 //!   begins. Any other translation, also one that a writer left out, is taken as the begin.
 
@@ -12,11 +12,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::metadata::{Node, node, read_json};
-use crate::storage::files::replace;
-use crate::storage::{ArrayInfo, Result, StorageError, ZarrVersion};
+use crate::storage::{Result, StorageError, ZarrVersion};
 
 /// Each 1000 times finer than the one before, with bellis's short names.
-const UNITS: [(&str, &str); 8] = [
+pub(super) const UNITS: [(&str, &str); 8] = [
     ("kilometer", "km"),
     ("meter", "m"),
     ("millimeter", "mm"),
@@ -32,6 +31,17 @@ const MAX_DEPTH: usize = 3;
 
 /// What the multiscales of a group above `path` say of the array there, as attributes of its own would.
 pub(super) fn attributes(path: &Path) -> Result<Option<Map<String, Value>>> {
+    if let Some(found) = attributes_above(path)? {
+        return Ok(Some(found));
+    }
+    // A link to a level lies elsewhere than the level.
+    match path.canonicalize() {
+        Ok(real) if real != path => attributes_above(&real),
+        _ => Ok(None),
+    }
+}
+
+fn attributes_above(path: &Path) -> Result<Option<Map<String, Value>>> {
     for group in path.ancestors().skip(1).take(MAX_DEPTH) {
         let relative = path.strip_prefix(group).unwrap_or(path).display().to_string();
         for multiscale in multiscales(group)?.iter().filter_map(Value::as_array).flatten() {
@@ -61,8 +71,10 @@ struct Level<'a> {
     axes: &'a [Value],
     scale: Vec<f64>,
     translation: Vec<f64>,
-    first_scale: Vec<f64>,
-    first_translation: Vec<f64>,
+    /// Those of the first level.
+    first: (Vec<f64>, Vec<f64>),
+    /// All levels are in the same unit: that of the level that needs the finest one.
+    steps: usize,
 }
 
 impl<'a> Level<'a> {
@@ -70,7 +82,6 @@ impl<'a> Level<'a> {
     fn of(multiscale: &'a Value, relative: &str) -> Option<Self> {
         let axes = multiscale["axes"].as_array()?;
         let datasets = multiscale["datasets"].as_array()?;
-        let dataset = datasets.iter().find(|dataset| dataset["path"] == *relative)?;
         let transform = |dataset: &Value| {
             let mut both = (vec![1.0; axes.len()], vec![0.0; axes.len()]);
             for all in [&dataset["coordinateTransformations"], &multiscale["coordinateTransformations"]] {
@@ -78,23 +89,41 @@ impl<'a> Level<'a> {
             }
             both
         };
-        let (scale, translation) = transform(dataset);
-        let (first_scale, first_translation) = transform(datasets.first()?);
-        Some(Self { axes, scale, translation, first_scale, first_translation })
+        let first = transform(datasets.first()?);
+        let level = |dataset: &Value| {
+            let ((scale, translation), first) = (transform(dataset), first.clone());
+            Self { axes, scale, translation, first, steps: 0 }
+        };
+        let dataset = datasets.iter().find(|dataset| dataset["path"] == *relative)?;
+        let steps = datasets.iter().filter_map(|dataset| level(dataset).own_steps()).max();
+        Some(Self { steps: steps.unwrap_or(0), ..level(dataset) })
+    }
+
+    fn spatial(&self) -> Vec<usize> {
+        (0..self.axes.len()).filter(|&axis| is_space(&self.axes[axis])).collect()
+    }
+
+    /// The unit of each spatial axis, and begin and scale along it.
+    fn places(&self) -> (Vec<&str>, Vec<f64>, Vec<f64>) {
+        let spatial = self.spatial();
+        let units = spatial.iter().map(|&axis| self.axes[axis]["unit"].as_str().unwrap_or_default());
+        let offset = spatial.iter().map(|&axis| self.begin(axis));
+        (units.collect(), offset.collect(), spatial.iter().map(|&axis| self.scale[axis]).collect())
+    }
+
+    /// How many steps finer than said this level's unit must be.
+    fn own_steps(&self) -> Option<usize> {
+        let (units, offset, scale) = self.places();
+        finer(&units, 0, offset.iter().chain(&scale)).map(|(steps, _)| steps)
     }
 
     fn attributes(&self, path: &Path) -> Result<Map<String, Value>> {
-        let is_space = |axis: &Value| axis["type"].as_str().is_none_or(|kind| kind == "space");
         let name = |axis: &Value| {
             let name = axis["name"].as_str().unwrap_or_default();
             if is_space(axis) { name.to_owned() } else { format!("{name}^") }
         };
-        let spatial: Vec<usize> = (0..self.axes.len()).filter(|&axis| is_space(&self.axes[axis])).collect();
-        let units: Vec<&str> =
-            spatial.iter().map(|&axis| self.axes[axis]["unit"].as_str().unwrap_or_default()).collect();
-        let offset: Vec<f64> = spatial.iter().map(|&axis| self.begin(axis)).collect();
-        let scale: Vec<f64> = spatial.iter().map(|&axis| self.scale[axis]).collect();
-        let (steps, factor) = finer(&units, offset.iter().chain(&scale)).ok_or_else(|| {
+        let (units, offset, scale) = self.places();
+        let (steps, factor) = finer(&units, self.steps, offset.iter().chain(&scale)).ok_or_else(|| {
             let rule = "be whole, or whole in a finer unit: give the axes a metric unit, such as micrometer";
             let (name, value) = ("scale and translation", format!("{scale:?} and {offset:?}"));
             StorageError::Attribute { path: path.to_path_buf(), name, value, rule }
@@ -110,14 +139,19 @@ impl<'a> Level<'a> {
 
     /// Where voxel 0 begins along an axis.
     fn begin(&self, axis: usize) -> f64 {
-        let half = (self.scale[axis] - self.first_scale[axis]) / 2.0;
-        let shift = self.translation[axis] - self.first_translation[axis];
-        if is_close(shift, half) { self.first_translation[axis] } else { self.translation[axis] }
+        let (first_scale, first_translation) = (self.first.0[axis], self.first.1[axis]);
+        let half = (self.scale[axis] - first_scale) / 2.0;
+        let shift = self.translation[axis] - first_translation;
+        if is_close(shift, half) { first_translation } else { self.translation[axis] }
     }
 }
 
+pub(super) fn is_space(axis: &Value) -> bool {
+    axis["type"].as_str().is_none_or(|kind| kind == "space")
+}
+
 /// Applies scales and translations in their order.
-fn apply(transformations: &Value, scale: &mut [f64], translation: &mut [f64]) {
+pub(super) fn apply(transformations: &Value, scale: &mut [f64], translation: &mut [f64]) {
     for transformation in transformations.as_array().into_iter().flatten() {
         let values = |name: &str| transformation[name].as_array().into_iter().flatten().map(Value::as_f64);
         for (axis, value) in values("scale").enumerate().take(scale.len()) {
@@ -134,15 +168,19 @@ fn is_close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-3)
 }
 
-/// How many steps finer the units must be for all values to be whole, and what that multiplies them by.
-fn finer<'v>(units: &[&str], values: impl Iterator<Item = &'v f64> + Clone) -> Option<(usize, f64)> {
+/// How many steps finer the units must be, at least so many, for all values to be whole, and what that multiplies them by.
+fn finer<'v>(
+    units: &[&str],
+    least: usize,
+    values: impl Iterator<Item = &'v f64> + Clone,
+) -> Option<(usize, f64)> {
     const MOST: f64 = 9e15;
     let coarsest_last = units.iter().map(|unit| UNITS.iter().position(|(long, _)| long == unit)).max()?;
     let room = match units.iter().all(|unit| UNITS.iter().any(|(long, _)| long == unit)) {
         true => UNITS.len() - 1 - coarsest_last?,
         false => 0,
     };
-    (0..=room).map(|steps| (steps, 1000f64.powi(steps as i32))).find(|(_, factor)| {
+    (least..=room).map(|steps| (steps, 1000f64.powi(steps as i32))).find(|(_, factor)| {
         let whole = |value: &f64| {
             let value = value * factor;
             value.is_finite() && value.abs() < MOST && is_close(value, value.round())
@@ -156,78 +194,6 @@ fn short(unit: &str, steps: usize) -> String {
     let position = UNITS.iter().position(|(long, _)| *long == unit);
     let found = position.and_then(|position| UNITS.get(position + steps));
     found.map_or(unit, |(_, short)| *short).to_owned()
-}
-
-/// Writes into the group at `path` that the arrays are the levels of one pyramid, the finest first.
-pub(in crate::storage) fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
-    let Some(first) = levels.first() else { return Ok(()) };
-    let unusable = |reason: String| StorageError::Metadata { path: path.to_path_buf(), reason };
-    let mut datasets = Vec::new();
-    for level in levels {
-        let relative = level.path.strip_prefix(path).map_err(|_| {
-            unusable(format!("{} does not lie in it, so it cannot be a level of it", level.path.display()))
-        })?;
-        if level.axis_names != first.axis_names {
-            let reason = format!("{} and {} have different axes", level.path.display(), first.path.display());
-            return Err(unusable(reason));
-        }
-        datasets.push(dataset(level, first, &relative.display().to_string()));
-    }
-    let multiscale = json!({"axes": axes(first), "datasets": datasets});
-    let (file, mut content, old) = match node(path)? {
-        Some(Node::Group(ZarrVersion::V3)) => ("zarr.json", read_json(&path.join("zarr.json"))?, false),
-        Some(Node::Group(ZarrVersion::V2)) => (".zattrs", read_json(&path.join(".zattrs"))?, true),
-        _ => return Err(super::metadata::not_an_array(path, "no Zarr group, which a pyramid is")),
-    };
-    let content = content.get_or_insert_with(|| json!({}));
-    if old {
-        let mut multiscale = multiscale;
-        multiscale["version"] = json!("0.4");
-        content["multiscales"] = json!([multiscale]);
-    } else {
-        content["attributes"]["ome"] = json!({"version": "0.5", "multiscales": [multiscale]});
-    }
-    let file = path.join(file);
-    replace(&file, format!("{content:#}").as_bytes()).map_err(StorageError::io("write", file))?;
-    Ok(())
-}
-
-fn axes(info: &ArrayInfo) -> Vec<Value> {
-    let n_channels = info.n_channel_axes();
-    let axis = |(position, name): (usize, &String)| {
-        let name = name.trim_end_matches('^');
-        match position.checked_sub(n_channels) {
-            None => json!({"name": name, "type": if name == "t" { "time" } else { "channel" }}),
-            Some(spatial) => {
-                let unit = &info.units[spatial];
-                let long =
-                    UNITS.iter().find(|(_, short)| short == unit).map_or(unit.as_str(), |(long, _)| *long);
-                if long.is_empty() {
-                    json!({"name": name, "type": "space"})
-                } else {
-                    json!({"name": name, "type": "space", "unit": long})
-                }
-            }
-        }
-    };
-    info.axis_names.iter().enumerate().map(axis).collect()
-}
-
-fn dataset(level: &ArrayInfo, first: &ArrayInfo, relative: &str) -> Value {
-    let n_channels = level.n_channel_axes();
-    let n_spatial = level.offset.n_axes();
-    let over_all = |channel: f64, spatial: &dyn Fn(usize) -> f64| -> Vec<f64> {
-        std::iter::repeat_n(channel, n_channels).chain((0..n_spatial).map(spatial)).collect()
-    };
-    let scale = over_all(1.0, &|axis| level.voxel_size[axis] as f64);
-    // From the middle of voxels, such that level 0 is where its offset says.
-    let translation = over_all(0.0, &|axis| {
-        level.offset[axis] as f64 + (level.voxel_size[axis] - first.voxel_size[axis]) as f64 / 2.0
-    });
-    json!({"path": relative, "coordinateTransformations": [
-        {"type": "scale", "scale": scale},
-        {"type": "translation", "translation": translation},
-    ]})
 }
 
 #[cfg(test)]
@@ -257,8 +223,16 @@ mod tests {
         assert_eq!(found["units"], json!(["nm", "nm"]));
         assert_eq!(found["axis_names"], json!(["c^", "y", "x"]));
         let whole = level(json!([1, 4, 4]), json!([0, 8, 12]), "nanometer").expect("whole");
-        assert_eq!((&whole["voxel_size"], &whole["offset"]), (&json!([4, 4]), &json!([8, 12])));
-        assert_eq!(whole["units"], json!(["nm", "nm"]));
+        // The first level is not whole in nanometer.
+        assert_eq!((&whole["voxel_size"], &whole["offset"]), (&json!([4000, 4000]), &json!([8000, 12_000])));
+        assert_eq!(whole["units"], json!(["pm", "pm"]));
+    }
+
+    #[test]
+    fn levels_have_one_unit() {
+        let found = level(json!([1, 1, 2]), json!([0, 10.375, -1.75]), "micrometer").expect("metric");
+        assert_eq!((&found["voxel_size"], &found["offset"]), (&json!([1000, 2000]), &json!([10_000, -2500])));
+        assert_eq!(found["units"], json!(["nm", "nm"]));
     }
 
     #[test]
