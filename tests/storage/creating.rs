@@ -218,6 +218,11 @@ fn a_pyramid_says_where_its_levels_lie() {
             }
             std::fs::write(&file, metadata.to_string()).unwrap();
             assert_eq!(Array::<u8>::open(level.path()).unwrap().info(), level.info());
+            let link = dir.path().join("link");
+            std::os::unix::fs::symlink(level.path(), &link).unwrap();
+            let linked = Array::<u8>::open(&link).unwrap();
+            assert_eq!((linked.voxel_size(), linked.roi()), (level.voxel_size(), level.roi()));
+            std::fs::remove_file(link).unwrap();
         }
         let elsewhere = Array::<u8>::create(dir.path().join("b.zarr"), &ArraySpec::new([4])).unwrap();
         let refused = error_of(write_multiscales(&path, &[elsewhere.info()]));
