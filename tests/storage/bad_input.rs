@@ -332,8 +332,8 @@ fn attributes_may_hold_nan() {
         let spec = version.into_iter().fold(spec, |spec, version| spec.zarr_version(version));
         let array = Array::<u8>::create(&path, &spec).unwrap();
         array.write(&array.roi(), &ndarray::arr1(&[1u8, 2, 3, 4])).unwrap();
-        let file = [".zattrs", "zarr.json", "attributes.json"].iter().map(|file| path.join(file));
-        let file = file.filter(|file| file.exists()).next().unwrap();
+        let mut files = [".zattrs", "zarr.json", "attributes.json"].iter().map(|file| path.join(file));
+        let file = files.find(|file| file.exists()).unwrap();
         let text = fs::read_to_string(&file).unwrap();
         let more = text.replacen(
             "\"voxel_size\"",
