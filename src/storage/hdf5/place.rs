@@ -77,7 +77,7 @@ fn addresses(dataset: &Dataset, shape: &[u64], chunks: &[u64], bytes: u64) -> Op
         let begin: Vec<u64> = index.iter().zip(chunks).map(|(index, chunk)| index * chunk).collect();
         address_of(dataset, &begin).filter(|(_, stored)| *stored == bytes).map(|(address, _)| address)
     };
-    if has_chunks_in_order(dataset) {
+    if has_chunks_in_order(dataset) && has_full_grid(dataset, shape, chunks) {
         return address(vec![0; chunks.len()]).map(Addresses::InOrder);
     }
     let n_chunks: u64 = grid.iter().map(|range| range.end).product();
@@ -92,6 +92,15 @@ fn has_chunks_in_order(dataset: &Dataset) -> bool {
     // SAFETY: a dataset's id, and a valid place for the result.
     let code = hdf5::sync::sync(|| unsafe { H5Dget_chunk_index_type(dataset.id(), &mut index) });
     code >= 0 && index == H5D_CHUNK_IDX_NONE
+}
+
+/// Whether the array has all the chunks that it may grow to: their order goes by that.
+fn has_full_grid(dataset: &Dataset, shape: &[u64], chunks: &[u64]) -> bool {
+    let most = dataset.space().map(|space| space.maxdims()).unwrap_or_default();
+    most.len() == shape.len()
+        && most.iter().zip(shape).zip(chunks).all(|((most, extent), chunk)| {
+            most.is_some_and(|most| (most as u64).div_ceil(*chunk) == extent.div_ceil(*chunk))
+        })
 }
 
 /// Where the chunk begins that holds the voxel at `begin`, and how many bytes it takes; `None` where it has no place.

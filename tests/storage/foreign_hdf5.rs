@@ -1,0 +1,59 @@
+//! HDF5 files by other hands, whose bytes lie in ways that bellis itself never makes.
+
+use std::path::Path;
+
+use bellis::Array;
+use hdf5::dataset::AllocTime;
+use hdf5::{Extent, FileBuilder};
+use ndarray::{ArrayD, s};
+
+use super::{counting, roi};
+
+/// A file, new or not, in the format of HDF5 1.10, which knows all ways to find a chunk.
+fn file_for(path: &Path) -> hdf5::File {
+    FileBuilder::new().with_fapl(|fapl| fapl.libver_v110()).append(path).unwrap()
+}
+
+/// What the library itself reads.
+fn read_by_library(path: &Path, name: &str) -> ArrayD<u16> {
+    hdf5::File::open(path).unwrap().dataset(name).unwrap().read_dyn().unwrap()
+}
+
+/// bellis reads what the library wrote, and the other way round.
+#[track_caller]
+fn require_shared(path: &Path, name: &str) {
+    let mut content = read_by_library(path, name);
+    let array = Array::<u16>::open(path.join(name)).unwrap();
+    assert_eq!(array.read(&array.roi()).unwrap(), content, "{name}");
+    let patch = counting::<u16>(&[5, 6]).mapv(|voxel| voxel + 1000);
+    array.write(&roi([4, 3], [5, 6]), &patch).unwrap();
+    content.slice_mut(s![4..9, 3..9]).assign(&patch);
+    assert_eq!(array.read(&array.roi()).unwrap(), content, "{name}");
+    drop(array);
+    assert_eq!(read_by_library(path, name), content, "{name}");
+}
+
+#[test]
+fn arrays_that_may_grow() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5");
+    for (number, most) in
+        [[Some(10), Some(10)], [Some(11), Some(12)], [Some(20), Some(20)], [None, Some(30)], [None, None]]
+            .into_iter()
+            .enumerate()
+    {
+        for (alloc_name, alloc_time) in
+            [("early", AllocTime::Early), ("late", AllocTime::Late), ("incremental", AllocTime::Incr)]
+        {
+            let name = format!("{number} {alloc_name}");
+            let extents: Vec<_> = most.iter().map(|&most| Extent::new(10, most)).collect();
+            let file = file_for(&path);
+            let builder = file.new_dataset::<u16>().shape(extents).chunk([5, 5]);
+            let dataset = builder.alloc_time(Some(alloc_time)).create(name.as_str()).unwrap();
+            dataset.write(&counting::<u16>(&[10, 10])).unwrap();
+            drop(dataset);
+            file.close().unwrap();
+            require_shared(&path, &name);
+        }
+    }
+}
