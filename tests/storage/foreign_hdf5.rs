@@ -1,8 +1,10 @@
 //! HDF5 files by other hands, whose bytes lie in ways that bellis itself never makes.
 
+use std::fs;
 use std::path::Path;
 
-use bellis::Array;
+use bellis::storage::{Compression, describe};
+use bellis::{Array, ArraySpec};
 use hdf5::dataset::AllocTime;
 use hdf5::{Extent, FileBuilder};
 use ndarray::{ArrayD, s};
@@ -56,4 +58,50 @@ fn arrays_that_may_grow() {
             require_shared(&path, &name);
         }
     }
+}
+
+#[test]
+fn external_links_lead_to_the_other_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("below")).unwrap();
+    let (linker, target) = (dir.path().join("a.h5"), dir.path().join("below/b.h5"));
+    let in_chunks = ArraySpec::new([10, 10]).chunks([4, 4]);
+    let ways = [
+        ("contiguous", ArraySpec::new([10, 10])),
+        ("chunked", in_chunks.clone()),
+        ("compressed", in_chunks.compression(Compression::Gzip { level: 1 })),
+    ];
+    let own = ArraySpec::new([4000]);
+    Array::<u16>::create(linker.join("own"), &own).unwrap();
+    for (way, spec) in &ways {
+        let array = Array::<u16>::create(target.join("deep").join(way), spec).unwrap();
+        array.write(&array.roi(), &counting::<u16>(&[10, 10])).unwrap();
+    }
+    let file = hdf5::File::open_rw(&linker).unwrap();
+    file.link_external("below/b.h5", "/deep", "group").unwrap();
+    for (way, _) in &ways {
+        file.link_external("below/b.h5", &format!("/deep/{way}"), way).unwrap();
+        file.link_soft(&format!("/group/{way}"), &format!("soft {way}")).unwrap();
+    }
+    file.close().unwrap();
+    for (way, spec) in &ways {
+        for name in [(*way).to_owned(), format!("group/{way}"), format!("soft {way}")] {
+            let path = linker.join(&name);
+            assert_eq!(describe(&path).unwrap().path, path);
+            Array::<u16>::create(&path, spec).unwrap();
+            require_shared(&linker, &name);
+            // Another array of the target is open, and then the link is written through.
+            let direct = Array::<u16>::open(target.join("deep").join(way)).unwrap();
+            direct.write(&direct.roi(), &counting::<u16>(&[10, 10])).unwrap();
+            assert_eq!(
+                direct.read(&roi([0, 0], [3, 3])).unwrap(),
+                counting::<u16>(&[10, 10]).slice(s![..3, ..3]).into_dyn()
+            );
+            let linked = Array::<u16>::open(&path).unwrap();
+            linked.write(&linked.roi(), &counting::<u16>(&[10, 10]).mapv(|voxel| voxel + 500)).unwrap();
+            assert_eq!(direct.read(&direct.roi()).unwrap(), linked.read(&linked.roi()).unwrap(), "{name}");
+        }
+    }
+    let own = read_by_library(&linker, "own");
+    assert!(own.iter().all(|&voxel| voxel == 0), "voxels were written to the file of the links");
 }

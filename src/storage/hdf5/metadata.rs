@@ -41,10 +41,11 @@ impl Metadata {
         let fill_value = dispatch!(data_type, fill_value(&creation));
         let pipeline = creation.filters();
         let is_filtered = !pipeline.is_empty();
-        let is_plain = !is_filtered && creation.external().is_empty();
+        // What leads out of the file is the library's.
+        let is_here = creation.external().is_empty() && place::is_in(dataset, &at.file);
         let is_native = is_native(data_type, dataset).map_err(&failed)?;
-        let filters = if is_filtered && is_native { Filters::of(&pipeline) } else { None };
-        let place = if is_plain && is_native {
+        let filters = if is_filtered && is_here && is_native { Filters::of(&pipeline) } else { None };
+        let place = if !is_filtered && is_here && is_native {
             place::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
         } else {
             None

@@ -1,5 +1,7 @@
 //! Where in the file a dataset's bytes lie.
 
+use std::path::{Path, PathBuf};
+
 use hdf5::Dataset;
 use hdf5::dataset::Layout;
 use hdf5_sys::h5d::{H5D_chunk_index_t, H5Dget_chunk_index_type, H5Dget_chunk_info_by_coord};
@@ -45,6 +47,27 @@ impl Addresses {
             Self::InOrder(first) => first + position * chunk_bytes,
             Self::Listed(all) => all[position as usize],
         }
+    }
+}
+
+/// The file that holds `dataset`, which was found in `file`, and its name in there, where an external link led to another
+/// file and the library can tell.
+pub(super) fn home(dataset: &Dataset, file: &Path) -> Option<(PathBuf, String)> {
+    if is_in(dataset, file) {
+        return None;
+    }
+    let (name, real) = (dataset.name(), PathBuf::from(dataset.filename()));
+    // Where a soft link led to the external one, the name is that of the soft one.
+    let here = dataset.loc_info().ok()?.token;
+    let there = dataset.file().ok()?.loc_info_by_name(&name).ok()?.token;
+    (here == there && is_in(dataset, &real)).then(|| (real, name.trim_start_matches('/').to_owned()))
+}
+
+/// Whether `file` itself holds `dataset`.
+pub(super) fn is_in(dataset: &Dataset, file: &Path) -> bool {
+    match (Path::new(&dataset.filename()).canonicalize(), file.canonicalize()) {
+        (Ok(real), Ok(file)) => real == file,
+        _ => false,
     }
 }
 
