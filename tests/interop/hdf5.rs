@@ -17,16 +17,18 @@ fn of_h5py<'a>(verb: &'a str, file: &Path, name: &str, more: Value) -> Verb<'a> 
 }
 
 /// How h5py is to create datasets: the type of their elements and the rest.
-const OF_H5PY: [(&str, &str); 16] = [
+const OF_H5PY: [(&str, &str); 18] = [
     ("<i4", ""),
     ("<i4", "dcpl=early()"),
     ("<i4", "chunks=(8, 16, 10)"),
     ("<i4", "chunks=(8, 16, 10), dcpl=early()"),
     ("<i4", "chunks=(8, 16, 10), maxshape=(None, 40, 40)"),
     ("<i4", "chunks=(8, 16, 10), maxshape=(None, None, 40)"),
+    ("<i4", "chunks=(8, 16, 10), maxshape=(40, 40, 40), dcpl=early()"),
     ("<i4", "chunks=(8, 16, 10), compression='gzip'"),
     ("<i4", "chunks=(8, 16, 10), compression='gzip', compression_opts=9, shuffle=True"),
     ("<i4", "chunks=(8, 16, 10), shuffle=True"),
+    ("<i4", "chunks=(8, 16, 10), dcpl=deflate_then_shuffle()"),
     ("<i4", "chunks=(8, 16, 10), fletcher32=True"),
     ("<i4", "chunks=(8, 16, 10), compression='gzip', shuffle=True, fletcher32=True"),
     ("<i4", "chunks=(8, 16, 10), scaleoffset=0"),

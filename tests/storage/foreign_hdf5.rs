@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bellis::storage::{Compression, describe};
 use bellis::{Array, ArraySpec};
-use hdf5::dataset::AllocTime;
+use hdf5::dataset::{AllocTime, ChunkOpts};
 use hdf5::{Extent, FileBuilder};
 use ndarray::{ArrayD, s};
 
@@ -104,4 +104,18 @@ fn external_links_lead_to_the_other_file() {
     }
     let own = read_by_library(&linker, "own");
     assert!(own.iter().all(|&voxel| voxel == 0), "voxels were written to the file of the links");
+}
+
+#[test]
+fn chunks_at_the_end_that_are_not_filtered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5");
+    let file = file_for(&path);
+    let builder = file.new_dataset::<u16>().shape([10, 10]).chunk([4, 4]).shuffle().deflate(4);
+    let builder = builder.with_dcpl(|dcpl| dcpl.chunk_opts(ChunkOpts::DONT_FILTER_PARTIAL_CHUNKS));
+    let dataset = builder.create("raw").unwrap();
+    dataset.write(&counting::<u16>(&[10, 10])).unwrap();
+    drop(dataset);
+    file.close().unwrap();
+    require_shared(&path, "raw");
 }

@@ -44,7 +44,10 @@ impl Metadata {
         // What leads out of the file is the library's.
         let is_here = creation.external().is_empty() && place::is_in(dataset, &at.file);
         let is_native = is_native(data_type, dataset).map_err(&failed)?;
-        let filters = if is_filtered && is_here && is_native { Filters::of(&pipeline) } else { None };
+        // Chunks at the end of the array may be stored as they are, whatever the others are.
+        let is_regular = creation.chunk_opts().is_none_or(|options| options.is_empty());
+        let filters =
+            if is_filtered && is_regular && is_here && is_native { Filters::of(&pipeline) } else { None };
         let place = if !is_filtered && is_here && is_native {
             place::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
         } else {
