@@ -9,7 +9,7 @@ use hdf5::dataset::{AllocTime, ChunkOpts};
 use hdf5::{Extent, FileBuilder};
 use ndarray::{ArrayD, s};
 
-use super::{counting, roi};
+use super::{counting, error_of, roi};
 
 /// A file, new or not, in the format of HDF5 1.10, which knows all ways to find a chunk.
 fn file_for(path: &Path) -> hdf5::File {
@@ -118,4 +118,43 @@ fn chunks_at_the_end_that_are_not_filtered() {
     drop(dataset);
     file.close().unwrap();
     require_shared(&path, "raw");
+}
+
+#[test]
+fn what_is_in_the_way_of_a_new_dataset_is_named_and_nothing_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, other) = (dir.path().join("a.h5"), dir.path().join("b.h5"));
+    let spec = ArraySpec::new([10]);
+    for path in [&path, &other] {
+        Array::<u16>::create(path.join("group/raw"), &spec).unwrap();
+    }
+    let file = hdf5::File::open_rw(&path).unwrap();
+    file.link_external("b.h5", "/group", "other").unwrap();
+    file.link_soft("/nothing", "nowhere").unwrap();
+    file.link_soft("/group", "here").unwrap();
+    file.close().unwrap();
+    let before = fs::metadata(&path).unwrap().len();
+    for (name, value) in [
+        ("group/raw/x", format!("the dataset {}", path.join("group/raw").display())),
+        ("group/raw/deep/x", format!("the dataset {}", path.join("group/raw").display())),
+        ("other/x", format!("{}, a link to {}", path.join("other").display(), other.display())),
+        ("nowhere/x", format!("{}, which leads nowhere", path.join("nowhere").display())),
+    ] {
+        let message = error_of(Array::<u16>::create(path.join(name), &spec));
+        let expected = format!(
+            "cannot create {}: what is above it is {value} but must be a group of the same file, or not there: choose \
+             another name",
+            path.join(name).display()
+        );
+        assert_eq!(message, expected);
+    }
+    assert_eq!(fs::metadata(&path).unwrap().len(), before);
+    // Names that the library refuses only once the dataset is made.
+    error_of(Array::<u16>::create(path.join("group/new\0name"), &spec));
+    Array::<u16>::create(path.join("here/x"), &spec).unwrap();
+    for (path, names) in [(&path, &["raw", "x"][..]), (&other, &["raw"])] {
+        let file = hdf5::File::open(path).unwrap();
+        assert!(!file.link_exists(".bellis-unfinished"));
+        assert_eq!(file.group("group").unwrap().member_names().unwrap(), names);
+    }
 }

@@ -63,9 +63,9 @@ pub(super) fn home(dataset: &Dataset, file: &Path) -> Option<(PathBuf, String)> 
     (here == there && is_in(dataset, &real)).then(|| (real, name.trim_start_matches('/').to_owned()))
 }
 
-/// Whether `file` itself holds `dataset`.
-pub(super) fn is_in(dataset: &Dataset, file: &Path) -> bool {
-    match (Path::new(&dataset.filename()).canonicalize(), file.canonicalize()) {
+/// Whether `file` itself holds a dataset, or a group.
+pub(super) fn is_in(object: &hdf5::Location, file: &Path) -> bool {
+    match (Path::new(&object.filename()).canonicalize(), file.canonicalize()) {
         (Ok(real), Ok(file)) => real == file,
         _ => false,
     }
