@@ -20,6 +20,7 @@ mod library;
 mod metadata;
 #[cfg(feature = "mpi")]
 mod mpio;
+mod pipeline;
 mod place;
 
 use std::path::{Path, PathBuf};
