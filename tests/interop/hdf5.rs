@@ -229,7 +229,7 @@ fn filters_that_bellis_lacks_are_named() {
     );
     assert_eq!(refusal(&path), expected);
     let array = bellis::Array::<u64>::open(&path).unwrap();
-    let part = bellis::Roi::new(array.roi().begin().clone(), array.voxel_size().clone()).unwrap();
+    let part = bellis::Roi::new(*array.roi().begin(), *array.voxel_size()).unwrap();
     let one = ndarray::ArrayD::from_elem(vec![1, 1, 1], 1u64);
     assert_eq!(array.write(&part, &one).unwrap_err().to_string(), expected);
 }
