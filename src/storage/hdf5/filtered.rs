@@ -45,10 +45,9 @@ impl Filters {
             _ => None,
         };
         let steps: Vec<_> = filters.iter().map(step).collect::<Option<_>>()?;
-        let is_known = matches!(
-            steps.as_slice(),
-            [] | [Step::Shuffle] | [Step::Deflate] | [Step::Shuffle, Step::Deflate]
-        );
+        // None at all: the library could not name them.
+        let is_known =
+            matches!(steps.as_slice(), [Step::Shuffle] | [Step::Deflate] | [Step::Shuffle, Step::Deflate]);
         is_known.then_some(Self(steps))
     }
 
