@@ -157,6 +157,17 @@ pub enum StorageError {
         /// What the library says.
         reason: String,
     },
+    /// An HDF5 dataset that needs a filter, such as a compression, that the library does not have.
+    #[error(
+        "{path} is stored with HDF5 filter {filter}, which the library here lacks: set HDF5_PLUGIN_PATH to the directory of \
+         its plug-in, or remove it by h5repack -f NONE where the filter is installed"
+    )]
+    MissingFilter {
+        /// The dataset.
+        path: PathBuf,
+        /// The filter's number, and its name, if the file has one.
+        filter: String,
+    },
     /// An HDF5 file that is open for writing elsewhere, or on a file system without locks.
     #[error(
         "cannot {action} {path}: the file is locked ({reason}). Close it in the program that has it open; or, where the \

@@ -20,6 +20,7 @@ mod library;
 mod metadata;
 #[cfg(feature = "mpi")]
 mod mpio;
+mod pipeline;
 mod place;
 
 use std::path::{Path, PathBuf};
@@ -62,12 +63,25 @@ impl Location {
         let parts: Vec<_> = rest.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         Self { path: path.to_path_buf(), dataset: parts.join("/"), file }
     }
+
+    /// The same dataset in the file that really holds it: an external link leads to another one, with addresses, locks and
+    /// a time of its own.
+    fn followed(self) -> Result<Self> {
+        let handle = Handle::of(&self.file);
+        let home = handle.with(&self, |dataset| Ok(place::home(dataset, &self.file)))?;
+        let Some((file, dataset)) = home else { return Ok(self) };
+        // The former has the latter open.
+        handle.close();
+        creation_lock::wait(&file);
+        Ok(Self { file, dataset, ..self })
+    }
 }
 
 /// What the array at `path` is.
 pub(super) fn describe(path: &Path) -> Result<ArrayInfo> {
     let at = Location::of(path);
     creation_lock::wait(&at.file);
+    let at = at.followed()?;
     let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
     metadata.info(&at)
 }
@@ -76,13 +90,14 @@ pub(super) fn describe(path: &Path) -> Result<ArrayInfo> {
 pub(super) fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
     let at = Location::of(path);
     creation_lock::wait(&at.file);
-    opened(at)
+    opened(at.followed()?)
 }
 
 /// Creates the array at `path` unless it exists, and opens it.
 pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
     let at = Location::of(path);
     let wanted = create::create::<T>(&at, spec)?;
+    let at = at.followed()?;
     let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
     metadata.info(&at)?.require_matches(&wanted)?;
     opened(at)

@@ -22,7 +22,8 @@ from conversation import box, described, digest, fill_of, serve, voxels
 
 
 def arguments(options):
-    names = vars(zarr.codecs) | {"numcodecs": numcodecs, "early": early, "compact": compact, "numpy": numpy}
+    own = {"compact": compact, "deflate_then_shuffle": deflate_then_shuffle, "early": early}
+    names = vars(zarr.codecs) | own | {"numcodecs": numcodecs, "numpy": numpy}
     return eval(f"dict({options})", names)
 
 
@@ -97,6 +98,14 @@ def compact():
     """A dataset inside its own header."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_layout(h5py.h5d.COMPACT)
+    return plist
+
+
+def deflate_then_shuffle():
+    """Filters in an order that nobody would choose."""
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_deflate(4)
+    plist.set_shuffle()
     return plist
 
 

@@ -7,6 +7,7 @@ mod bad_input;
 mod cached_chunks;
 mod creating;
 mod foreign_files;
+mod foreign_hdf5;
 mod locked_files;
 #[cfg(feature = "mpi")]
 #[allow(dead_code)]

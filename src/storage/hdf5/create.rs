@@ -6,7 +6,7 @@
 //! each voxel has an address that never changes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hdf5::dataset::{AllocTime, FillTime};
 use hdf5::plist::file_create::FileSpaceStrategy;
@@ -18,6 +18,7 @@ use super::creation_lock::CreationLock;
 use super::failure::failed;
 use super::handle::{self, Handle};
 use super::metadata::FORMAT;
+use super::place;
 use crate::storage::files::unique_beside;
 use crate::storage::resolve::resolve;
 use crate::storage::{ArrayInfo, ArraySpec, Compression, Element, Result, StorageError};
@@ -40,6 +41,7 @@ pub(super) fn create<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Arra
     if !at.file.exists() {
         create_file(at, &wanted)?;
     } else if !exists(&handle, at)? {
+        require_groups_above(&handle, at)?;
         handle.while_closed(|| add(&at.file, at, &wanted))?;
     }
     Ok(wanted.info)
@@ -99,6 +101,40 @@ fn exists(handle: &Handle, at: &Location) -> Result<bool> {
     found
 }
 
+/// An error unless all that is there above the dataset are groups of this file.
+fn require_groups_above(handle: &Handle, at: &Location) -> Result<()> {
+    let found = handle.with_file(|file| Ok(above(&at.dataset).find_map(|path| in_the_way(file, at, &path))));
+    handle.close();
+    found?.map_or(Ok(()), |value| {
+        Err(StorageError::InvalidSpec {
+            path: at.path.clone(),
+            property: "what is above it",
+            value,
+            rule: "a group of the same file, or not there: choose another name",
+        })
+    })
+}
+
+/// What is at `path`, where no dataset can be made below that.
+fn in_the_way(file: &File, at: &Location, path: &str) -> Option<String> {
+    if !file.link_exists(path) {
+        return None;
+    }
+    let shown = at.file.join(path).display().to_string();
+    match file.group(path) {
+        Ok(group) if place::is_in(&group, &at.file) => None,
+        Ok(group) => Some(format!("{shown}, a link to {}", group.filename())),
+        Err(_) if file.dataset(path).is_ok() => Some(format!("the dataset {shown}")),
+        Err(_) => Some(format!("{shown}, which leads nowhere")),
+    }
+}
+
+/// The paths of all groups above a dataset, from the top.
+fn above(dataset: &str) -> impl Iterator<Item = String> {
+    let parts: Vec<&str> = dataset.split('/').collect();
+    (1..parts.len()).map(move |n| parts[..n].join("/"))
+}
+
 /// Makes a file with the dataset in it, and then gives it its name.
 fn create_file<T: Element>(at: &Location, wanted: &Wanted<T>) -> Result<()> {
     let beside = unique_beside(&at.file);
@@ -147,13 +183,16 @@ fn add_dataset<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Re
         opened.close().map_err(&failed)?;
         opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
     }
-    let dataset = new_dataset(&opened, wanted, UNFINISHED).map_err(&failed)?;
-    write_attributes(&dataset, &wanted.info).map_err(&failed)?;
-    drop(dataset);
-    make_groups(&opened, &at.dataset).map_err(&failed)?;
-    opened.relink(UNFINISHED, &at.dataset).map_err(&failed)?;
-    opened.flush().map_err(&failed)?;
-    opened.close().map_err(&failed)
+    let made = new_dataset(&opened, wanted, UNFINISHED)
+        .and_then(|dataset| write_attributes(&dataset, &wanted.info))
+        .and_then(|()| make_groups(&opened, &at.dataset))
+        .and_then(|()| opened.relink(UNFINISHED, &at.dataset));
+    if made.is_err() && opened.link_exists(UNFINISHED) {
+        // The error that matters is the one at hand.
+        let _ = opened.unlink(UNFINISHED);
+    }
+    let closed = opened.flush().and_then(|()| opened.close());
+    made.and(closed).map_err(&failed)
 }
 
 fn new_dataset<T: Element>(file: &File, wanted: &Wanted<T>, name: &str) -> hdf5::Result<Dataset> {
@@ -196,17 +235,7 @@ fn write_attributes(dataset: &Dataset, info: &ArrayInfo) -> hdf5::Result<()> {
 }
 
 fn make_groups(file: &File, dataset: &str) -> hdf5::Result<()> {
-    let above: PathBuf = Path::new(dataset).parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut path = String::new();
-    for part in above.iter() {
-        path = if path.is_empty() {
-            part.to_string_lossy().into()
-        } else {
-            format!("{path}/{}", part.to_string_lossy())
-        };
-        if !file.link_exists(&path) {
-            file.create_group(&path)?;
-        }
-    }
-    Ok(())
+    above(dataset)
+        .filter(|path| !file.link_exists(path))
+        .try_for_each(|path| file.create_group(&path).map(drop))
 }

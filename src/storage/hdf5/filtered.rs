@@ -37,14 +37,18 @@ enum Step {
 }
 
 impl Filters {
-    /// These filters, if they are all known here.
+    /// These filters, if they and their order are known here.
     pub(super) fn of(filters: &[Filter]) -> Option<Self> {
         let step = |filter: &Filter| match filter {
             Filter::Shuffle => Some(Step::Shuffle),
             Filter::Deflate(_) => Some(Step::Deflate),
             _ => None,
         };
-        filters.iter().map(step).collect::<Option<_>>().map(Self)
+        let steps: Vec<_> = filters.iter().map(step).collect::<Option<_>>()?;
+        // None at all: the library could not name them.
+        let is_known =
+            matches!(steps.as_slice(), [Step::Shuffle] | [Step::Deflate] | [Step::Shuffle, Step::Deflate]);
+        is_known.then_some(Self(steps))
     }
 
     /// Decodes a chunk to all of `voxels`, whose elements have `element` bytes. Filters whose bit is set in `skipped` were

@@ -68,11 +68,11 @@ impl Handle {
         let mut state = self.state();
         state.require(&self.path, true)?;
         self.n_writes.fetch_add(1, Ordering::Relaxed);
-        let result = f(state.dataset(at)?)?;
-        // The library never closes files by itself, and a process may be killed.
-        let flushed = state.file.as_ref().map_or(Ok(()), File::flush);
-        flushed.map_err(failed("write", &at.path))?;
-        files::sync(&self.path).map_err(StorageError::io("write", &at.path))?;
+        let dataset = state.dataset(at)?;
+        let result = f(dataset)?;
+        // The library never closes files by itself, and a process may be killed. An external link leads to another file.
+        dataset.file().and_then(|file| file.flush()).map_err(failed("write", &at.path))?;
+        files::sync(Path::new(&dataset.filename())).map_err(StorageError::io("write", &at.path))?;
         Ok(result)
     }
 

@@ -6,9 +6,9 @@ use hdf5::{Hyperslab, SliceOrIndex};
 use ndarray::{ArrayD, ArrayViewD};
 
 use super::failure::failed;
-use super::{Location, Shared};
+use super::{Location, Shared, pipeline};
 use crate::storage::backend::Backend;
-use crate::storage::{Element, Result};
+use crate::storage::{Element, Result, StorageError};
 
 /// An open array that needs the library.
 pub(super) struct LibraryArray {
@@ -22,20 +22,32 @@ impl LibraryArray {
     pub(super) fn new(at: Location, handle: Shared, one_process_only: &'static str) -> Self {
         Self { at, handle, one_process_only }
     }
+
+    /// What the library says of a filter that it lacks is about directories.
+    fn explained<R>(&self, result: Result<R>) -> Result<R> {
+        result.map_err(|error| match error {
+            StorageError::Hdf5 { .. } | StorageError::CorruptDataset { .. } => {
+                let missing = self.handle.with(&self.at, |dataset| Ok(pipeline::missing(dataset)));
+                let explained = |filter| StorageError::MissingFilter { path: self.at.path.clone(), filter };
+                missing.ok().flatten().map_or(error, explained)
+            }
+            other => other,
+        })
+    }
 }
 
 impl<T: Element> Backend<T> for LibraryArray {
     fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
-        self.handle.with(&self.at, |dataset| {
+        self.explained(self.handle.with(&self.at, |dataset| {
             dataset.read_slice(selection(range)).map_err(failed("read", &self.at.path))
-        })
+        }))
     }
 
     fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
         let data = data.as_standard_layout();
-        self.handle.with_writable(&self.at, |dataset| {
+        self.explained(self.handle.with_writable(&self.at, |dataset| {
             dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))
-        })
+        }))
     }
 
     fn one_process_only(&self) -> Option<&'static str> {

@@ -1,13 +1,14 @@
 //! What a dataset and its attributes say.
 
 use hdf5::types::{FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Attribute, Dataset, File, Group};
+use hdf5::{Attribute, Dataset, Datatype, File, Group};
+use hdf5_sys::h5t::{H5T_class_t, H5Tget_class};
 use serde_json::{Map, Value, json};
 
 use super::failure::failed;
 use super::filtered::Filters;
 use super::place::{self, Place};
-use super::{Location, NO_FILL_VALUE};
+use super::{Location, NO_FILL_VALUE, pipeline};
 use crate::storage::element::dispatch;
 use crate::storage::{ArrayInfo, DataType, Element, FillValue, Result, StorageError, attributes};
 
@@ -39,12 +40,18 @@ impl Metadata {
         let creation = dataset.dcpl().map_err(&failed)?;
         let chunks = creation.chunk().map(|chunks| to_u64(&chunks));
         let fill_value = dispatch!(data_type, fill_value(&creation));
-        let pipeline = creation.filters();
-        let is_filtered = !pipeline.is_empty();
-        let is_plain = !is_filtered && creation.external().is_empty();
+        let is_filtered = pipeline::n_filters(&creation) > 0;
+        // What leads out of the file is the library's.
+        let is_here = creation.external().is_empty() && place::is_in(dataset, &at.file);
         let is_native = is_native(data_type, dataset).map_err(&failed)?;
-        let filters = if is_filtered && is_native { Filters::of(&pipeline) } else { None };
-        let place = if is_plain && is_native {
+        // Chunks at the end of the array may be stored as they are, whatever the others are.
+        let is_regular = creation.chunk_opts().is_none_or(|options| options.is_empty());
+        let filters = if is_filtered && is_regular && is_here && is_native {
+            Filters::of(&creation.filters())
+        } else {
+            None
+        };
+        let place = if !is_filtered && is_here && is_native {
             place::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
         } else {
             None
@@ -98,7 +105,7 @@ fn data_type(at: &Location, dataset: &Dataset) -> Result<DataType> {
     let unsupported =
         |data_type: String| StorageError::UnsupportedDataType { path: at.path.clone(), data_type };
     let stored = dataset.dtype().map_err(failed("read the type of", &at.path))?;
-    let described = stored.to_descriptor().map_err(|error| unsupported(error.to_string()))?;
+    let described = stored.to_descriptor().map_err(|error| unsupported(undescribed(&stored, &error)))?;
     Ok(match described {
         D::Unsigned(IntSize::U1) => DataType::U8,
         D::Unsigned(IntSize::U2) => DataType::U16,
@@ -114,9 +121,20 @@ fn data_type(at: &Location, dataset: &Dataset) -> Result<DataType> {
     })
 }
 
+/// A type that the library's bindings have no word for, such as a float of 2 bytes.
+fn undescribed(stored: &Datatype, error: &hdf5::Error) -> String {
+    // SAFETY: a datatype's id.
+    let class = hdf5::sync::sync(|| unsafe { H5Tget_class(stored.id()) });
+    match class {
+        H5T_class_t::H5T_FLOAT => format!("float{}", 8 * stored.size()),
+        H5T_class_t::H5T_INTEGER => format!("integers of {} bytes", stored.size()),
+        _ => error.to_string(),
+    }
+}
+
 /// Whether elements are stored as this machine has them in memory.
 fn is_native(data_type: DataType, dataset: &Dataset) -> hdf5::Result<bool> {
-    fn is<T: Element>(stored: &hdf5::Datatype) -> bool {
+    fn is<T: Element>(stored: &Datatype) -> bool {
         stored.is::<T>()
     }
     let stored = dataset.dtype()?;

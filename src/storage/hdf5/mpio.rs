@@ -171,8 +171,7 @@ pub(in crate::storage) fn open_mpio<T: Element>(path: &Path, ranks: MpiIo) -> Re
 /// Opens what all ranks ask for. Each of them has tried all that it can alone before they do it together: what a rank
 /// has open and others have not could never be closed.
 fn open_together<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
-    let at = Location::of(path);
-    let (info, fill_value) = ranks.agree(look::<T>(&at))?;
+    let (at, info, fill_value) = ranks.agree(look::<T>(Location::of(path)))?;
     let mut builder = FileBuilder::new();
     builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
     let opened = builder.open_as(&at.file, OpenMode::ReadWrite).map_err(failed("open", &at.file));
@@ -183,13 +182,14 @@ fn open_together<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
     Ok(Opened { info, fill_value, backend: Box::new(MpioArray { at, _file: file, dataset }) })
 }
 
-/// What the dataset is, by the ordinary driver, if this rank may write the file.
-fn look<T: Element>(at: &Location) -> Result<(ArrayInfo, T)> {
+/// Where and what the dataset is, by the ordinary driver, if this rank may write the file.
+fn look<T: Element>(at: Location) -> Result<(Location, ArrayInfo, T)> {
     require_hdf5("open", &at.path, format::of_existing(&at.path)?)?;
+    let at = at.followed()?;
     let handle = Handle::of(&at.file);
-    let metadata = handle.with(at, |dataset| Metadata::of(at, dataset))?;
+    let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
     handle.close();
-    let info = metadata.info(at)?;
+    let info = metadata.info(&at)?;
     if metadata.place.is_none() {
         return Err(StorageError::CompressedInParallel { path: at.path.clone() });
     }
@@ -199,7 +199,7 @@ fn look<T: Element>(at: &Location) -> Result<(ArrayInfo, T)> {
     }
     OpenOptions::new().read(true).write(true).open(&at.file).map_err(StorageError::io("write", &at.file))?;
     let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
-    Ok((info, fill_value))
+    Ok((at, info, fill_value))
 }
 
 fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()> {

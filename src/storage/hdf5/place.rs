@@ -1,5 +1,7 @@
 //! Where in the file a dataset's bytes lie.
 
+use std::path::{Path, PathBuf};
+
 use hdf5::Dataset;
 use hdf5::dataset::Layout;
 use hdf5_sys::h5d::{H5D_chunk_index_t, H5Dget_chunk_index_type, H5Dget_chunk_info_by_coord};
@@ -48,6 +50,27 @@ impl Addresses {
     }
 }
 
+/// The file that holds `dataset`, which was found in `file`, and its name in there, where an external link led to another
+/// file and the library can tell.
+pub(super) fn home(dataset: &Dataset, file: &Path) -> Option<(PathBuf, String)> {
+    if is_in(dataset, file) {
+        return None;
+    }
+    let (name, real) = (dataset.name(), PathBuf::from(dataset.filename()));
+    // Where a soft link led to the external one, the name is that of the soft one.
+    let here = dataset.loc_info().ok()?.token;
+    let there = dataset.file().ok()?.loc_info_by_name(&name).ok()?.token;
+    (here == there && is_in(dataset, &real)).then(|| (real, name.trim_start_matches('/').to_owned()))
+}
+
+/// Whether `file` itself holds a dataset, or a group.
+pub(super) fn is_in(object: &hdf5::Location, file: &Path) -> bool {
+    match (Path::new(&object.filename()).canonicalize(), file.canonicalize()) {
+        (Ok(real), Ok(file)) => real == file,
+        _ => false,
+    }
+}
+
 /// Where the bytes of `dataset` lie, if they all have their place.
 pub(super) fn of(
     dataset: &Dataset,
@@ -77,7 +100,7 @@ fn addresses(dataset: &Dataset, shape: &[u64], chunks: &[u64], bytes: u64) -> Op
         let begin: Vec<u64> = index.iter().zip(chunks).map(|(index, chunk)| index * chunk).collect();
         address_of(dataset, &begin).filter(|(_, stored)| *stored == bytes).map(|(address, _)| address)
     };
-    if has_chunks_in_order(dataset) {
+    if has_chunks_in_order(dataset) && has_full_grid(dataset, shape, chunks) {
         return address(vec![0; chunks.len()]).map(Addresses::InOrder);
     }
     let n_chunks: u64 = grid.iter().map(|range| range.end).product();
@@ -92,6 +115,15 @@ fn has_chunks_in_order(dataset: &Dataset) -> bool {
     // SAFETY: a dataset's id, and a valid place for the result.
     let code = hdf5::sync::sync(|| unsafe { H5Dget_chunk_index_type(dataset.id(), &mut index) });
     code >= 0 && index == H5D_CHUNK_IDX_NONE
+}
+
+/// Whether the array has all the chunks that it may grow to: their order goes by that.
+fn has_full_grid(dataset: &Dataset, shape: &[u64], chunks: &[u64]) -> bool {
+    let most = dataset.space().map(|space| space.maxdims()).unwrap_or_default();
+    most.len() == shape.len()
+        && most.iter().zip(shape).zip(chunks).all(|((most, extent), chunk)| {
+            most.is_some_and(|most| (most as u64).div_ceil(*chunk) == extent.div_ceil(*chunk))
+        })
 }
 
 /// Where the chunk begins that holds the voxel at `begin`, and how many bytes it takes; `None` where it has no place.
