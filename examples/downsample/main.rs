@@ -40,7 +40,8 @@ use level::{Odd, Step};
 use method::{Method, Reduce};
 use tool::blocks::Blocks;
 use tool::number::{Loss, cast_one, with_type};
-use tool::options::{Output, data_type, is_in_n5, is_same};
+use tool::options::{Output, data_type};
+use tool::place::{is_in_n5, is_same};
 use tool::source::Source;
 
 /// Makes a pyramid of a volume.
@@ -129,8 +130,12 @@ fn copy<T: Reduce>(
     source: &Source<T>,
     to: &Path,
 ) -> bellis::Result<(Source<T>, Pipeline)> {
-    let fill_value: T = cast_one(source.info.fill_value, Loss::default())?;
-    let spec = arguments.output.over(source.spec.clone().fill_value(fill_value), to, &source.info)?;
+    let mut spec = source.spec.clone();
+    // N5 keeps none but 0.
+    if !is_in_n5(to) {
+        spec = spec.fill_value(cast_one::<T>(source.info.fill_value, Loss::default())?);
+    }
+    let spec = arguments.output.over(spec, to, &source.info)?;
     let output = Array::<T>::create(to, &spec)?;
     let level: Source<T> = Source::of(output.clone(), Loss::default());
     let block = arguments.blocks.shape(&level.info, &output)?;

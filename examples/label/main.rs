@@ -45,7 +45,8 @@ use tasks::Labelling;
 use threshold::Threshold;
 use tool::blocks::Blocks;
 use tool::number::{Loss, Number, with_type};
-use tool::options::{Output, data_type, require_another};
+use tool::options::{Output, data_type};
+use tool::place::require_another;
 use tool::scratch::Scratch;
 use tool::source::Source;
 

@@ -14,6 +14,8 @@ mod label;
 #[allow(dead_code)]
 #[path = "../common/mpirun.rs"]
 mod mpirun;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+mod places;
 mod program;
 mod stats;
 

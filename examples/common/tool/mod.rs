@@ -5,5 +5,6 @@ pub mod blocks;
 pub mod exchange;
 pub mod number;
 pub mod options;
+pub mod place;
 pub mod scratch;
 pub mod source;

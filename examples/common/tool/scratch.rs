@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bellis::{Fit, Report, Roi, RunError, Task};
 
 use super::exchange::Exchange;
+use super::place::container;
 
 /// Lies in every scratch folder: one without it is nobody's to remove.
 const MARK: &str = "a-scratch-folder-of-bellis";
@@ -20,11 +21,7 @@ pub struct Scratch {
 impl Scratch {
     /// A folder for `tool`, which works on `path`: in `asked`, or else beside the file or directory that `path` is in.
     pub fn beside(path: &Path, tool: &str, asked: Option<&Path>) -> Self {
-        let is_container = |part: &&Path| {
-            part.extension().is_some_and(|e| ["zarr", "n5", "h5", "hdf5"].iter().any(|c| e == *c))
-        };
-        let outermost = path.ancestors().filter(is_container).last().unwrap_or(path);
-        Self::inside(asked.unwrap_or(outermost.parent().unwrap_or(Path::new(""))), path, tool)
+        Self::inside(asked.unwrap_or(container(path).parent().unwrap_or(Path::new(""))), path, tool)
     }
 
     /// A folder for `tool`, which works on `path`, in the folder `parent`.
