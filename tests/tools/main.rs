@@ -17,6 +17,7 @@ mod mpirun;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod places;
 mod program;
+mod scratch;
 mod stats;
 
 use std::path::{Path, PathBuf};
