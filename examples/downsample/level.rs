@@ -13,6 +13,9 @@ pub enum Odd {
     Crop,
 }
 
+/// Voxels along an axis of the last level of a volume without chunks.
+const SMALL: u64 = 64;
+
 /// The way from one level to the next.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -62,23 +65,28 @@ impl Step {
                 info.shape
             )
         })?;
-        Ok(ArraySpec::new(shape)
+        let mut spec = ArraySpec::new(shape);
+        // In one piece, as it is where nothing is said: all of this level's voxels are no chunk of the next.
+        if !info.is_contiguous {
+            spec = spec.chunks(info.chunks.clone());
+        }
+        Ok(spec
             .channel_axes(info.n_channel_axes())
-            .chunks(info.chunks.clone())
             .offset(info.offset)
             .voxel_size(info.voxel_size.checked_mul(&self.factors)?)
             .axis_names(info.axis_names.clone())
             .units_per_axis(info.units.clone()))
     }
 
-    /// How many levels it takes until no spatial axis is longer than a chunk.
+    /// How many levels it takes until no spatial axis is longer than a chunk, or than [`SMALL`] where all is in one piece.
     pub fn n_levels(&self, info: &ArrayInfo) -> u32 {
         let first = info.n_channel_axes();
         let mut shape = info.shape.clone();
         let mut n_levels = 0;
         // Axes that never change do not count.
         let is_large = |shape: &[u64]| {
-            (first..shape.len()).any(|axis| shape[axis] > info.chunks[axis] && self.factors[axis - first] > 1)
+            let small = |axis: usize| if info.is_contiguous { SMALL } else { info.chunks[axis] };
+            (first..shape.len()).any(|axis| shape[axis] > small(axis) && self.factors[axis - first] > 1)
         };
         while is_large(&shape) {
             let Some(next) = self.shape(info, &shape) else { break };

@@ -52,7 +52,8 @@ struct Arguments {
     src: PathBuf,
     /// The group whose arrays 0, 1, 2, ... are made or, if they are there and fit, written over
     dst: PathBuf,
-    /// How many levels follow level 0 [default: until the volume is one chunk]
+    /// How many levels follow level 0 [default: until the volume is one chunk, or 64 voxels along an
+    /// axis where it has no chunks]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=40))]
     levels: Option<u32>,
     /// What a voxel becomes: mean for intensities, mode for labels, max
