@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bellis::storage::{DataType, describe};
-use bellis::{Array, Fit, Task};
+use bellis::{Fit, Task};
 
 use tool::blocks::Blocks;
 use tool::number::{Loss, Number, cast_one, with_type};
@@ -77,9 +77,7 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
             .map_err(|error| format!("the fill value of {}: {error}", src.display()))?;
         spec = spec.fill_value(fill_value);
     }
-    let spec = arguments.output.over(spec, dst, &source.info)?;
-    let output = Array::<T>::create(dst, &spec)?;
-    let block = arguments.blocks.shape(&source.info, &output)?;
+    let (output, block) = arguments.blocks.create::<T>(dst, spec, &arguments.output, &source.info)?;
 
     let to = output.clone();
     let task = Task::builder("convert").total_roi(output.roi()).block_shape(block).fit(Fit::Shrink);

@@ -58,13 +58,7 @@ impl Step {
 
     /// The level after the one that `info` is of: voxel 0 begins at the same place.
     pub fn spec(&self, info: &ArrayInfo) -> bellis::Result<ArraySpec> {
-        let shape = self.shape(info, &info.shape).ok_or_else(|| {
-            format!(
-                "{} of shape {:?} is too small to be cropped: use fewer --levels",
-                info.path.display(),
-                info.shape
-            )
-        })?;
+        let shape = self.shape(info, &info.shape).ok_or_else(|| too_small(info, &info.shape))?;
         let mut spec = ArraySpec::new(shape);
         // In one piece, as it is where nothing is said: all of this level's voxels are no chunk of the next.
         if !info.is_contiguous {
@@ -76,6 +70,15 @@ impl Step {
             .voxel_size(info.voxel_size.checked_mul(&self.factors)?)
             .axis_names(info.axis_names.clone())
             .units_per_axis(info.units.clone()))
+    }
+
+    /// Refuses so many levels after the one that `info` is of, if one of them had no voxel.
+    pub fn require_levels(&self, info: &ArrayInfo, n_levels: u32) -> bellis::Result {
+        let mut shape = info.shape.clone();
+        for _ in 0..n_levels {
+            shape = self.shape(info, &shape).ok_or_else(|| too_small(info, &shape))?;
+        }
+        Ok(())
     }
 
     /// How many levels it takes until no spatial axis is longer than a chunk, or than [`SMALL`] where all is in one piece.
@@ -95,4 +98,9 @@ impl Step {
         }
         n_levels
     }
+}
+
+fn too_small(info: &ArrayInfo, shape: &[u64]) -> String {
+    let path = info.path.display();
+    format!("a level of {path} of shape {shape:?} is too small to be cropped: use fewer --levels")
 }

@@ -17,6 +17,8 @@ mod mpirun;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod places;
 mod program;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+mod refused;
 mod scratch;
 mod stats;
 

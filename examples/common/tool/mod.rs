@@ -6,5 +6,6 @@ pub mod exchange;
 pub mod number;
 pub mod options;
 pub mod place;
+pub mod rehearsal;
 pub mod scratch;
 pub mod source;

@@ -35,6 +35,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Whether compression was asked for.
+    pub fn is_compressed(&self) -> bool {
+        self.compression.is_some_and(|compression| compression != Compression::None)
+    }
+
     /// `spec`, for an array at `to` that is made from the one that `info` is of, with what was asked for put over it.
     pub fn over(&self, spec: ArraySpec, to: &Path, info: &ArrayInfo) -> bellis::Result<ArraySpec> {
         // The only fill value of N5 is 0: nothing is lost, as every voxel is written.
