@@ -23,11 +23,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bellis::storage::{DataType, describe};
-use bellis::{Array, Fit, Task};
+use bellis::{Fit, Task};
 
 use tool::blocks::Blocks;
 use tool::number::{Loss, Number, cast_one, with_type};
-use tool::options::{Output, data_type, require_another};
+use tool::options::{Output, data_type};
+use tool::place::{is_in_n5, require_another};
 use tool::source::Source;
 
 /// Copies an array into another format, chunking, compression or type of element.
@@ -69,11 +70,14 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
     let loss = Loss { clip: *clip, round: *round };
     require_another(dst, src)?;
     let source = Source::<T>::open(src, loss)?;
-    let fill_value: T = cast_one(source.info.fill_value, loss)
-        .map_err(|error| format!("the fill value of {}: {error}", src.display()))?;
-    let spec = arguments.output.over(source.spec.clone().fill_value(fill_value), dst, &source.info)?;
-    let output = Array::<T>::create(dst, &spec)?;
-    let block = arguments.blocks.shape(&source.info, &output)?;
+    let mut spec = source.spec.clone();
+    // N5 keeps none but 0.
+    if !is_in_n5(dst) {
+        let fill_value: T = cast_one(source.info.fill_value, loss)
+            .map_err(|error| format!("the fill value of {}: {error}", src.display()))?;
+        spec = spec.fill_value(fill_value);
+    }
+    let (output, block) = arguments.blocks.create::<T>(dst, spec, &arguments.output, &source.info)?;
 
     let to = output.clone();
     let task = Task::builder("convert").total_roi(output.roi()).block_shape(block).fit(Fit::Shrink);

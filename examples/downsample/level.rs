@@ -13,6 +13,9 @@ pub enum Odd {
     Crop,
 }
 
+/// Voxels along an axis of the last level of a volume without chunks.
+const SMALL: u64 = 64;
+
 /// The way from one level to the next.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -55,30 +58,38 @@ impl Step {
 
     /// The level after the one that `info` is of: voxel 0 begins at the same place.
     pub fn spec(&self, info: &ArrayInfo) -> bellis::Result<ArraySpec> {
-        let shape = self.shape(info, &info.shape).ok_or_else(|| {
-            format!(
-                "{} of shape {:?} is too small to be cropped: use fewer --levels",
-                info.path.display(),
-                info.shape
-            )
-        })?;
-        Ok(ArraySpec::new(shape)
+        let shape = self.shape(info, &info.shape).ok_or_else(|| too_small(info, &info.shape))?;
+        let mut spec = ArraySpec::new(shape);
+        // In one piece, as it is where nothing is said: all of this level's voxels are no chunk of the next.
+        if !info.is_contiguous {
+            spec = spec.chunks(info.chunks.clone());
+        }
+        Ok(spec
             .channel_axes(info.n_channel_axes())
-            .chunks(info.chunks.clone())
             .offset(info.offset)
             .voxel_size(info.voxel_size.checked_mul(&self.factors)?)
             .axis_names(info.axis_names.clone())
             .units_per_axis(info.units.clone()))
     }
 
-    /// How many levels it takes until no spatial axis is longer than a chunk.
+    /// Refuses so many levels after the one that `info` is of, if one of them had no voxel.
+    pub fn require_levels(&self, info: &ArrayInfo, n_levels: u32) -> bellis::Result {
+        let mut shape = info.shape.clone();
+        for _ in 0..n_levels {
+            shape = self.shape(info, &shape).ok_or_else(|| too_small(info, &shape))?;
+        }
+        Ok(())
+    }
+
+    /// How many levels it takes until no spatial axis is longer than a chunk, or than [`SMALL`] where all is in one piece.
     pub fn n_levels(&self, info: &ArrayInfo) -> u32 {
         let first = info.n_channel_axes();
         let mut shape = info.shape.clone();
         let mut n_levels = 0;
         // Axes that never change do not count.
         let is_large = |shape: &[u64]| {
-            (first..shape.len()).any(|axis| shape[axis] > info.chunks[axis] && self.factors[axis - first] > 1)
+            let small = |axis: usize| if info.is_contiguous { SMALL } else { info.chunks[axis] };
+            (first..shape.len()).any(|axis| shape[axis] > small(axis) && self.factors[axis - first] > 1)
         };
         while is_large(&shape) {
             let Some(next) = self.shape(info, &shape) else { break };
@@ -87,4 +98,9 @@ impl Step {
         }
         n_levels
     }
+}
+
+fn too_small(info: &ArrayInfo, shape: &[u64]) -> String {
+    let path = info.path.display();
+    format!("a level of {path} of shape {shape:?} is too small to be cropped: use fewer --levels")
 }

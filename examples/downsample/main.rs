@@ -34,13 +34,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bellis::storage::{DataType, describe};
-use bellis::{Array, Fit, Pipeline, Task};
+use bellis::{Array, Fit, Pipeline, Task, TaskBuilder};
 
 use level::{Odd, Step};
 use method::{Method, Reduce};
 use tool::blocks::Blocks;
 use tool::number::{Loss, cast_one, with_type};
-use tool::options::{Output, data_type, is_in_n5, is_same};
+use tool::options::{Output, data_type};
+use tool::place::{is_in_n5, is_same};
 use tool::source::Source;
 
 /// Makes a pyramid of a volume.
@@ -51,7 +52,8 @@ struct Arguments {
     src: PathBuf,
     /// The group whose arrays 0, 1, 2, ... are made or, if they are there and fit, written over
     dst: PathBuf,
-    /// How many levels follow level 0 [default: until the volume is one chunk]
+    /// How many levels follow level 0 [default: until the volume is one chunk, or 64 voxels along an
+    /// axis where it has no chunks]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=40))]
     levels: Option<u32>,
     /// What a voxel becomes: mean for intensities, mode for labels, max
@@ -85,9 +87,12 @@ fn main() -> ExitCode {
 }
 
 fn run<T: Reduce>(arguments: &Arguments) -> bellis::Result {
-    let Arguments { src, dst, method, .. } = arguments;
+    let Arguments { src, dst, method, blocks, .. } = arguments;
     let source = Source::<T>::open(src, Loss::default())?;
     let step = Step::new(&arguments.factor, arguments.odd, &source.info)?;
+    if let Some(n_levels) = arguments.levels {
+        step.require_levels(&source.info, n_levels)?;
+    }
     let first = level_path(dst, 0);
     let (top, mut pipeline) = match is_same(&first, src) {
         true => (source.clone(), Pipeline::new()),
@@ -98,8 +103,10 @@ fn run<T: Reduce>(arguments: &Arguments) -> bellis::Result {
     let mut above = top;
     for number in 1..=n_levels {
         let (spec, to) = (step.spec(&above.info)?.fill_value(above.info.fill_value), level_path(dst, number));
-        let output = Array::<T>::create(&to, &arguments.output.over(spec, &to, &source.info)?)?;
-        let task = downsample(number, above, &output, &step, *method, &arguments.blocks)?;
+        let (output, block) = blocks.create::<T>(&to, spec, &arguments.output, &source.info)?;
+        let task =
+            Task::builder(format!("level {number}")).block_shape(block).share_chunks(blocks.share_chunks);
+        let task = downsample(task, above, &output, &step, *method)?;
         pipeline = if pipeline.n_tasks() == 0 { task.into() } else { pipeline + task };
         above = Source::of(output, Loss::default());
         levels.push(above.info.clone());
@@ -129,11 +136,13 @@ fn copy<T: Reduce>(
     source: &Source<T>,
     to: &Path,
 ) -> bellis::Result<(Source<T>, Pipeline)> {
-    let fill_value: T = cast_one(source.info.fill_value, Loss::default())?;
-    let spec = arguments.output.over(source.spec.clone().fill_value(fill_value), to, &source.info)?;
-    let output = Array::<T>::create(to, &spec)?;
+    let mut spec = source.spec.clone();
+    // N5 keeps none but 0.
+    if !is_in_n5(to) {
+        spec = spec.fill_value(cast_one::<T>(source.info.fill_value, Loss::default())?);
+    }
+    let (output, block) = arguments.blocks.create::<T>(to, spec, &arguments.output, &source.info)?;
     let level: Source<T> = Source::of(output.clone(), Loss::default());
-    let block = arguments.blocks.shape(&level.info, &output)?;
     let task = Task::builder("level 0").total_roi(level.roi).block_shape(block).fit(Fit::Shrink);
     let (source, task) = (source.clone(), task.writes(&output).share_chunks(arguments.blocks.share_chunks));
     let task = task.process(move |block| {
@@ -143,21 +152,16 @@ fn copy<T: Reduce>(
     Ok((level, task.build()?.into()))
 }
 
-/// The task that makes a level from the one above.
+/// The task that makes a level from the one above, of what `task` says of blocks.
 fn downsample<T: Reduce>(
-    number: u32,
+    task: TaskBuilder,
     above: Source<T>,
     output: &Array<T>,
     step: &Step,
     method: Method,
-    blocks: &Blocks,
 ) -> bellis::Result<Task> {
-    let below: Source<T> = Source::of(output.clone(), Loss::default());
-    let block = blocks.shape(&below.info, output)?;
     let (to, factors) = (output.clone(), step.all_factors(&above.info));
-    let task =
-        Task::builder(format!("level {number}")).total_roi(below.roi).block_shape(block).fit(Fit::Shrink);
-    let task = task.writes(output).share_chunks(blocks.share_chunks).process(move |block| {
+    let task = task.total_roi(output.roi()).fit(Fit::Shrink).writes(output).process(move |block| {
         let data = above.read(&block.read_roi)?;
         to.write(&block.write_roi, &windows::reduce(&data, &factors, method))?;
         Ok(())

@@ -34,8 +34,8 @@ mod union_find;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bellis::Pipeline;
 use bellis::storage::{DataType, describe};
-use bellis::{Array, Pipeline};
 use serde_json::json;
 
 use connectivity::Connectivity;
@@ -45,7 +45,8 @@ use tasks::Labelling;
 use threshold::Threshold;
 use tool::blocks::Blocks;
 use tool::number::{Loss, Number, with_type};
-use tool::options::{Output, data_type, require_another};
+use tool::options::{Output, data_type};
+use tool::place::require_another;
 use tool::scratch::Scratch;
 use tool::source::Source;
 
@@ -93,9 +94,8 @@ fn run<T: Number>(arguments: &Arguments) -> bellis::Result {
     let subject = with_type!(info.data_type, src, S => {
         Subject::new(Source::<S>::open(src, Loss::default())?, arguments.threshold, connectivity)
     })?;
-    let spec = arguments.output.over(subject.spec.clone().fill_value(0u8), dst, &info)?;
-    let output = Array::<T>::create(dst, &spec)?;
-    let block = arguments.blocks.shape(&info, &output)?;
+    let spec = subject.spec.clone().fill_value(0u8);
+    let (output, block) = arguments.blocks.create::<T>(dst, spec, &arguments.output, &info)?;
     let scratch = Scratch::beside(dst, "label", arguments.scratch.as_deref());
     let labelling = Labelling::new(subject, connectivity, &block, &scratch)?;
     let merged = scratch.exchange("merged");

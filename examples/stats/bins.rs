@@ -12,7 +12,9 @@ impl Edges {
         let Some((min, max)) = range else { return Ok(None) };
         let (min, max) = if min == max { (min - 0.5, max + 0.5) } else { (min, max) };
         if !(max - min).is_finite() {
-            return Err(format!("{min} and {max} are too far apart for a histogram").into());
+            return Err(
+                format!("{min:e} and {max:e} are too far apart for a histogram: leave out --bins").into()
+            );
         }
         let width = (max - min) / n_bins as f64;
         let edge = |index: usize| if index == n_bins { max } else { min + index as f64 * width };

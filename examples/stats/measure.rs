@@ -65,8 +65,11 @@ pub trait Measured: Number {
     ) -> bellis::Result<Summary> {
         if Self::N_VALUES == 0 {
             let figures = Self::Figures::from_words(total)?;
-            let edges = Edges::between(figures.range(), counts.as_ref().map_or(1, Vec::len))?;
-            return Summary::new(&figures, info, edges.zip(counts));
+            let histogram = match counts {
+                Some(counts) => Edges::between(figures.range(), counts.len())?.zip(Some(counts)),
+                None => None,
+            };
+            return Summary::new(&figures, info, histogram);
         }
         let mut figures = Self::Figures::default();
         let values =

@@ -25,11 +25,12 @@ impl Summary {
         let [nan, negative, positive] = figures.not_finite();
         require("voxels", n_finite + nan + negative + positive, n_voxels)?;
         let mean = figures.sum() / n_finite as f64;
-        if let Some((min, max)) = figures.range() {
+        // Without a sum, as it lies beyond the type, there is no mean.
+        if let Some((min, max)) = figures.range().filter(|_| mean.is_finite()) {
             // Rounding may take a mean past the range by its last digit.
             let slack = f64::EPSILON * 4.0 * min.abs().max(max.abs());
             if mean < min - slack || mean > max + slack {
-                return Err(format!("a mean of {mean} does not lie from {min} to {max}").into());
+                return Err(format!("a mean of {mean:e} does not lie from {min:e} to {max:e}").into());
             }
         }
         let [min, max, sum, squares] = figures.values();

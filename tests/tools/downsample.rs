@@ -99,6 +99,35 @@ fn channels_stay_apart_and_level_0_may_be_there() {
     assert!(!folder.path().join("a.zarr/3").exists());
 }
 
+/// The volume `a.zarr` of these axes becomes a pyramid, which has metadata or says why it has none.
+fn metadata_of(names: &[&str], n_channel_axes: usize, why_not: Option<&str>) {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = ArraySpec::new(vec![4; names.len()]).channel_axes(n_channel_axes).axis_names(names.to_vec());
+    Array::<u8>::create(folder.path().join("a.zarr"), &spec).unwrap();
+    let outcome = run("downsample", 2, folder.path(), "a.zarr b.zarr --levels 1");
+    outcome.text();
+    let said = outcome.stderr.contains("no OME-Zarr metadata");
+    assert_eq!(said, why_not.is_some(), "{names:?}: {outcome:#?}");
+    assert!(outcome.stderr.contains(why_not.unwrap_or_default()), "{names:?}: {outcome:#?}");
+    let group = std::fs::read_to_string(folder.path().join("b.zarr/zarr.json")).unwrap();
+    assert_eq!(group.contains("multiscales"), why_not.is_none(), "{names:?}: {group}");
+    assert_eq!(describe(folder.path().join("b.zarr/1")).unwrap().voxel_size[0], 2);
+}
+
+#[test]
+fn metadata_is_valid_or_left_out() {
+    metadata_of(&["y", "x"], 0, None);
+    metadata_of(&["c^", "y", "x"], 1, None);
+    metadata_of(&["t^", "c^", "z", "y", "x"], 2, None);
+    metadata_of(&["x"], 0, Some("2 or 3 axes in space: these are 1"));
+    metadata_of(&["w", "z", "y", "x"], 0, Some("2 or 3 axes in space: these are 4"));
+    metadata_of(&["a", "w", "z", "y", "x"], 0, Some("2 or 3 axes in space: these are 5"));
+    metadata_of(&["c^", "d^", "y", "x"], 2, Some("at most the axes time (t) and channel"));
+    metadata_of(&["c^", "t^", "y", "x"], 2, Some("in this order"));
+    metadata_of(&["z", "x", "x"], 0, Some("two are called \"x\""));
+    metadata_of(&["x^", "y", "x"], 1, Some("two are called \"x\""));
+}
+
 #[test]
 fn large_integers_and_floats() {
     let folder = tempfile::tempdir().unwrap();

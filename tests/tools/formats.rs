@@ -114,6 +114,29 @@ fn pyramids_go_into_every_format() {
 }
 
 #[test]
+fn levels_of_hdf5_in_one_piece_are_in_one_piece() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Random(17).array(&SHAPE, |random| random as i16);
+    write_plain(folder.path(), &data);
+    write(folder.path(), "a.zarr", &data);
+    run("downsample", 0, folder.path(), "a.zarr p.zarr --levels 2").text();
+    for (name, options, is_contiguous) in [("p.h5", "", true), ("z.h5", "--compression gzip", false)] {
+        run("downsample", 2, folder.path(), &format!("plain.h5/raw {name} --levels 2 {options}")).text();
+        for level in 0..3 {
+            let path = format!("{name}/{level}");
+            assert_eq!(describe(folder.path().join(&path)).unwrap().is_contiguous, is_contiguous, "{path}");
+            let expected = read::<i16>(folder.path(), &format!("p.zarr/{level}"));
+            assert!(read::<i16>(folder.path(), &path) == expected, "{path}");
+        }
+    }
+    // Without --levels there are some, though the volume is in one piece.
+    let spec = ArraySpec::new([3, 200, 70]);
+    Array::<u8>::create(folder.path().join("large.h5/raw"), &spec).unwrap();
+    run("downsample", 2, folder.path(), "large.h5/raw q.h5").text();
+    assert_eq!(describe(folder.path().join("q.h5/2")).unwrap().shape, [1, 50, 18]);
+}
+
+#[test]
 fn blocks_may_share_chunks_and_shards_if_so_said() {
     let folder = tempfile::tempdir().unwrap();
     let data = Random(14).array(&SHAPE, |random| random as u32);

@@ -14,7 +14,12 @@ mod label;
 #[allow(dead_code)]
 #[path = "../common/mpirun.rs"]
 mod mpirun;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+mod places;
 mod program;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+mod refused;
+mod scratch;
 mod stats;
 
 use std::path::{Path, PathBuf};

@@ -70,6 +70,19 @@ fn floats_are_the_same_on_any_number_of_ranks() {
 }
 
 #[test]
+fn sums_beyond_the_type_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.zarr", &ndarray::arr1(&[1e308, 1.2e308, 1e308, 1e308]).into_dyn());
+    let found = run("stats", 2, folder.path(), "a.zarr").json();
+    assert_eq!((&found["min"], &found["max"]), (&1e308.into(), &1.2e308.into()));
+    assert_eq!((&found["sum"], &found["mean"]), (&Value::Null, &Value::Null));
+    write(folder.path(), "b.zarr", &ndarray::arr1(&[-1e308, 1e308, 0.0]).into_dyn());
+    let found = run("stats", 0, folder.path(), "b.zarr").json();
+    assert_eq!((&found["sum"], &found["mean"]), (&0.0.into(), &0.0.into()));
+    run("stats", 0, folder.path(), "b.zarr --bins 3").failed(1, "-1e308 and 1e308 are too far apart");
+}
+
+#[test]
 fn mistakes_are_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "a.zarr", &Random(4).array(&[5, 5], |random| random as u8));

@@ -1,10 +1,13 @@
 //! How a tool cuts its work into blocks, so that no two write one chunk at the same time.
 
+use std::path::Path;
+
 use bellis::geometry::{Lattice, OnLattice as _};
 use bellis::storage::{ArrayInfo, Element};
-use bellis::{Array, Coordinate};
+use bellis::{Array, ArraySpec, Coordinate};
 
-use super::options::{extent, require_axes};
+use super::options::{Output, extent, require_axes};
+use super::rehearsal::Rehearsal;
 
 /// The blocks that write an output.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,14 +23,40 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// The shape, in world units, of blocks that write `to`, which is made from the array that `info` is of.
-    pub fn shape<T: Element>(&self, info: &ArrayInfo, to: &Array<T>) -> bellis::Result<Coordinate> {
+    /// Creates the output at `path`, which is made from the array that `info` is of, as `asked` for over `spec`: the array,
+    /// and the shape in world units of the blocks that write it.
+    ///
+    /// # Errors
+    /// An array that cannot be made; blocks or ranks that cannot write it: these are seen before it is made, as otherwise
+    /// it would be in the way of the run that is started after them.
+    pub fn create<T: Element>(
+        &self,
+        path: &Path,
+        spec: ArraySpec,
+        asked: &Output,
+        info: &ArrayInfo,
+    ) -> bellis::Result<(Array<T>, Coordinate)> {
+        if let Some(block) = &self.block {
+            require_axes("--block", block, info)?;
+        }
+        let spec = asked.over(spec, path, info)?;
+        if let Some(rehearsal) = Rehearsal::<T>::of(path, &spec, asked.is_compressed()) {
+            self.shape(info, rehearsal.array(), path)?;
+            rehearsal.require_one_process()?;
+        }
+        let output = Array::<T>::create(path, &spec)?;
+        let block = self.shape(info, &output, path)?;
+        Ok((output, block))
+    }
+
+    /// The shape of blocks that write `to`, which is called `name` and made from the array that `info` is of.
+    fn shape<T: Element>(&self, info: &ArrayInfo, to: &Array<T>, name: &Path) -> bellis::Result<Coordinate> {
         let Lattice { extent, cell } = to.lattice();
         let whole = if to.info().is_contiguous { cell } else { cell.max(&chunk_of(to)?)? };
         let pieces = Lattice { extent, cell: whole };
         let block = block_shape(self.block.as_deref(), info, to.voxel_size(), &pieces)?;
         if !self.share_chunks {
-            require_whole_chunks(&block, to)?;
+            require_whole_chunks(&block, to, name)?;
         }
         Ok(block)
     }
@@ -72,7 +101,7 @@ pub fn block_shape(
 
 /// Refuses blocks that would share chunks of the output, in voxels, as `--block` was given; the planner would in world
 /// units.
-fn require_whole_chunks<T: Element>(block: &Coordinate, to: &Array<T>) -> bellis::Result {
+fn require_whole_chunks<T: Element>(block: &Coordinate, to: &Array<T>, name: &Path) -> bellis::Result {
     let Lattice { extent, cell } = to.lattice();
     let is_whole = |axis: usize| block[axis] % cell[axis] == 0 || block[axis] >= extent.shape()[axis];
     if (0..block.n_axes()).all(is_whole) {
@@ -85,7 +114,7 @@ fn require_whole_chunks<T: Element>(block: &Coordinate, to: &Array<T>) -> bellis
     let next =
         |axis: usize| if is_whole(axis) { block[axis] } else { (block[axis] / cell[axis] + 1) * cell[axis] };
     let (given, piece, fitting) = (text(&|axis| block[axis]), text(&|axis| cell[axis]), text(&next));
-    let (path, pieces) = (to.label(), if to.info().shards.is_some() { "shards" } else { "chunks" });
+    let (path, pieces) = (name.display(), if to.info().shards.is_some() { "shards" } else { "chunks" });
     Err(format!(
         "--block {given} cuts the {pieces} of {path} ({piece}), and two blocks would write one: use {fitting}, or \
          --share-chunks, which lets them wait for each other"

@@ -5,5 +5,7 @@ pub mod blocks;
 pub mod exchange;
 pub mod number;
 pub mod options;
+pub mod place;
+pub mod rehearsal;
 pub mod scratch;
 pub mod source;

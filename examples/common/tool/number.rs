@@ -156,6 +156,11 @@ pub fn cast_one<T: Number>(value: FillValue, loss: Loss) -> Result<T, String> {
 
 impl Misfit {
     fn explain(self, value: FillValue, data_type: bellis::storage::DataType) -> String {
+        // Large numbers without all their digits.
+        let value = match value {
+            FillValue::Float(value) if value.is_finite() && value.abs() >= 1e16 => format!("{value:e}"),
+            value => value.to_string(),
+        };
         match self {
             Self::Range => {
                 format!("the value {value} lies beyond {data_type}: choose a wider type, or --clip")

@@ -7,6 +7,8 @@ use bellis::storage::{ArrayInfo, Compression, DataType, ZarrVersion};
 use clap::builder::RangedU64ValueParser;
 use clap::value_parser;
 
+use super::place::is_in_n5;
+
 /// A number of voxels.
 pub fn extent() -> RangedU64ValueParser {
     value_parser!(u64).range(1..=1 << 40)
@@ -33,6 +35,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Whether compression was asked for.
+    pub fn is_compressed(&self) -> bool {
+        self.compression.is_some_and(|compression| compression != Compression::None)
+    }
+
     /// `spec`, for an array at `to` that is made from the one that `info` is of, with what was asked for put over it.
     pub fn over(&self, spec: ArraySpec, to: &Path, info: &ArrayInfo) -> bellis::Result<ArraySpec> {
         // The only fill value of N5 is 0: nothing is lost, as every voxel is written.
@@ -90,24 +97,6 @@ pub fn require_axes(option: &str, given: &[u64], info: &ArrayInfo) -> bellis::Re
     let several = if n_spatial == 1 { "axis" } else { "axes" };
     Err(format!("{option} has {n_given} numbers, but {path} has {n_spatial} {several}: give one for each")
         .into())
-}
-
-/// Refuses an output that is the input.
-pub fn require_another(output: &Path, input: &Path) -> bellis::Result {
-    match is_same(output, input) {
-        true => Err(format!("{} is input and output: choose another output", output.display()).into()),
-        false => Ok(()),
-    }
-}
-
-/// Whether what is created there is N5.
-pub fn is_in_n5(path: &Path) -> bool {
-    path.ancestors().any(|part| part.extension().is_some_and(|suffix| suffix == "n5"))
-}
-
-/// Whether both are the same place on disk.
-pub fn is_same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// A type of element by numpy's or Rust's name.
