@@ -38,7 +38,7 @@
 //! [`Array::create`] makes an uncompressed dataset with all of its space, in a file that is closed before another rank
 //! opens it; [`Array::write`] then puts bytes at their addresses with `pwrite`, from all ranks and slots at once. No call
 //! is collective, there is nothing to close, and after a lost rank the file is whole. This is the default: it reads short
-//! rows several times faster than call by call, writes up to twice as fast as MPI-IO and at worst 5 % slower on a local disk
+//! rows several times faster than call by call, writes up to twice as fast as MPI-IO and at worst 8 % slower on a local disk
 //! (`benches/README.md` has the figures), and needs neither the HDF5 library's global lock nor an initialized MPI.
 //! `Array::create_mpio` goes through the library's MPI-IO driver instead, for file systems that want it. Chunks as large as
 //! a block ([`ArraySpec::chunks`]) make each write one call, and many times faster than the short rows of a contiguous
