@@ -58,7 +58,8 @@
 //! * `zarr` (v2 and v3), `n5` and `hdf5`: each the only file that knows of its library (N5 asks zarrs for blosc). Another
 //!   format is another such file.
 //! * `chunked` reads and writes what is cut into files, as Zarr and N5 are: which files, under which lock; `files` replaces
-//!   them, `change` is what is written of a part, `cache` keeps what was decoded, `locks` lets threads take turns;
+//!   them, `json` reads their metadata, `change` is what is written of a part, `cache` keeps what was decoded, `locks` lets
+//!   threads take turns;
 //! * `boxes` and `runs` compute with boxes of voxels, `uninit` and `scratch` have the memory that they are copied to.
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence

@@ -42,9 +42,9 @@ use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
 ///
 /// # Safety against crashes and each other
 ///
-/// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is killed while it
-/// writes leaves the former one. That holds for the end of a node only with [`Options::sync`](crate::Options::sync). Threads that write parts of
-/// one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
+/// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is
+/// killed while it writes leaves the former one. That holds for the end of a node only with
+/// [`Options::sync`](crate::Options::sync). Threads that write parts of one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
 /// to one chunk at the same time: see [`OnLattice`]. Tasks that declare the array see to it
 /// ([`TaskBuilder::writes`](crate::TaskBuilder::writes)).
 ///

@@ -6,7 +6,6 @@ use super::info::default_axis_names;
 use super::{ArrayInfo, ArraySpec, Compression, DataType, Result, StorageError};
 use crate::geometry::{Coordinate, MAX_AXES};
 
-const TOO_LARGE: &str = "less than 2 GiB";
 const ONE_PER_AXIS: &str = "one value per spatial axis, so as many as the shape has without channel axes";
 
 /// What `spec` asks for at `path`.
@@ -69,7 +68,7 @@ impl Request<'_> {
         // What Blosc and others take at most.
         const MAX_BYTES: u64 = (1 << 31) - 1;
         let chunks = self.spec.chunks_or_default();
-        let rule = match self.refusal_of_pieces(&chunks, data_type, MAX_BYTES) {
+        let rule = match self.refusal_of_pieces(&chunks, data_type, MAX_BYTES, "less than 2 GiB") {
             Some(rule) => rule,
             None if !self.divide_shards(&chunks) => "so that whole chunks fill a shard along every axis",
             None => return Ok(chunks),
@@ -89,21 +88,25 @@ impl Request<'_> {
 
     fn shards(&self, data_type: DataType) -> Result<Option<Vec<u64>>> {
         let Some(shards) = &self.spec.shards else { return Ok(None) };
-        match self.refusal_of_pieces(shards, data_type, i64::MAX.unsigned_abs()) {
-            Some(TOO_LARGE) => {
-                Err(self.invalid("shard shape", format!("{shards:?}"), "such that one fits into memory"))
-            }
+        let most = i64::MAX.unsigned_abs();
+        match self.refusal_of_pieces(shards, data_type, most, "such that one fits into memory") {
             Some(rule) => Err(self.invalid("shard shape", format!("{shards:?}"), rule)),
             None => Ok(Some(shards.clone())),
         }
     }
 
     /// What the shape of a piece must be, if it is not.
-    fn refusal_of_pieces(&self, pieces: &[u64], data_type: DataType, max_bytes: u64) -> Option<&'static str> {
+    fn refusal_of_pieces(
+        &self,
+        pieces: &[u64],
+        data_type: DataType,
+        max_bytes: u64,
+        too_large: &'static str,
+    ) -> Option<&'static str> {
         if pieces.len() != self.spec.shape.len() || !positive(pieces) {
             Some("1 or more along every axis, and as many axes as the shape")
         } else if byte_size(pieces, data_type).is_none_or(|bytes| bytes > max_bytes) {
-            Some(TOO_LARGE)
+            Some(too_large)
         } else {
             None
         }

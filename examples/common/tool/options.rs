@@ -26,7 +26,8 @@ pub struct Output {
     /// Shape of the output's shards in voxels, of whole chunks: few files of many chunks, in Zarr v3 [default: no shards]
     #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
     pub shards: Option<Vec<u64>>,
-    /// How chunks are compressed: none, zstd, gzip or blosc in Zarr; these, bzip2, lz4 or xz in N5; none or gzip in HDF5; with a level behind a colon (zstd:5) [default: the format's]
+    /// How chunks are compressed: none, zstd, gzip or blosc in Zarr; these, bzip2, lz4 or xz in N5; none or gzip in
+    /// HDF5; with a level behind a colon (zstd:5) [default: the format's]
     #[arg(long, value_name = "CODEC", value_parser = compression)]
     pub compression: Option<Compression>,
     /// Version of the Zarr format, 2 or 3 [default: that of the group the array lies in, or 3]

@@ -40,7 +40,7 @@ impl Metadata {
         let creation = dataset.dcpl().map_err(&failed)?;
         let chunks = creation.chunk().map(|chunks| to_u64(&chunks));
         let fill_value = dispatch!(data_type, fill_value(&creation));
-        let is_filtered = pipeline::n_filters(&creation) > 0;
+        let is_filtered = pipeline::n_filters(&creation) != Some(0);
         // What leads out of the file is the library's.
         let is_here = creation.external().is_empty() && place::is_in(dataset, &at.file);
         let is_native = is_native(data_type, dataset).map_err(&failed)?;

@@ -8,18 +8,18 @@ use hdf5::filters::Filter;
 use hdf5::plist::DatasetCreate;
 use hdf5_sys::h5p::{H5Pget_filter2, H5Pget_nfilters};
 
-/// How many filters there are, also of kinds that nobody here can name.
-pub(super) fn n_filters(creation: &DatasetCreate) -> u32 {
+/// How many filters there are, also of kinds that nobody here can name; `None` where the library cannot tell.
+pub(super) fn n_filters(creation: &DatasetCreate) -> Option<u32> {
     // SAFETY: the id of a property list.
     let n = hdf5::sync::sync(|| unsafe { H5Pget_nfilters(creation.id()) });
     // A negative number is an error.
-    u32::try_from(n).unwrap_or(0)
+    u32::try_from(n).ok()
 }
 
 /// The first filter that the library lacks: its name, if the file has one, and its number.
 pub(super) fn missing(dataset: &Dataset) -> Option<String> {
     let creation = dataset.dcpl().ok()?;
-    (0..n_filters(&creation)).find_map(|place| missing_at(&creation, place))
+    (0..n_filters(&creation)?).find_map(|place| missing_at(&creation, place))
 }
 
 fn missing_at(creation: &DatasetCreate, place: u32) -> Option<String> {

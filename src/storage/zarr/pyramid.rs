@@ -67,7 +67,7 @@ fn put(mut multiscale: Value, content: &mut Value) -> std::result::Result<(), St
             *old = multiscale;
         }
         None => {
-            // A pyramid of other arrays takes no notice of this one: readers take the first.
+            // Readers that know one pyramid take the first.
             all.insert(0, multiscale);
         }
     }
