@@ -104,7 +104,8 @@ impl<T: Element> Array<T> {
         Self::from_opened(super::hdf5::create_mpio(path.as_ref(), spec, ranks)?)
     }
 
-    /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio).
+    /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio). A
+    /// compressed dataset is there to be read: writing it is an error.
     ///
     /// # Errors
     /// As [`create_mpio`](Self::create_mpio).

@@ -81,6 +81,20 @@ fn half(path: &str, spec: &ArraySpec, rank: usize) -> Outcome {
     Ok(())
 }
 
+/// Reads a compressed dataset, each rank a part of it, and tells the sum; and that it cannot be written.
+fn compressed(path: &str, world: MpiIo, rank: usize, size: usize) -> Outcome {
+    let array = Array::<u8>::open_mpio(path, world)?;
+    let n_planes = array.roi().shape()[0];
+    for plane in (rank as i64..n_planes).step_by(size) {
+        let part = Roi::new([plane, 0, 0], [1, array.roi().shape()[1], array.roi().shape()[2]])?;
+        let sum: u64 = array.read(&part)?.iter().map(|&voxel| u64::from(voxel)).sum();
+        println!("plane {plane}: {sum}");
+        let refused = array.write(&part, &content(1, part.shape())).err().ok_or("compressed, and written")?;
+        println!("rank {rank}: {refused}");
+    }
+    Ok(())
+}
+
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |at: usize| arguments.get(at).map_or(Ok(0), |text| text.parse::<i64>());
@@ -94,6 +108,9 @@ fn main() -> Outcome {
         let refused = odd(what, path, &spec, world, rank + 1 == size);
         println!("rank {rank}: {}", refused.err().map_or("fine".to_owned(), |error| error.to_string()));
         return Ok(());
+    }
+    if way == "compressed" {
+        return compressed(path, world, rank, size);
     }
     if way == "half" {
         return half(path, &spec, rank);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bellis::Array;
+use bellis::storage::{ArraySpec, Compression};
 
 use super::mpirun::{Outcome, Ranks, program};
 use super::roi;
@@ -30,6 +31,29 @@ fn all_ranks_write_one_dataset() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn all_ranks_read_a_compressed_dataset_with_mpi_io() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5/raw");
+    let spec = ArraySpec::new([9, 10, 11]).chunks([4, 4, 4]).compression(Compression::Gzip { level: 1 });
+    let array = Array::<u8>::create(&path, &spec).unwrap();
+    let data = super::counting::<u8>(&[9, 10, 11]);
+    array.write(&array.roi(), &data).unwrap();
+    drop(array);
+    for ranks in [2, 3, 8] {
+        let outcome = mpirun(ranks, &["compressed"], &path);
+        outcome.succeeded();
+        for (plane, voxels) in data.outer_iter().enumerate() {
+            let sum: u64 = voxels.iter().map(|&voxel| u64::from(voxel)).sum();
+            let line = format!("plane {plane}: {sum}");
+            assert!(outcome.stdout.lines().any(|found| found == line), "{line}: {outcome}");
+        }
+        let refused =
+            outcome.stdout.lines().filter(|line| line.contains("cannot be written by several ranks"));
+        assert_eq!(refused.count(), 9, "{outcome}");
     }
 }
 

@@ -150,7 +150,8 @@ pub(in crate::storage) fn create_mpio<T: Element>(
     let made = if ranks.rank() == 0 { create::create::<T>(&at, spec).map(drop) } else { Ok(()) };
     ranks.agree(made)?;
     ranks.agree(super::describe(path).and_then(|made| made.require_matches(&wanted)))?;
-    open_together(path, ranks)
+    let found = ranks.agree(look::<T>(Location::of(path)).and_then(Found::require_writable))?;
+    open_together(found, ranks)
 }
 
 /// What is to be created, as far as one rank can tell.
@@ -165,41 +166,67 @@ fn describe_new<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo
 /// Opens the dataset at `path` on all ranks.
 pub(in crate::storage) fn open_mpio<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
     ranks.require_same(path, "open")?;
-    open_together(path, ranks)
+    let found = ranks.agree(look::<T>(Location::of(path)))?;
+    open_together(found, ranks)
 }
 
-/// Opens what all ranks ask for. Each of them has tried all that it can alone before they do it together: what a rank
-/// has open and others have not could never be closed.
-fn open_together<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
-    let (at, info, fill_value) = ranks.agree(look::<T>(Location::of(path)))?;
+/// A dataset that is there.
+struct Found<T> {
+    at: Location,
+    info: ArrayInfo,
+    fill_value: T,
+    /// Why only one process may write it, if it is so: compressed chunks have no fixed place.
+    one_process_only: Option<&'static str>,
+}
+
+impl<T> Found<T> {
+    fn require_writable(self) -> Result<Self> {
+        match self.one_process_only {
+            None => Ok(self),
+            Some(_) => Err(StorageError::CompressedInParallel { path: self.at.path }),
+        }
+    }
+}
+
+/// Opens what all ranks found. Each of them has tried all that it can alone before they do it together: what a rank has
+/// open and others have not could never be closed.
+fn open_together<T: Element>(found: Found<T>, ranks: MpiIo) -> Result<Opened<T>> {
+    let Found { at, info, fill_value, one_process_only } = found;
     let mut builder = FileBuilder::new();
     builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
-    let opened = builder.open_as(&at.file, OpenMode::ReadWrite).map_err(failed("open", &at.file));
+    let mode = if one_process_only.is_none() { OpenMode::ReadWrite } else { OpenMode::Read };
+    let opened = builder.open_as(&at.file, mode).map_err(failed("open", &at.file));
     // Not to be dropped where another rank fails, either.
     let file = ranks.agree(opened.map(ManuallyDrop::new))?;
     let dataset = file.dataset(&at.dataset).map_err(failed("open", &at.path));
     let dataset = ranks.agree(dataset.map(ManuallyDrop::new))?;
-    Ok(Opened { info, fill_value, backend: Box::new(MpioArray { at, _file: file, dataset }) })
+    Ok(Opened {
+        info,
+        fill_value,
+        backend: Box::new(MpioArray { at, one_process_only, _file: file, dataset }),
+    })
 }
 
-/// Where and what the dataset is, by the ordinary driver, if this rank may write the file.
-fn look<T: Element>(at: Location) -> Result<(Location, ArrayInfo, T)> {
+/// Where and what the dataset is, by the ordinary driver, if this rank may write the file; or read it, where that is all that
+/// several ranks can do.
+fn look<T: Element>(at: Location) -> Result<Found<T>> {
     require_hdf5("open", &at.path, format::of_existing(&at.path)?)?;
     let at = at.followed()?;
     let handle = Handle::of(&at.file);
     let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
     handle.close();
     let info = metadata.info(&at)?;
-    if metadata.place.is_none() {
-        return Err(StorageError::CompressedInParallel { path: at.path.clone() });
-    }
+    let one_process_only = metadata.place.is_none().then(|| metadata.why_one_process_only());
     if metadata.data_type != T::DATA_TYPE {
         let (path, on_disk) = (at.path.clone(), metadata.data_type);
         return Err(StorageError::DataTypeDiffers { path, on_disk, asked: T::DATA_TYPE });
     }
-    OpenOptions::new().read(true).write(true).open(&at.file).map_err(StorageError::io("write", &at.file))?;
+    if one_process_only.is_none() {
+        let opened = OpenOptions::new().read(true).write(true).open(&at.file);
+        opened.map_err(StorageError::io("write", &at.file))?;
+    }
     let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
-    Ok((at, info, fill_value))
+    Ok(Found { at, info, fill_value, one_process_only })
 }
 
 fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()> {
@@ -213,6 +240,7 @@ fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()>
 /// An array that all ranks have open.
 struct MpioArray {
     at: Location,
+    one_process_only: Option<&'static str>,
     // Never closed: see the module's text.
     dataset: ManuallyDrop<Dataset>,
     _file: ManuallyDrop<File>,
@@ -224,8 +252,15 @@ impl<T: Element> Backend<T> for MpioArray {
     }
 
     fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
+        if self.one_process_only.is_some() {
+            return Err(StorageError::CompressedInParallel { path: self.at.path.clone() });
+        }
         let data = data.as_standard_layout();
         self.dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))?;
         files::sync(&self.at.file).map_err(StorageError::io("write", &self.at.path))
+    }
+
+    fn one_process_only(&self) -> Option<&'static str> {
+        self.one_process_only
     }
 }
