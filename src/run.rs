@@ -1,23 +1,26 @@
 //! DRIVES: the only place that ties planning, scheduling, messages, transports and closures together.
 //!
 //! [`run`] is all that most programs need; [`Runner`] takes options; [`main`] gives a program its exit code and one
-//! error message from all ranks. Rank 0 runs `coordinator`, every other rank a `worker` loop; a program that is alone
-//! does the same with threads.
+//! error message from all ranks. `session` starts and ends what they run: rank 0 runs `coordinator`, every other rank a
+//! `worker` loop; a program that is alone does the same with threads.
 
 mod coordinator;
 mod error;
-mod greeting;
+mod history;
 mod interrupt;
-mod launcher;
+mod messages;
 mod options;
 mod panics;
-mod place;
 mod program;
 mod runner;
+mod session;
+mod shutdown;
+mod startup;
 mod worker;
 
 pub use error::{Incomplete, RunError};
 pub use options::{Options, OptionsError};
 pub use program::{is_coordinator, main};
 pub use runner::{Runner, run};
-pub use worker::{BlockOutcome, Worker};
+pub use worker::outcome::BlockOutcome;
+pub use worker::slot::Worker;

@@ -3,90 +3,15 @@
 //! A transport carries tagged messages from one endpoint to another, in order between each two. It never blocks on a
 //! send, and it never knows what a block is: what the bytes mean is `wire`'s business, who sends what is `run`'s.
 
+mod endpoint;
+mod error;
 mod idle;
 mod joined;
 pub mod local;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 
-use std::time::Duration;
-
-use thiserror::Error;
-
+pub use endpoint::{Envelope, Tag, Transport};
+pub use error::TransportError;
 pub use idle::{Idle, Waiting};
 pub use joined::Joined;
-
-/// What kind of message it is: told apart without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Tag(pub u16);
-
-/// Who sent a message, and its tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Envelope {
-    /// The endpoint that sent it.
-    pub from: usize,
-    /// Its tag.
-    pub tag: Tag,
-}
-
-/// One endpoint. Endpoints are numbered from 0.
-pub trait Transport: Send {
-    /// This endpoint's number.
-    fn rank(&self) -> usize;
-
-    /// How many endpoints there are.
-    fn size(&self) -> usize;
-
-    /// Sends a copy of `bytes`, and never waits for the receiver.
-    ///
-    /// # Errors
-    /// The receiver is gone, or the message cannot be sent.
-    fn send(&mut self, to: usize, tag: Tag, bytes: &[u8]) -> Result<(), TransportError>;
-
-    /// Takes the next message that has arrived, if there is one, and replaces the content of `buffer` with it.
-    ///
-    /// # Errors
-    /// The message cannot be received.
-    fn try_receive(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Envelope>, TransportError>;
-
-    /// Sleeps for at most `limit`; wakes earlier when a message arrives, where the transport can.
-    fn sleep(&mut self, limit: Duration);
-
-    /// Waits until everything that was sent has left, and gives back what the endpoint holds. All endpoints do so
-    /// together.
-    ///
-    /// # Errors
-    /// Something could not be sent.
-    fn close(self: Box<Self>) -> Result<(), TransportError>;
-
-    /// Gives the endpoint up alone, with messages on their way to it that nobody will receive; what was sent leaves.
-    fn abandon(self: Box<Self>);
-}
-
-/// A message could not be moved.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum TransportError {
-    /// An MPI call failed.
-    #[error("{call} failed on rank {rank}: {message}")]
-    Mpi {
-        /// The MPI function.
-        call: &'static str,
-        /// Where it failed.
-        rank: usize,
-        /// What MPI says about it.
-        message: String,
-    },
-    /// The receiver has gone.
-    #[error("endpoint {to} is gone: its thread has ended")]
-    Gone {
-        /// Who should have received the message.
-        to: usize,
-    },
-    /// A message larger than MPI can count.
-    #[error("a message of {0} bytes is too large for MPI: send fewer blocks at once")]
-    TooLarge(usize),
-    /// MPI was shut down before the run.
-    #[error("MPI is finalized already: start the run before MPI_Finalize")]
-    Finalized,
-}

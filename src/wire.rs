@@ -5,12 +5,18 @@
 //! read from the received bytes one by one, so that rank 0 allocates nothing per block. Decoding any bytes gives a
 //! message or an error.
 
+mod assigned;
 mod batch;
 mod codec;
+mod error;
+mod format;
 mod message;
+mod text;
 
+pub use assigned::Assigned;
 pub use batch::{Batch, BatchQueue, BatchWriter};
-pub use codec::{PROTOCOL, WireError, decode, encode};
-pub use message::{
-    Assigned, Finished, FromWorker, Hello, MAX_TEXT, MessageKind, Outcome, Reads, Status, Stop, ToWorker,
-};
+pub use codec::{decode, encode};
+pub use error::WireError;
+pub use format::PROTOCOL;
+pub use message::{Finished, FromWorker, Hello, MessageKind, Outcome, Reads, Status, Stop, ToWorker};
+pub use text::{MAX_TEXT, shorten};

@@ -1,5 +1,7 @@
 //! Why a run did not begin, broke off, or did not complete its blocks.
 
+use std::fmt::Write as _;
+
 use thiserror::Error;
 
 use super::options::OptionsError;
@@ -138,4 +140,20 @@ impl Report {
             first_failure: first,
         }))
     }
+}
+
+/// An error and what it came from, on one line.
+pub(super) fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some errors repeat their source in their own message.
+        if !text.contains(&cause_text) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
 }

@@ -1,38 +1,26 @@
-//! A program's first and last word: logging, one error message from all ranks, the exit code.
+//! The frame around a program: logging, one error message from all ranks, the exit code.
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::error::RunError;
-use super::greeting::{Farewell, await_stop, cut, introduce, part, the_end};
-use super::launcher::launched_rank;
+use super::error::{RunError, one_line};
+use super::history::{has_run, is_leader};
 use super::panics;
-use super::place::{MpiOwner, Place, abort_all, is_launched, is_line_open, mpi_owner, rank};
-use super::worker::with_sources;
+use super::shutdown::{Shutdown, shut_down, wait_for_stop};
+use super::startup::handshake::{ended, send_hello};
+use super::startup::launcher::launched_rank;
+use super::startup::membership::{
+    Membership, MpiOwner, abort_all, is_launched, is_run_open, mpi_owner, rank,
+};
 use crate::plan::BoxError;
 use crate::transport::{Idle, Transport};
-use crate::wire::Stop;
+use crate::wire::{Stop, shorten};
 
 /// Blocks failed, were orphaned or remain; or the program failed after a run.
 const INCOMPLETE: u8 = 1;
 /// Something was wrong before anything ran.
 const MISCONFIGURED: u8 = 2;
-
-/// Whether a run took place in this process.
-static HAS_RUN: AtomicBool = AtomicBool::new(false);
-
-pub(super) fn note_run() {
-    HAS_RUN.store(true, Ordering::Relaxed);
-}
-
-/// Whether this process was rank 0 of its last run, or alone.
-static IS_LEADER: AtomicBool = AtomicBool::new(true);
-
-pub(super) fn note_leader(is_leader: bool) {
-    IS_LEADER.store(is_leader, Ordering::Relaxed);
-}
 
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
 /// believed.
@@ -64,9 +52,9 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     let outcome = panics::catch(program).unwrap_or_else(|panic| Err(panic.into()));
     let own_code = outcome.as_ref().err().map(|error| code_of(&**error));
     let is_shared = outcome.as_ref().err().is_some_and(|error| is_shared(&**error));
-    let message = outcome.err().map(|error| cut(with_sources(&*error)));
+    let message = outcome.err().map(|error| shorten(one_line(&*error)));
     let code = || own_code.unwrap_or_else(code_by_time);
-    if is_line_open() {
+    if is_run_open() {
         print_error(message.as_deref().unwrap_or("this rank left a run before its end"));
         abort_all(code());
     }
@@ -78,7 +66,7 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
         // Others may still be in a run of theirs: that is no reason to end them.
         (MpiOwner::Program, _) => agree(message.clone(), None),
         // Nobody can be asked any more, but the leader of a run has the same to tell as its other ranks.
-        (MpiOwner::Finalized, Some(_)) if is_shared && !IS_LEADER.load(Ordering::Relaxed) => {
+        (MpiOwner::Finalized, Some(_)) if is_shared && !is_leader() => {
             return ExitCode::from(code());
         }
         (MpiOwner::Finalized, Some(message)) => {
@@ -102,8 +90,8 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     }
 }
 
-/// For so long a rank of a program that owns MPI waits for the others to fail as well. Later ranks wait longer, so
-/// that one of them ends the job before the next one speaks up.
+/// How long a rank of a program that owns MPI waits for the others to fail as well. Later ranks wait longer, so that
+/// one of them ends the job before the next one reports its error.
 fn patience() -> Duration {
     let rank = u32::try_from(rank().unwrap_or(0)).unwrap_or(u32::MAX);
     Duration::from_secs(3) + Duration::from_millis(200) * rank.min(100)
@@ -129,35 +117,38 @@ impl Ending {
 fn agree(message: Option<String>, patience: Option<Duration>) -> Ending {
     let mut message = message;
     while is_launched() {
-        let place = match Place::find_within(None, patience) {
-            Ok(Some(place)) => place,
+        let membership = match Membership::find_within(None, patience) {
+            Ok(Some(membership)) => membership,
             Ok(None) => return Ending::Alone(message.unwrap_or_default()),
             // Whatever keeps the ranks apart has been the program's error already, where there was a run.
             Err(error) => return Ending::Wrong(message.unwrap_or_else(|| error.to_string())),
         };
-        let Place::Rank { transport, .. } = place else { break };
-        match say_farewell(transport, message) {
-            Ok(Farewell::All(problem)) => return Ending::of(problem),
-            Ok(Farewell::Refused(refusal)) => message = Some(cut(refusal)),
+        let Membership::Rank { transport, .. } = membership else { break };
+        match exchange_endings(transport, message) {
+            Ok(Shutdown::AllEnded(problem)) => return Ending::of(problem),
+            Ok(Shutdown::Refused(refusal)) => message = Some(shorten(refusal)),
             Err(error) => return Ending::Alone(error.to_string()),
         }
     }
     Ending::of(message)
 }
 
-fn say_farewell(mut transport: Box<dyn Transport>, message: Option<String>) -> Result<Farewell, RunError> {
-    let mine = message.map_or_else(the_end, Err);
-    let farewell = if transport.rank() == 0 {
-        part(&mut *transport, &mine)?
+fn exchange_endings(
+    mut transport: Box<dyn Transport>,
+    message: Option<String>,
+) -> Result<Shutdown, RunError> {
+    let mine = message.map_or_else(ended, Err);
+    let shutdown = if transport.rank() == 0 {
+        shut_down(&mut *transport, &mine)?
     } else {
-        introduce(&mut *transport, 0, mine)?;
-        match await_stop(&mut *transport, Idle::default())? {
-            Stop::Ended(problem) => Farewell::All(Some(problem).filter(|problem| !problem.is_empty())),
-            Stop::Refused(message) => Farewell::Refused(message),
+        send_hello(&mut *transport, 0, mine)?;
+        match wait_for_stop(&mut *transport, Idle::default())? {
+            Stop::Ended(problem) => Shutdown::AllEnded(Some(problem).filter(|problem| !problem.is_empty())),
+            Stop::Refused(message) => Shutdown::Refused(message),
         }
     };
     transport.close()?;
-    Ok(farewell)
+    Ok(shutdown)
 }
 
 /// Whether all ranks of a run get this error.
@@ -176,7 +167,7 @@ fn code_of(error: &(dyn std::error::Error + Send + Sync + 'static)) -> u8 {
 }
 
 fn code_by_time() -> u8 {
-    if HAS_RUN.load(Ordering::Relaxed) { INCOMPLETE } else { MISCONFIGURED }
+    if has_run() { INCOMPLETE } else { MISCONFIGURED }
 }
 
 fn print_error(message: &str) {
@@ -190,8 +181,8 @@ fn start_logging() {
     let environment = env_logger::Env::default().default_filter_or("warn");
     let logger = env_logger::Builder::from_env(environment)
         .format(move |to, record| {
-            let place = if is_launched { format!(" rank {rank}") } else { String::new() };
-            writeln!(to, "[{}{place}] {}", record.level(), record.args())
+            let sender = if is_launched { format!(" rank {rank}") } else { String::new() };
+            writeln!(to, "[{}{sender}] {}", record.level(), record.args())
         })
         .try_init();
     // A program may have set up a logger of its own.

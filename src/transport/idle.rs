@@ -34,12 +34,12 @@ impl fmt::Display for Idle {
     }
 }
 
-/// So many polls go by without a pause.
-const SPINS: u32 = 64;
-/// So long a rank yields before it sleeps.
-const YIELDING: Duration = Duration::from_micros(200);
-/// The longest sleep: what a message may be late at the most.
-const LONGEST: Duration = Duration::from_millis(3);
+/// Number of polls without a pause.
+const N_SPINS: u32 = 64;
+/// How long a rank yields before it sleeps.
+const YIELD_DURATION: Duration = Duration::from_micros(200);
+/// Maximum sleep: the delay that a message can suffer.
+const MAX_SLEEP: Duration = Duration::from_millis(3);
 
 /// One wait, from the last message on.
 #[derive(Debug)]
@@ -62,17 +62,17 @@ impl Waiting {
         self.since = None;
     }
 
-    /// Whether the wait is past spinning.
+    /// Returns whether the wait is past spinning.
     #[inline]
     pub fn is_long(&self) -> bool {
-        self.n_polls > SPINS
+        self.n_polls > N_SPINS
     }
 
     /// Nothing arrived: pauses before the next poll. `sleep` sleeps for at most so long.
     #[inline]
     pub fn pause(&mut self, sleep: impl FnOnce(Duration)) {
         self.n_polls = self.n_polls.saturating_add(1);
-        if self.idle == Idle::Spin || self.n_polls <= SPINS {
+        if self.idle == Idle::Spin || self.n_polls <= N_SPINS {
             std::hint::spin_loop();
         } else {
             self.yield_or_sleep(sleep);
@@ -82,10 +82,10 @@ impl Waiting {
     /// Sleeps an eighth of the time waited so far, so that no message comes late by more than that.
     fn yield_or_sleep(&mut self, sleep: impl FnOnce(Duration)) {
         let waited = self.since.get_or_insert_with(Instant::now).elapsed();
-        if self.idle == Idle::Yield || waited < YIELDING {
+        if self.idle == Idle::Yield || waited < YIELD_DURATION {
             std::thread::yield_now();
         } else {
-            sleep((waited / 8).min(LONGEST));
+            sleep((waited / 8).min(MAX_SLEEP));
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::endpoint::{Envelope, Tag, Transport};
+use super::error::TransportError;
 use super::local::LocalTransport;
-use super::{Envelope, Tag, Transport, TransportError};
 
 /// Two transports as one. Endpoints of `ranks` keep their numbers; endpoint i of `threads`, from 1 on, follows as
 /// `ranks.size() + i - 1`. This endpoint is number 0 in both.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Envelope, Tag, Transport, TransportError};
+use super::endpoint::{Envelope, Tag, Transport};
+use super::error::TransportError;
 
 /// What waits for one endpoint.
 #[derive(Debug, Default)]

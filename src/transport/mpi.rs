@@ -16,7 +16,9 @@ use ::mpi::traits::{AsRaw, Communicator};
 
 pub use environment::{Environment, abort, environment, is_foreign, is_initialized};
 
-use super::{Envelope, Idle, Tag, Transport, TransportError, Waiting};
+use super::endpoint::{Envelope, Tag, Transport};
+use super::error::TransportError;
+use super::idle::{Idle, Waiting};
 
 /// A communicator of the caller's, to be duplicated when a run starts.
 #[derive(Debug, Clone, Copy)]

@@ -10,8 +10,9 @@ use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 
-use super::codec::{CONFIG, WireError, read_assigned};
-use super::message::Assigned;
+use super::assigned::{Assigned, read_assigned};
+use super::error::WireError;
+use super::format::CONFIG;
 
 /// A sequence of `T` within a received message; nothing is decoded before it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

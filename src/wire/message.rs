@@ -2,12 +2,8 @@
 
 use bincode::{BorrowDecode, Decode, Encode};
 
+use super::assigned::Assigned;
 use super::batch::Batch;
-use crate::geometry::Roi;
-use crate::plan::BlockId;
-
-/// Texts are cut to this many bytes before they are sent.
-pub const MAX_TEXT: usize = 4096;
 
 /// The kinds of messages; their numbers are the tags they travel under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,19 +65,6 @@ impl FromWorker<'_> {
             Self::Status(_) => MessageKind::Status,
         }
     }
-}
-
-/// One block for a worker: coordinates and names, never data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Assigned {
-    /// Which block.
-    pub block: BlockId,
-    /// To be given back with the answer.
-    pub lease: u64,
-    /// What it may read.
-    pub read_roi: Roi,
-    /// What it may write.
-    pub write_roi: Roi,
 }
 
 /// One finished block.

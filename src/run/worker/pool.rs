@@ -5,8 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::link::Link;
-use super::{Loop, Port, Setup, Worker};
+use super::block_source::{BlockSource, Setup};
+use super::slot::{Loop, Worker};
+use super::uplink::Uplink;
 use crate::plan::{Plan, WorkerInfo};
 use crate::run::error::RunError;
 use crate::transport::{Transport, Waiting};
@@ -19,7 +20,7 @@ struct Pool {
     /// There are blocks, or the run is over.
     for_slots: Condvar,
     /// There are answers.
-    for_line: Condvar,
+    for_uplink: Condvar,
 }
 
 #[derive(Default)]
@@ -42,7 +43,7 @@ impl Pool {
 /// One slot's side.
 struct Slot(Arc<Pool>);
 
-impl Port for Slot {
+impl BlockSource for Slot {
     fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError> {
         let mut shared = self.0.lock();
         let mut has_waited = false;
@@ -60,7 +61,7 @@ impl Port for Slot {
         }
     }
 
-    fn done(&mut self, finished: Finished, _is_urgent: bool) -> Result<(), RunError> {
+    fn finish(&mut self, finished: Finished, _is_urgent: bool) -> Result<(), RunError> {
         let mut shared = self.0.lock();
         shared.answers.push(finished);
         shared.n_busy = shared.n_busy.saturating_sub(1);
@@ -68,7 +69,7 @@ impl Port for Slot {
             shared.busy_since = None;
         }
         drop(shared);
-        self.0.for_line.notify_one();
+        self.0.for_uplink.notify_one();
         Ok(())
     }
 }
@@ -81,7 +82,7 @@ pub(super) fn work(
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
     let pool = Arc::new(Pool::default());
-    let mut link = Link::new(transport);
+    let mut uplink = Uplink::new(transport);
     let driven = thread::scope(|scope| {
         let start = |slot| {
             let info = WorkerInfo { rank: setup.rank, slot };
@@ -91,10 +92,10 @@ pub(super) fn work(
         };
         let started = (0..setup.slots as usize).map(start).collect::<Result<Vec<_>, _>>();
         let talked = match &started {
-            Ok(_) => talk(&mut link, &pool, setup),
+            Ok(_) => talk(&mut uplink, &pool, setup),
             Err(error) => Err(RunError::Thread(error.to_string())),
         };
-        let talked = talked.or_else(|error| link.give_up(&error).and(Err(error)));
+        let talked = talked.or_else(|error| uplink.give_up(&error).and(Err(error)));
         // The slots end, whatever happened; blocks are left only when the run broke off.
         let mut shared = pool.lock();
         shared.is_over = true;
@@ -104,7 +105,7 @@ pub(super) fn work(
         let driven = started.into_iter().flatten().map(join).fold(Ok(()), Result::and);
         talked.and(driven)
     });
-    let stop = link.close()?;
+    let stop = uplink.close()?;
     driven?;
     Ok(stop.expect("talking ends when rank 0 says stop"))
 }
@@ -115,35 +116,35 @@ fn join(slot: thread::ScopedJoinHandle<'_, Result<(), RunError>>) -> Result<(), 
 }
 
 /// Carries blocks to the slots and answers to rank 0 until rank 0 says stop.
-fn talk(link: &mut Link, pool: &Pool, setup: Setup) -> Result<(), RunError> {
+fn talk(uplink: &mut Uplink, pool: &Pool, setup: Setup) -> Result<(), RunError> {
     let mut waiting = Waiting::new(setup.idle);
     let mut answers = Vec::new();
-    while link.stop.is_none() {
-        let has_heard = link.pump()?;
+    while uplink.stop.is_none() {
+        let has_received = uplink.receive()?;
         let mut shared = pool.lock();
-        if !link.inbox.is_empty() {
-            while let Some(assigned) = link.inbox.pop()? {
+        if !uplink.inbox.is_empty() {
+            while let Some(assigned) = uplink.inbox.pop()? {
                 shared.inbox.push_back(assigned);
             }
             pool.for_slots.notify_all();
         }
         std::mem::swap(&mut shared.answers, &mut answers);
-        link.busy_since = shared.busy_since;
+        uplink.busy_since = shared.busy_since;
         drop(shared);
-        if answers.is_empty() && !has_heard {
+        if answers.is_empty() && !has_received {
             waiting.pause(|limit| {
                 let shared = pool.lock();
                 if shared.answers.is_empty() {
-                    drop(pool.for_line.wait_timeout(shared, limit));
+                    drop(pool.for_uplink.wait_timeout(shared, limit));
                 }
             });
             continue;
         }
         waiting.reset();
         for finished in answers.drain(..) {
-            link.answer(&finished)?;
+            uplink.answer(&finished)?;
         }
-        link.flush()?;
+        uplink.flush()?;
     }
     Ok(())
 }

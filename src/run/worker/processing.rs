@@ -1,23 +1,25 @@
 //! The loop that runs the closures of tasks.
 
-use super::{BlockOutcome, Worker, with_sources};
+use super::outcome::BlockOutcome;
+use super::slot::Worker;
 use crate::plan::{Block, BoxError, Process};
+use crate::run::error::one_line;
 use crate::run::panics;
 
 /// Processes blocks with the closures of their tasks until the run is over.
-pub(crate) fn process_all(worker: &mut Worker) -> Result<(), BoxError> {
+pub(in crate::run) fn process_all(worker: &mut Worker) -> Result<(), BoxError> {
     // One prepared closure for each task that this slot has met.
     let mut prepared: Vec<Option<Process>> = Vec::new();
     while let Some(block) = worker.acquire()? {
-        let place = block.id.task.as_usize();
-        if place >= prepared.len() {
-            prepared.resize_with(place + 1, || None);
+        let task = block.id.task.as_usize();
+        if task >= prepared.len() {
+            prepared.resize_with(task + 1, || None);
         }
-        let outcome = match panics::catch(|| process(worker, &mut prepared[place], &block)) {
+        let outcome = match panics::catch(|| process(worker, &mut prepared[task], &block)) {
             Ok(outcome) => outcome,
             Err(panic) => {
                 // What the closure keeps may be half done, and may panic again when it is dropped.
-                let state = prepared[place].take();
+                let state = prepared[task].take();
                 let dropped = panics::catch(|| drop(state)).err();
                 BlockOutcome::Failed(dropped.map_or(panic.clone(), |again| format!("{panic}; then {again}")))
             }
@@ -32,14 +34,14 @@ fn process(worker: &Worker, prepared: &mut Option<Process>, block: &Block) -> Bl
     match body.is_done(block) {
         Ok(true) => return BlockOutcome::Skipped,
         Ok(false) => {}
-        Err(error) => return BlockOutcome::Failed(format!("its check failed: {}", with_sources(&*error))),
+        Err(error) => return BlockOutcome::Failed(format!("its check failed: {}", one_line(&*error))),
     }
     let process = match prepared {
         Some(process) => process,
         None => match body.prepare(&worker.info()) {
             Some(Ok(process)) => prepared.insert(process),
             Some(Err(error)) => {
-                let why = with_sources(&*error);
+                let why = one_line(&*error);
                 return BlockOutcome::Failed(format!("the worker could not be prepared: {why}"));
             }
             None => return BlockOutcome::Failed("its task has no process closure".to_owned()),

@@ -1,14 +1,18 @@
-//! Workers whose line to rank 0 carries what makes no sense, and loops that fail.
+//! Workers whose uplink carries what makes no sense, and loops that fail.
 
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::{Loop, Setup, process_all, work};
+use super::block_source::Setup;
+use super::processing::process_all;
+use super::slot::Loop;
+use super::work::work;
 use crate::geometry::Roi;
 use crate::plan::{Pipeline, Plan, Task};
 use crate::run::error::RunError;
-use crate::run::greeting::{stop, tag};
+use crate::run::messages::tag;
+use crate::run::shutdown::stop_all;
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
@@ -56,10 +60,10 @@ fn nonsense_from_rank_0_is_answered_and_ends_the_worker() {
             mine.send(1, tag(MessageKind::Assign), &[PROTOCOL, 99]).expect("the worker is there");
             let why = hear(mine, |message| match message {
                 FromWorker::Hello(Hello { slots: 0, pipeline: Err(why), .. }) => why,
-                other => panic!("{other:?} instead of a farewell"),
+                other => panic!("{other:?} instead of a hello"),
             });
             assert!(why.contains("run the same build on all ranks"), "{why}");
-            stop(mine, Stop::Refused(why)).expect("the worker is there");
+            stop_all(mine, Stop::Refused(why)).expect("the worker is there");
         });
         assert!(matches!(ended, Err(RunError::Wire(_))), "{slots} slots: {ended:?}");
     }
@@ -88,7 +92,7 @@ fn nonsense_while_a_block_is_processed_is_not_lost() {
         mine.send(1, tag(MessageKind::Assign), &[]).expect("the worker is there");
         assert!(hear(mine, |message| matches!(message, FromWorker::Report(_))));
         assert!(hear(mine, |message| matches!(message, FromWorker::Hello(Hello { pipeline: Err(_), .. }))));
-        stop(mine, Stop::Refused("nonsense".to_owned())).expect("the worker is there");
+        stop_all(mine, Stop::Refused("nonsense".to_owned())).expect("the worker is there");
     });
     assert!(matches!(ended, Err(RunError::Wire(_))), "{ended:?}");
 }
@@ -101,7 +105,7 @@ fn blocks_left_when_rank_0_breaks_off_are_not_processed() {
             Some(block) => Err(format!("{block} came after the end").into()),
         };
         let ended = with_worker(slots, may_share, none, |mine| {
-            stop(mine, Stop::Refused("broken off".to_owned())).expect("the worker is there");
+            stop_all(mine, Stop::Refused("broken off".to_owned())).expect("the worker is there");
         });
         assert_eq!(ended, Ok(Stop::Refused("broken off".to_owned())));
     }
@@ -115,7 +119,7 @@ fn a_loop_that_fails_at_its_end_is_told() {
             Err("the last flush failed".into())
         };
         let ended = with_worker(slots, false, late, |mine| {
-            stop(mine, Stop::Ended(String::new())).expect("the worker is there");
+            stop_all(mine, Stop::Ended(String::new())).expect("the worker is there");
         });
         assert_eq!(ended, Err(RunError::Loop("the last flush failed".to_owned())));
     }

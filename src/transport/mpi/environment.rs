@@ -6,7 +6,7 @@ use ::mpi::environment::{Universe, initialize_with_threading, is_finalized, thre
 use ::mpi::{Threading, ffi};
 
 use super::Comm;
-use crate::transport::TransportError;
+use crate::transport::error::TransportError;
 
 /// How this process stands with MPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What rank 0 writes down for people: failures, times, snapshots, the report.
+//! What rank 0 records for people: failures, times, snapshots, the report.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ use crate::plan::{BlockId, Plan, TaskId};
 use crate::scheduler::{Cause, Counts, Failure, Scheduler, Verdict};
 use crate::wire::Reads;
 
-/// So many failures of a task are told as they happen; the report has the count of all.
-const TOLD: u64 = 20;
-/// Looking for the block that takes longest is done this seldom: it looks at all blocks in flight.
-const LOOKING: Duration = Duration::from_secs(5);
+/// Maximum number of failures of a task that are logged as they happen; the report has the count of all.
+const MAX_LOGGED_FAILURES: u64 = 20;
+/// Time between two searches for the block that takes longest: each looks at all blocks in flight.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
 
-pub(super) struct Books {
+pub(super) struct RunStats {
     plan: Arc<Plan>,
     tasks: Vec<TaskReport>,
     busy_us: Vec<u64>,
-    n_told: Vec<u64>,
+    n_logged: Vec<u64>,
     n_workers: usize,
     n_slots: u64,
     chunk_reads: ChunkReads,
@@ -25,14 +25,14 @@ pub(super) struct Books {
     longest: Option<(Instant, Option<Longest>)>,
 }
 
-impl Books {
+impl RunStats {
     pub fn new(plan: Arc<Plan>, slots: &[u32]) -> Self {
         let report =
             |planned: &crate::plan::PlannedTask| TaskReport::new(planned.task.name(), Counts::default());
         let tasks: Vec<TaskReport> = plan.tasks().iter().map(report).collect();
         Self {
             busy_us: vec![0; tasks.len()],
-            n_told: vec![0; tasks.len()],
+            n_logged: vec![0; tasks.len()],
             tasks,
             n_workers: slots.len(),
             n_slots: slots.iter().copied().map(u64::from).sum(),
@@ -43,14 +43,14 @@ impl Books {
         }
     }
 
-    /// A worker spent so long on a block of `task`.
+    /// Adds the time that a worker spent on a block of `task`.
     #[inline]
-    pub fn note_busy(&mut self, task: TaskId, busy_us: u64) {
+    pub fn add_busy(&mut self, task: TaskId, busy_us: u64) {
         self.busy_us[task.as_usize()] += busy_us;
     }
 
-    /// A worker has read so much.
-    pub fn note_reads(&mut self, Reads { n_hits, n_misses, bytes_read, bytes_decoded }: Reads) {
+    /// Adds what a worker has read.
+    pub fn add_reads(&mut self, Reads { n_hits, n_misses, bytes_read, bytes_decoded }: Reads) {
         let all = &mut self.chunk_reads;
         all.n_hits += n_hits;
         all.n_misses += n_misses;
@@ -58,25 +58,25 @@ impl Books {
         all.bytes_decoded += bytes_decoded;
     }
 
-    /// Tells of failures, and keeps the final ones.
+    /// Logs failures, and keeps the final ones for the report.
     #[inline]
-    pub fn note_failures(&mut self, failures: &mut Vec<Failure>) {
+    pub fn record_failures(&mut self, failures: &mut Vec<Failure>) {
         for failure in failures.drain(..) {
-            self.note_failure(failure);
+            self.record_failure(failure);
         }
     }
 
-    fn note_failure(&mut self, Failure { block, worker, cause, verdict }: Failure) {
+    fn record_failure(&mut self, Failure { block, worker, cause, verdict }: Failure) {
         let message = match cause {
             Cause::Error(message) => message,
             Cause::WorkerLost => "its worker was lost".to_owned(),
         };
-        let place = block.task.as_usize();
+        let task = block.task.as_usize();
         let write_roi = self.plan.block(block).write_roi;
         let BlockId { index, .. } = block;
-        let name = &self.tasks[place].name;
-        self.n_told[place] += 1;
-        if self.n_told[place] <= TOLD {
+        let name = &self.tasks[task].name;
+        self.n_logged[task] += 1;
+        if self.n_logged[task] <= MAX_LOGGED_FAILURES {
             match verdict {
                 Verdict::Retry { attempts } => log::warn!(
                     "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, will be tried \
@@ -87,11 +87,11 @@ impl Books {
                      {message}"
                 ),
             }
-        } else if self.n_told[place] == TOLD + 1 {
+        } else if self.n_logged[task] == MAX_LOGGED_FAILURES + 1 {
             log::warn!("task {name:?}: more blocks fail; the report at the end counts them");
         }
         if let Verdict::GiveUp { attempts } = verdict {
-            self.tasks[place].add_failure(index, &write_roi, worker.0, attempts, message);
+            self.tasks[task].add_failure(index, &write_roi, worker.0, attempts, message);
         }
     }
 
@@ -103,7 +103,7 @@ impl Books {
         self.is_interrupted
     }
 
-    /// Blocks that have not ended.
+    /// Number of blocks that have not ended.
     pub fn n_open(&self, scheduler: &Scheduler) -> u64 {
         self.ids().map(|task| scheduler.counts(task).open()).sum()
     }
@@ -141,7 +141,7 @@ impl Books {
 
     fn longest(&mut self, scheduler: &Scheduler, elapsed: Duration) -> Option<Longest> {
         let now = Instant::now();
-        let is_fresh = self.longest.as_ref().is_some_and(|(looked, _)| now - *looked < LOOKING);
+        let is_fresh = self.longest.as_ref().is_some_and(|(searched, _)| now - *searched < LONGEST_INTERVAL);
         if !is_fresh {
             let found = scheduler.oldest_in_flight().map(|(since, block, worker)| Longest {
                 task: self.tasks[block.task.as_usize()].name.clone(),

@@ -1,40 +1,42 @@
-//! A worker's line to rank 0: blocks come in, answers go out, status checks are answered.
+//! A worker's uplink to rank 0: blocks come in, answers go out, status checks are answered.
 
 use std::time::Instant;
 
 use crate::run::error::RunError;
-use crate::run::greeting::{await_stop, introduce, tag};
+use crate::run::messages::tag;
+use crate::run::shutdown::wait_for_stop;
+use crate::run::startup::handshake::send_hello;
 use crate::storage::{self, Statistics};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
     BatchQueue, BatchWriter, Finished, FromWorker, Reads, Status, Stop, ToWorker, decode, encode,
 };
 
-pub(super) struct Link {
+pub(super) struct Uplink {
     transport: Box<dyn Transport>,
     /// Blocks to process, in order.
     pub inbox: BatchQueue,
     answers: BatchWriter<Finished>,
     /// What went wrong while nobody waited for a message.
-    pub trouble: Option<RunError>,
+    pub error: Option<RunError>,
     /// What rank 0 said when the run was over.
     pub stop: Option<Stop>,
     /// Since when the oldest block at hand is processed, to a few milliseconds.
     pub busy_since: Option<Instant>,
     n_finished: u64,
-    /// `n_finished` when [`look_in`](Self::look_in) looked last.
+    /// `n_finished` when [`refresh_busy_since`](Self::refresh_busy_since) was called last.
     n_seen: u64,
     received: Vec<u8>,
     sent: Vec<u8>,
 }
 
-impl Link {
+impl Uplink {
     pub fn new(transport: Box<dyn Transport>) -> Self {
         Self {
             transport,
             inbox: BatchQueue::default(),
             answers: BatchWriter::default(),
-            trouble: None,
+            error: None,
             stop: None,
             busy_since: None,
             n_finished: 0,
@@ -44,15 +46,15 @@ impl Link {
         }
     }
 
-    /// Takes in all that has arrived; whether that was anything.
+    /// Takes in all messages that have arrived. Returns whether there were any.
     #[inline]
-    pub fn pump(&mut self) -> Result<bool, RunError> {
-        let mut has_heard = false;
+    pub fn receive(&mut self) -> Result<bool, RunError> {
+        let mut has_received = false;
         while self.stop.is_none() && self.transport.try_receive(&mut self.received)?.is_some() {
-            has_heard = true;
+            has_received = true;
             match decode(&self.received)? {
                 ToWorker::Assign(batch) => self.inbox.push(&batch),
-                ToWorker::Status => self.tell_status()?,
+                ToWorker::Status => self.send_status()?,
                 ToWorker::Stop(stop) => {
                     // Blocks are left only when rank 0 broke off.
                     self.inbox = BatchQueue::default();
@@ -60,7 +62,7 @@ impl Link {
                 }
             }
         }
-        Ok(has_heard)
+        Ok(has_received)
     }
 
     /// Keeps an answer for the next [`flush`](Self::flush).
@@ -70,7 +72,7 @@ impl Link {
         Ok(self.answers.push(finished)?)
     }
 
-    /// How many answers are kept.
+    /// Number of answers that are kept.
     pub fn n_answers(&self) -> usize {
         self.answers.len()
     }
@@ -80,7 +82,7 @@ impl Link {
     pub fn flush(&mut self) -> Result<(), RunError> {
         if self.stop.is_none() && !self.answers.is_empty() {
             if let Some(reads) = storage::take_statistics() {
-                self.tell_reads(reads)?;
+                self.send_reads(reads)?;
             }
             let message = FromWorker::Report(self.answers.batch());
             encode(&message, &mut self.sent)?;
@@ -97,14 +99,14 @@ impl Link {
     /// Tells rank 0 that this worker cannot go on, and waits until it has told everybody to stop.
     pub fn give_up(&mut self, why: &RunError) -> Result<(), RunError> {
         if self.stop.is_none() {
-            introduce(&mut *self.transport, 0, Err(why.to_string()))?;
-            self.stop = Some(await_stop(&mut *self.transport, Idle::default())?);
+            send_hello(&mut *self.transport, 0, Err(why.to_string()))?;
+            self.stop = Some(wait_for_stop(&mut *self.transport, Idle::default())?);
         }
         Ok(())
     }
 
     /// After the thread that processes blocks has been busy for a while: notes whether it is still the same block.
-    pub fn look_in(&mut self) {
+    pub fn refresh_busy_since(&mut self) {
         if self.n_finished != self.n_seen {
             self.n_seen = self.n_finished;
             self.busy_since = self.busy_since.map(|_| Instant::now());
@@ -118,14 +120,14 @@ impl Link {
     }
 
     #[cold]
-    fn tell_reads(&mut self, reads: Statistics) -> Result<(), RunError> {
+    fn send_reads(&mut self, reads: Statistics) -> Result<(), RunError> {
         let Statistics { n_hits, n_misses, bytes_read, bytes_decoded } = reads;
         let message = FromWorker::Reads(Reads { n_hits, n_misses, bytes_read, bytes_decoded });
         encode(&message, &mut self.sent)?;
         Ok(self.transport.send(0, tag(message.kind()), &self.sent)?)
     }
 
-    fn tell_status(&mut self) -> Result<(), RunError> {
+    fn send_status(&mut self) -> Result<(), RunError> {
         let busy = self.busy_since.map(|since| since.elapsed().as_millis());
         let status = Status {
             n_finished: self.n_finished,

@@ -1,17 +1,17 @@
-//! Where this process stands: alone, or one of several ranks with a line to the others.
+//! Who this process is: alone, or one of several ranks with a transport to the others.
 
-use super::error::RunError;
 use super::launcher::{Launcher, launcher};
+use crate::run::error::RunError;
 use crate::transport::Transport;
 
-/// Where this process stands.
-pub(super) enum Place {
+/// Who this process is in a run.
+pub(in crate::run) enum Membership {
     /// No other ranks.
     Alone,
     /// One of several ranks.
     #[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "there are no ranks without MPI"))]
     Rank {
-        /// The line to the others, on a communicator of its own.
+        /// The transport to the others, on a communicator of its own.
         transport: Box<dyn Transport>,
         /// Whether one thread may use it while another one, in the program's closures, calls MPI as well.
         may_share: bool,
@@ -21,7 +21,7 @@ pub(super) enum Place {
 /// Who initialized MPI, and so says when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "there is no MPI that a program could own"))]
-pub(super) enum MpiOwner {
+pub(in crate::run) enum MpiOwner {
     /// bellis, or nobody so far.
     Bellis,
     /// The program, which has not finalized it yet.
@@ -35,25 +35,25 @@ fn launched() -> Launcher {
 }
 
 /// Whether a launcher says that there are other ranks.
-pub(super) fn is_launched() -> bool {
+pub(in crate::run) fn is_launched() -> bool {
     launched() != Launcher::Alone
 }
 
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
-pub(super) use with_mpi::ranks;
+pub(in crate::run) use with_mpi::ranks;
 #[cfg(feature = "mpi")]
-pub(super) use with_mpi::{Comm, abort_all, is_line_open, mpi_owner, rank};
+pub(in crate::run) use with_mpi::{Comm, abort_all, is_run_open, mpi_owner, rank};
 
 #[cfg(feature = "mpi")]
 mod with_mpi {
     use std::time::Duration;
 
-    use super::{Launcher, MpiOwner, Place, RunError, launched};
+    use super::{Launcher, Membership, MpiOwner, RunError, launched};
     use crate::transport::mpi::{self, MpiTransport};
 
     pub(in crate::run) use crate::transport::mpi::Comm;
 
-    impl Place {
+    impl Membership {
         /// Finds out, on the given communicator, on MPI's world if MPI is initialized, or as the launcher says; in
         /// the latter case MPI is initialized. All ranks do so together.
         pub fn find(communicator: Option<Comm<'_>>) -> Result<Self, RunError> {
@@ -104,7 +104,7 @@ mod with_mpi {
     }
 
     /// Whether this rank left a run in the middle, so that others may wait for it.
-    pub fn is_line_open() -> bool {
+    pub fn is_run_open() -> bool {
         mpi::is_any_open()
     }
 
@@ -121,20 +121,20 @@ mod with_mpi {
 }
 
 #[cfg(not(feature = "mpi"))]
-pub(super) use without_mpi::{Comm, abort_all, is_line_open, mpi_owner, rank};
+pub(in crate::run) use without_mpi::{Comm, abort_all, is_run_open, mpi_owner, rank};
 
 #[cfg(not(feature = "mpi"))]
 mod without_mpi {
     use std::marker::PhantomData;
     use std::time::Duration;
 
-    use super::{MpiOwner, Place, RunError, is_launched};
+    use super::{Membership, MpiOwner, RunError, is_launched};
 
     /// There is none.
     #[derive(Debug, Clone, Copy)]
     pub struct Comm<'c>(PhantomData<&'c ()>);
 
-    impl Place {
+    impl Membership {
         /// Alone, unless a launcher says otherwise.
         pub fn find(_: Option<Comm<'_>>) -> Result<Self, RunError> {
             if is_launched() { Err(RunError::WithoutMpi) } else { Ok(Self::Alone) }
@@ -149,7 +149,7 @@ mod without_mpi {
         MpiOwner::Bellis
     }
 
-    pub fn is_line_open() -> bool {
+    pub fn is_run_open() -> bool {
         false
     }
 

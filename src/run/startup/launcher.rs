@@ -6,7 +6,7 @@
 
 /// How this process was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Launcher {
+pub(in crate::run) enum Launcher {
     /// By hand, or as the only rank.
     Alone,
     /// As one of this many ranks, where the launcher tells.
@@ -18,7 +18,7 @@ const SIZES: [&str; 5] =
     ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE", "JSM_NAMESPACE_SIZE"];
 
 /// Asks the environment.
-pub(super) fn launcher(environment: impl Fn(&str) -> Option<String>) -> Launcher {
+pub(in crate::run) fn launcher(environment: impl Fn(&str) -> Option<String>) -> Launcher {
     let number = |name: &str| environment(name).and_then(|value| value.trim().parse::<usize>().ok());
     let size = SIZES.into_iter().find_map(number).or_else(|| {
         // A batch script has SLURM_NTASKS too, but only a step that srun started through PMIx has PMIX_RANK as well.
@@ -45,7 +45,7 @@ const RANKS: [&str; 7] = [
 ];
 
 /// This process's rank, as the launcher says; 0 where nobody does.
-pub(super) fn launched_rank(environment: impl Fn(&str) -> Option<String>) -> usize {
+pub(in crate::run) fn launched_rank(environment: impl Fn(&str) -> Option<String>) -> usize {
     let number = |name: &str| environment(name).and_then(|value| value.trim().parse().ok());
     RANKS.into_iter().find_map(number).unwrap_or(0)
 }

@@ -7,128 +7,72 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::time::{Duration, Instant};
 
-use super::error::RunError;
 use crate::plan::Plan;
-use crate::transport::{Idle, Tag, Transport, Waiting};
-use crate::wire::{FromWorker, Hello, MAX_TEXT, MessageKind, Stop, ToWorker, decode, encode};
+use crate::run::error::RunError;
+use crate::run::messages::{send_to_coordinator, send_to_workers};
+use crate::transport::{Idle, Transport, Waiting};
+use crate::wire::{FromWorker, Hello, Stop, ToWorker, decode, shorten};
 
-/// What a rank brings: the pipeline that it built, or why it cannot run.
-pub(super) type Brought = Result<(u64, String), String>;
+/// What this rank has to say in the handshake: the pipeline that it built, or why it cannot run.
+pub(in crate::run) type LocalHello = Result<(u64, String), String>;
 
-/// What a rank brings with this plan.
-pub(super) fn brought(plan: &Plan) -> Brought {
+/// What a rank with this plan says.
+pub(in crate::run) fn ready(plan: &Plan) -> LocalHello {
     let text = plan.describe();
     // Equal on all ranks: they run the same program, and this hasher has no random keys.
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
-    Ok((hasher.finish(), cut(text)))
+    Ok((hasher.finish(), shorten(text)))
 }
 
-/// A text of bounded size.
-pub(super) fn cut(mut text: String) -> String {
-    const CUT: char = '…';
-    if text.len() > MAX_TEXT {
-        let last = MAX_TEXT - CUT.len_utf8();
-        let end = (0..=last).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
-        text.push(CUT);
-    }
-    text
+/// What a rank says when its program has ended.
+pub(in crate::run) fn ended() -> LocalHello {
+    Ok((0, PROGRAM_ENDED.to_owned()))
 }
 
-/// What a rank brings when its program has ended.
-pub(super) fn the_end() -> Brought {
-    Ok((0, THE_END.to_owned()))
-}
-
-const THE_END: &str = "no pipeline: the program has ended";
-
-/// The tag that a kind of message travels under.
-pub(super) fn tag(kind: MessageKind) -> Tag {
-    Tag(kind as u16)
-}
+pub(in crate::run) const PROGRAM_ENDED: &str = "no pipeline: the program has ended";
 
 /// On a worker: says hello to rank 0; without slots when its program has ended, or when it cannot go on.
-pub(super) fn introduce(transport: &mut dyn Transport, slots: u32, brought: Brought) -> Result<(), RunError> {
-    let hello = Hello { slots, host: host(), pid: std::process::id(), pipeline: brought.map_err(cut) };
-    let message = FromWorker::Hello(hello);
-    let mut buffer = Vec::new();
-    encode(&message, &mut buffer)?;
-    Ok(transport.send(0, tag(message.kind()), &buffer)?)
+pub(in crate::run) fn send_hello(
+    transport: &mut dyn Transport,
+    slots: u32,
+    local: LocalHello,
+) -> Result<(), RunError> {
+    let hello = Hello { slots, host: host(), pid: std::process::id(), pipeline: local.map_err(shorten) };
+    send_to_coordinator(transport, &FromWorker::Hello(hello))
 }
 
 /// On rank 0: hears every worker's hello and returns how many slots each has, in order of rank from 1. When any rank
 /// cannot run, or would run another pipeline, tells all of them and returns the message.
-pub(super) fn gather(
+pub(in crate::run) fn gather(
     transport: &mut dyn Transport,
-    brought: &Brought,
+    local: &LocalHello,
     idle: Idle,
 ) -> Result<Vec<u32>, RunError> {
-    let hellos = hear(transport, idle)?;
-    match disagreement(brought, &hellos) {
+    let hellos = receive_hellos(transport, idle)?;
+    match disagreement(local, &hellos) {
         None => Ok(hellos.iter().map(|hello| hello.slots).collect()),
         Some(message) => {
-            stop(transport, Stop::Refused(message.clone()))?;
+            send_to_workers(transport, &ToWorker::Stop(Stop::Refused(message.clone())))?;
             Err(RunError::Refused { message })
         }
     }
 }
 
-/// How the ranks stand when rank 0's program has ended.
-pub(super) enum Farewell {
-    /// All programs have ended, with this error if any.
-    All(Option<String>),
-    /// Some ranks were in a run. They were refused, with this message, and will come to their end as well.
-    Refused(String),
-}
-
-/// On rank 0, whose program has ended: hears how the others' ended, and tells them.
-pub(super) fn part(transport: &mut dyn Transport, brought: &Brought) -> Result<Farewell, RunError> {
-    let hellos = hear(transport, Idle::default())?;
-    let problem = disagreement(brought, &hellos);
-    if hellos.iter().all(|hello| hello.slots == 0) {
-        stop(transport, Stop::Ended(problem.clone().unwrap_or_default()))?;
-        return Ok(Farewell::All(problem));
-    }
-    let message = problem.unwrap_or_else(|| THE_END.to_owned());
-    stop(transport, Stop::Refused(message.clone()))?;
-    Ok(Farewell::Refused(message))
-}
-
-/// On rank 0: tells every worker that the run is over.
-pub(super) fn stop(transport: &mut dyn Transport, stop: Stop) -> Result<(), RunError> {
-    let message = ToWorker::Stop(stop);
-    let mut buffer = Vec::new();
-    encode(&message, &mut buffer)?;
-    for rank in 1..transport.size() {
-        transport.send(rank, tag(message.kind()), &buffer)?;
-    }
-    Ok(())
-}
-
-/// On a worker that does not work: waits until rank 0 says that the run is over, and how.
-pub(super) fn await_stop(transport: &mut dyn Transport, idle: Idle) -> Result<Stop, RunError> {
-    let mut buffer = Vec::new();
-    let mut waiting = Waiting::new(idle);
-    loop {
-        if transport.try_receive(&mut buffer)?.is_none() {
-            waiting.pause(|limit| transport.sleep(limit));
-        } else if let ToWorker::Stop(stop) = decode(&buffer)? {
-            return Ok(stop);
-        }
-    }
-}
-
-fn hear(transport: &mut dyn Transport, idle: Idle) -> Result<Vec<Hello>, RunError> {
+/// On rank 0: waits for the hellos of all other ranks, in order of rank from 1.
+pub(in crate::run) fn receive_hellos(
+    transport: &mut dyn Transport,
+    idle: Idle,
+) -> Result<Vec<Hello>, RunError> {
     let mut hellos = BTreeMap::new();
     let mut buffer = Vec::new();
     let mut waiting = Waiting::new(idle);
-    let mut next_word = Instant::now() + Duration::from_secs(10);
+    let mut next_warning = Instant::now() + Duration::from_secs(10);
     while hellos.len() + 1 < transport.size() {
         let Some(envelope) = transport.try_receive(&mut buffer)? else {
             waiting.pause(|limit| transport.sleep(limit));
-            if Instant::now() > next_word {
-                next_word += Duration::from_secs(60);
+            if Instant::now() > next_warning {
+                next_warning += Duration::from_secs(60);
                 let n_missing = transport.size() - 1 - hellos.len();
                 log::warn!("waiting for {n_missing} of {} ranks to start the run", transport.size());
             }
@@ -143,11 +87,11 @@ fn hear(transport: &mut dyn Transport, idle: Idle) -> Result<Vec<Hello>, RunErro
 }
 
 /// What keeps the ranks from running together, if anything. `hellos` begin with rank 1.
-fn disagreement(brought: &Brought, hellos: &[Hello]) -> Option<String> {
-    let all = || std::iter::once(brought).chain(hellos.iter().map(|hello| &hello.pipeline)).enumerate();
+pub(in crate::run) fn disagreement(local: &LocalHello, hellos: &[Hello]) -> Option<String> {
+    let all = || std::iter::once(local).chain(hellos.iter().map(|hello| &hello.pipeline)).enumerate();
     let mut problems: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (rank, brought) in all() {
-        if let Err(problem) = brought {
+    for (rank, local) in all() {
+        if let Err(problem) = local {
             problems.entry(problem).or_default().push(rank);
         }
     }
@@ -173,10 +117,10 @@ fn disagreement(brought: &Brought, hellos: &[Hello]) -> Option<String> {
              on all ranks"
         ))
     };
-    if other == THE_END {
+    if other == PROGRAM_ENDED {
         return has_ended(rank, 0);
     }
-    if mine == THE_END {
+    if mine == PROGRAM_ENDED {
         return has_ended(0, rank);
     }
     Some(format!(
@@ -198,18 +142,18 @@ fn name(ranks: &[usize], n_ranks: usize) -> String {
 
 fn host() -> String {
     let named = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    cut(named.map_or_else(|| "unknown host".to_owned(), |name| name.trim().to_owned()))
+    shorten(named.map_or_else(|| "unknown host".to_owned(), |name| name.trim().to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hello(pipeline: Brought) -> Hello {
+    fn hello(pipeline: LocalHello) -> Hello {
         Hello { slots: 1, host: "node".to_owned(), pid: 1, pipeline }
     }
 
-    fn built(text: &str) -> Brought {
+    fn built(text: &str) -> LocalHello {
         Ok((text.len() as u64, text.to_owned()))
     }
 
@@ -229,25 +173,17 @@ mod tests {
 
     #[test]
     fn who_ended_and_who_runs_is_told() {
-        let message = disagreement(&built("a"), &[hello(built("a")), hello(the_end())]).expect("they differ");
+        let message = disagreement(&built("a"), &[hello(built("a")), hello(ended())]).expect("they differ");
         assert!(
             message.starts_with("rank 2 has come to the end of its program while rank 0 starts"),
             "{message}"
         );
-        let message = disagreement(&the_end(), &[hello(the_end()), hello(built("a"))]).expect("they differ");
+        let message = disagreement(&ended(), &[hello(ended()), hello(built("a"))]).expect("they differ");
         assert!(
             message.starts_with("rank 0 has come to the end of its program while rank 2 starts"),
             "{message}"
         );
-        assert_eq!(disagreement(&the_end(), &[hello(the_end())]), None);
-    }
-
-    #[test]
-    fn long_texts_are_cut_once() {
-        let long = cut("ä".repeat(MAX_TEXT));
-        assert!(long.len() <= MAX_TEXT && long.ends_with('…'));
-        assert_eq!(cut(long.clone()), long);
-        assert_eq!(cut("short".to_owned()), "short");
+        assert_eq!(disagreement(&ended(), &[hello(ended())]), None);
     }
 
     #[test]

@@ -1,0 +1,268 @@
+//! What starts and ends a run, wherever the process stands: rank 0, any other rank, or alone.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::coordinator::event_loop::Coordinator;
+use super::error::RunError;
+use super::history::{record_leader, record_run};
+use super::interrupt::Interrupt;
+use super::options::Options;
+use super::shutdown::{stop_all, wait_for_stop};
+use super::startup::handshake::{gather, ready, send_hello};
+use super::startup::membership::{Comm, Membership};
+use super::worker::block_source::Setup;
+use super::worker::slot::Loop;
+use super::worker::work::work;
+use crate::observe::Report;
+use crate::plan::Plan;
+use crate::scheduler::{Config, Scheduler};
+use crate::transport::local::{LocalTransport, network};
+use crate::transport::{Idle, Joined, Transport};
+use crate::wire::{Stop, WireError, shorten};
+
+/// What a rank needs to run.
+pub(super) type Prepared = Result<(Arc<Plan>, Options), RunError>;
+
+/// Runs what was prepared, on the ranks that there are.
+pub(super) fn run(
+    communicator: Option<Comm<'_>>,
+    prepared: Prepared,
+    body: &Loop<'_>,
+) -> Result<Report, RunError> {
+    record_leader(true);
+    let report = match Membership::find(communicator)? {
+        Membership::Alone => {
+            let (plan, options) = prepared?;
+            alone(&plan, options, body)
+        }
+        Membership::Rank { transport, .. } if transport.rank() == 0 => coordinate(transport, prepared, body),
+        Membership::Rank { transport, may_share } => {
+            record_leader(false);
+            join(transport, may_share, prepared, body)
+        }
+    };
+    // A loop that failed at its very end failed after a run.
+    if matches!(report, Ok(_) | Err(RunError::Loop(_))) {
+        record_run();
+    }
+    report
+}
+
+/// Rank 0 of several.
+fn coordinate(
+    mut transport: Box<dyn Transport>,
+    prepared: Prepared,
+    body: &Loop<'_>,
+) -> Result<Report, RunError> {
+    let idle = prepared.as_ref().map_or(Idle::default(), |(_, options)| options.idle);
+    let local =
+        prepared.as_ref().map_or_else(|error| Err(shorten(error.to_string())), |(plan, _)| ready(plan));
+    let gathered = gather(&mut *transport, &local, idle);
+    let (mut slots, (plan, options)) = match (gathered, prepared) {
+        (Ok(slots), Ok(prepared)) => (slots, prepared),
+        (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
+            // Not everybody was heard, but everybody waits for an answer.
+            let stopped = stop_all(&mut *transport, Stop::Refused(error.to_string()));
+            transport.abandon();
+            stopped?;
+            return Err(error);
+        }
+        (gathered, prepared) => {
+            transport.close()?;
+            gathered?;
+            return Err(prepared.err().unwrap_or(RunError::WithoutMpi));
+        }
+    };
+    let n_working = slots.len() + usize::from(options.rank0_slots > 0);
+    if let Some(error) = one_process_only(&plan, n_working) {
+        stop_all(&mut *transport, Stop::Refused(error.to_string()))?;
+        transport.close()?;
+        return Err(error);
+    }
+    if options.rank0_slots == 0 {
+        return schedule(transport, &plan, &slots, options);
+    }
+    slots.extend((0..options.rank0_slots).map(|_| 1));
+    with_threads(options.rank0_slots, options, &plan, body, |threads| match threads {
+        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options),
+        Err(error) => {
+            stop_all(&mut *transport, Stop::Refused(error.to_string()))?;
+            transport.close()?;
+            Err(error)
+        }
+    })
+}
+
+/// What keeps `n_ranks` ranks from processing the plan's blocks: an output that only one process can write.
+fn one_process_only(plan: &Plan, n_ranks: usize) -> Option<RunError> {
+    let mut tasks = plan.tasks().iter().map(|planned| &planned.task).filter(|_| n_ranks > 1);
+    tasks.find_map(|task| {
+        let (output, why) = task.one_process_only()?;
+        Some(RunError::OneProcessOnly {
+            task: task.name().to_owned(),
+            output: output.to_owned(),
+            n_ranks,
+            why: why.to_owned(),
+        })
+    })
+}
+
+/// Any other rank.
+fn join(
+    mut transport: Box<dyn Transport>,
+    may_share: bool,
+    prepared: Prepared,
+    body: &Loop<'_>,
+) -> Result<Report, RunError> {
+    // A signal to the whole job is rank 0's to answer.
+    let _interrupt = Interrupt::listen();
+    let local = prepared.as_ref().map_or_else(|error| Err(error.to_string()), |(plan, _)| ready(plan));
+    // Not 0: this rank's program has not ended, whatever keeps it from running.
+    let slots = prepared.as_ref().map_or(1, |(_, options)| options.slots.unwrap_or(1));
+    send_hello(&mut *transport, slots, local)?;
+    let stopped = match prepared {
+        Ok((plan, options)) => {
+            let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share };
+            work(transport, setup, &plan, body)?
+        }
+        Err(_) => {
+            let stopped = wait_for_stop(&mut *transport, Idle::default())?;
+            transport.close()?;
+            stopped
+        }
+    };
+    match stopped {
+        Stop::Ended(report) => {
+            Ok(serde_json::from_str(&report).map_err(|e| WireError::Unreadable(e.to_string()))?)
+        }
+        Stop::Refused(message) => Err(RunError::Refused { message }),
+    }
+}
+
+/// No other ranks: threads.
+fn alone(plan: &Arc<Plan>, options: Options, body: &Loop<'_>) -> Result<Report, RunError> {
+    let n_cores = thread::available_parallelism().map_or(1, usize::from);
+    let n_threads = options.slots.unwrap_or_else(|| u32::try_from(n_cores).unwrap_or(1));
+    // Threads of this process need no checking.
+    let options = Options { status_interval: Duration::ZERO, ..options };
+    let slots = vec![1; n_threads as usize];
+    with_threads(n_threads, options, plan, body, |threads| {
+        schedule(Box::new(threads?), plan, &slots, options)
+    })
+}
+
+fn schedule(
+    transport: Box<dyn Transport>,
+    plan: &Arc<Plan>,
+    slots: &[u32],
+    options: Options,
+) -> Result<Report, RunError> {
+    let config = Config { credits: options.credits, ..Config::default() };
+    Coordinator::new(transport, Scheduler::new(plan.clone(), config), slots, options).run(slots)
+}
+
+/// Runs `lead` on this thread beside `n_threads` threads that work for it, if they can be started.
+fn with_threads(
+    n_threads: u32,
+    options: Options,
+    plan: &Arc<Plan>,
+    body: &Loop<'_>,
+    lead: impl FnOnce(Result<LocalTransport, RunError>) -> Result<Report, RunError>,
+) -> Result<Report, RunError> {
+    let mut endpoints = network(n_threads as usize + 1).into_iter();
+    let mut mine = endpoints.next().expect("a network has an endpoint 0");
+    thread::scope(|scope| {
+        let start = |endpoint: LocalTransport| {
+            let setup = Setup { rank: endpoint.rank(), slots: 1, idle: options.idle, may_share: false };
+            let name = format!("worker {}", setup.rank);
+            let work = move || work(Box::new(endpoint), setup, plan, body);
+            thread::Builder::new().name(name).spawn_scoped(scope, work)
+        };
+        let mut workers = Vec::new();
+        for endpoint in endpoints {
+            match start(endpoint) {
+                Ok(worker) => workers.push(worker),
+                Err(error) => {
+                    let error = RunError::Thread(error.to_string());
+                    // It fails at the endpoints without a thread, which come last.
+                    let _ = stop_all(&mut mine, Stop::Refused(error.to_string()));
+                    return lead(Err(error));
+                }
+            }
+        }
+        let report = lead(Ok(mine))?;
+        for worker in workers {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(report)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Roi;
+    use crate::observe::Progress;
+    use crate::plan::{Pipeline, Task};
+    use crate::run::messages::tag;
+    use crate::run::worker::processing::process_all;
+    use crate::wire::MessageKind;
+
+    /// Runs rank 0 of three beside ranks 1 and 2, each of which sends what it is given and then waits for the end.
+    fn beside(says: impl Fn(&mut LocalTransport, &Plan) + Sync) -> (Result<Report, RunError>, Vec<Stop>) {
+        let total = Roi::new([0], [10]).expect("a box");
+        let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
+        let plan =
+            Arc::new(Plan::new(&Pipeline::from(task.build().expect("a task"))).expect("one task is a plan"));
+        let mut ranks = network(3).into_iter();
+        let rank0 = ranks.next().expect("there are three");
+        thread::scope(|scope| {
+            let start = |mut rank: LocalTransport| {
+                let (says, plan) = (&says, &plan);
+                scope.spawn(move || {
+                    says(&mut rank, plan);
+                    wait_for_stop(&mut rank, Idle::Sleep).expect("rank 0 says stop")
+                })
+            };
+            let others: Vec<_> = ranks.map(start).collect();
+            let options = Options { progress: Progress::Off, ..Options::default() };
+            let report = coordinate(Box::new(rank0), Ok((plan.clone(), options)), &process_all);
+            (report, others.into_iter().map(|rank| rank.join().expect("it does not panic")).collect())
+        })
+    }
+
+    #[test]
+    fn whoever_cannot_be_understood_keeps_nobody_waiting() {
+        for is_welcomed in [false, true] {
+            let (report, stops) = beside(|rank, plan| {
+                // Rank 0 may have gone already, and has said stop before.
+                if is_welcomed || rank.rank() == 1 {
+                    let _ = send_hello(rank, 1, ready(plan));
+                }
+                if rank.rank() == 2 {
+                    rank.send(0, tag(MessageKind::Hello), &[77]).expect("rank 0 waits for it");
+                }
+            });
+            assert!(matches!(report, Err(RunError::Wire(_))), "{report:?}");
+            let is_refused =
+                |stop: &Stop| matches!(stop, Stop::Refused(why) if why.contains("speaks protocol 77"));
+            assert!(stops.iter().all(is_refused), "{stops:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_cannot_go_on_ends_the_run_for_all() {
+        let (report, stops) = beside(|rank, plan| {
+            send_hello(rank, 1, ready(plan)).expect("rank 0 is there");
+            if rank.rank() == 2 {
+                send_hello(rank, 0, Err("no more threads".to_owned())).expect("rank 0 is there");
+            }
+        });
+        // Rank 0 hears of it in the handshake, or later.
+        let is_told = |why: &str| why.contains("2") && why.ends_with(": no more threads");
+        assert!(matches!(&report, Err(RunError::Refused { message }) if is_told(message)), "{report:?}");
+        assert!(stops.iter().all(|stop| matches!(stop, Stop::Refused(why) if is_told(why))), "{stops:?}");
+    }
+}

@@ -1,0 +1,27 @@
+//! Where a slot gets its blocks, and how a rank's slots are set up.
+
+use crate::run::error::RunError;
+use crate::transport::Idle;
+use crate::wire::{Assigned, Finished};
+
+/// Where blocks come from and answers go.
+pub(super) trait BlockSource: Send {
+    /// The next block, or `None` at the end of the run; and whether it had to be waited for.
+    fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError>;
+
+    /// Answers for a block. `is_urgent` unless the answer may wait for the next ones.
+    fn finish(&mut self, finished: Finished, is_urgent: bool) -> Result<(), RunError>;
+}
+
+/// How a rank works.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::run) struct Setup {
+    /// The rank, for messages.
+    pub rank: usize,
+    /// Number of blocks that it processes at once.
+    pub slots: u32,
+    /// What it does while it waits.
+    pub idle: Idle,
+    /// Whether another thread may use the transport while this one processes a block.
+    pub may_share: bool,
+}

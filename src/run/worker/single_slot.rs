@@ -1,0 +1,121 @@
+//! One slot: the thread that processes blocks also talks to rank 0.
+//!
+//! While it is busy with a block, a small helper thread polls every few milliseconds: it answers status checks,
+//! takes in blocks sent ahead and sends answers that wait. Where MPI lets only one thread call it, there is no
+//! helper: then every answer leaves at once, and status checks wait for the block to end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::block_source::{BlockSource, Setup};
+use super::slot::{Loop, Worker};
+use super::uplink::Uplink;
+use crate::plan::{Plan, WorkerInfo};
+use crate::run::error::RunError;
+use crate::transport::{Idle, Transport, Waiting};
+use crate::wire::{Assigned, Finished, Stop};
+
+/// Time between two polls of the helper.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+struct SingleSlot {
+    uplink: Arc<Mutex<Uplink>>,
+    idle: Idle,
+    has_helper: bool,
+}
+
+fn lock(uplink: &Mutex<Uplink>) -> MutexGuard<'_, Uplink> {
+    // Closures run outside the lock; a panic under it would be a bug, and leaves the uplink as it was between messages.
+    uplink.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl BlockSource for SingleSlot {
+    fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError> {
+        let mut uplink = lock(&self.uplink);
+        if let Some(assigned) = uplink.inbox.pop()? {
+            return Ok((Some(assigned), false));
+        }
+        if let Some(error) = uplink.error.take() {
+            return Err(error);
+        }
+        uplink.flush()?;
+        uplink.busy_since = None;
+        let mut waiting = Waiting::new(self.idle);
+        loop {
+            uplink.receive()?;
+            if let Some(assigned) = uplink.inbox.pop()? {
+                uplink.busy_since = Some(Instant::now());
+                return Ok((Some(assigned), true));
+            }
+            if uplink.stop.is_some() {
+                return Ok((None, true));
+            }
+            waiting.pause(|limit| uplink.transport().sleep(limit));
+        }
+    }
+
+    fn finish(&mut self, finished: Finished, is_urgent: bool) -> Result<(), RunError> {
+        let mut uplink = lock(&self.uplink);
+        uplink.answer(&finished)?;
+        // Half of what was sent ahead is answered before the other half runs out: neither side waits.
+        if is_urgent || !self.has_helper || uplink.n_answers() >= uplink.inbox.len() {
+            uplink.flush()?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn work(
+    transport: Box<dyn Transport>,
+    setup: Setup,
+    plan: &Arc<Plan>,
+    body: &Loop<'_>,
+) -> Result<Stop, RunError> {
+    let uplink = Arc::new(Mutex::new(Uplink::new(transport)));
+    let source = SingleSlot { uplink: uplink.clone(), idle: setup.idle, has_helper: setup.may_share };
+    let info = WorkerInfo { rank: setup.rank, slot: 0 };
+    let mut worker = Worker::new(Box::new(source), info, plan.clone());
+    let is_over = AtomicBool::new(false);
+    let driven = thread::scope(|scope| {
+        let help = || help(&uplink, &is_over);
+        let start = || thread::Builder::new().name("bellis helper".to_owned()).spawn_scoped(scope, help);
+        let driven = match setup.may_share.then(start).transpose() {
+            Ok(helper) => {
+                let driven = worker.drive(body);
+                is_over.store(true, Ordering::Relaxed);
+                if let Some(helper) = helper {
+                    helper.thread().unpark();
+                }
+                driven
+            }
+            Err(error) => Err(RunError::Thread(error.to_string())),
+        };
+        driven.or_else(|error| lock(&uplink).give_up(&error).and(Err(error)))
+    });
+    drop(worker);
+    let uplink =
+        Arc::into_inner(uplink).map(|uplink| uplink.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let uplink = uplink.expect("the helper and the worker are gone, and held the only other references");
+    let stop = uplink.close()?;
+    driven?;
+    Ok(stop.expect("the loop ends when rank 0 says stop"))
+}
+
+/// Polls while the other thread is busy.
+fn help(uplink: &Mutex<Uplink>, is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Relaxed) {
+        thread::park_timeout(POLL_INTERVAL);
+        match uplink.try_lock() {
+            Ok(mut uplink) => {
+                uplink.refresh_busy_since();
+                if let Err(error) = uplink.flush().and_then(|()| uplink.receive().map(drop)) {
+                    uplink.error = Some(error);
+                    return;
+                }
+            }
+            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => {}
+        }
+    }
+}

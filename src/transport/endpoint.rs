@@ -1,0 +1,52 @@
+//! One end of a line between ranks or threads: what every transport can do.
+
+use std::time::Duration;
+
+use super::error::TransportError;
+
+/// What kind of message it is: told apart without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tag(pub u16);
+
+/// Who sent a message, and its tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope {
+    /// The endpoint that sent it.
+    pub from: usize,
+    /// Its tag.
+    pub tag: Tag,
+}
+
+/// One endpoint. Endpoints are numbered from 0.
+pub trait Transport: Send {
+    /// This endpoint's number.
+    fn rank(&self) -> usize;
+
+    /// How many endpoints there are.
+    fn size(&self) -> usize;
+
+    /// Sends a copy of `bytes`, and never waits for the receiver.
+    ///
+    /// # Errors
+    /// The receiver is gone, or the message cannot be sent.
+    fn send(&mut self, to: usize, tag: Tag, bytes: &[u8]) -> Result<(), TransportError>;
+
+    /// Takes the next message that has arrived, if there is one, and replaces the content of `buffer` with it.
+    ///
+    /// # Errors
+    /// The message cannot be received.
+    fn try_receive(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Envelope>, TransportError>;
+
+    /// Sleeps for at most `limit`; wakes earlier when a message arrives, where the transport can.
+    fn sleep(&mut self, limit: Duration);
+
+    /// Waits until everything that was sent has left, and gives back what the endpoint holds. All endpoints do so
+    /// together.
+    ///
+    /// # Errors
+    /// Something could not be sent.
+    fn close(self: Box<Self>) -> Result<(), TransportError>;
+
+    /// Gives the endpoint up alone, with messages on their way to it that nobody will receive; what was sent leaves.
+    fn abandon(self: Box<Self>);
+}
