@@ -3,15 +3,14 @@
 //! Everything here is exact: signed 64-bit world units, half-open boxes, and an error instead of a wrap or a
 //! guess. The module knows nothing of blocks, tasks or files, and uses nothing but the standard library.
 
+mod axes;
 mod coordinate;
 mod error;
 mod lattice;
 mod roi;
 
-pub use coordinate::{Coordinate, MAX_AXES};
-pub use error::GeometryError;
+pub use axes::MAX_AXES;
+pub use coordinate::Coordinate;
+pub use error::{GeometryError, Result};
 pub use lattice::{Lattice, OnLattice};
 pub use roi::{Roi, Snap, VoxelRange};
-
-/// The result of an operation in integer space.
-pub type Result<T, E = GeometryError> = std::result::Result<T, E>;

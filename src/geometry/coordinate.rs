@@ -4,10 +4,8 @@ use std::fmt;
 use std::ops::{Index, IndexMut};
 use std::str::FromStr;
 
-use super::{GeometryError, Result};
-
-/// The most axes a [`Coordinate`] can have.
-pub const MAX_AXES: usize = 8;
+use super::axes::MAX_AXES;
+use super::error::{GeometryError, Result};
 
 /// One signed 64-bit number per axis, 1 to [`MAX_AXES`] of them, stored inline: copying one never allocates.
 ///
@@ -185,7 +183,11 @@ impl Coordinate {
     /// # Errors
     /// [`GeometryError::NotPositive`].
     pub fn require_positive(&self, what: &'static str) -> Result<()> {
-        if self.all(|v| v > 0) { Ok(()) } else { Err(GeometryError::NotPositive { what, value: *self }) }
+        if self.all(|v| v > 0) {
+            Ok(())
+        } else {
+            Err(GeometryError::NotPositive { what, value: self.to_string() })
+        }
     }
 
     /// An error unless both have the same number of axes.

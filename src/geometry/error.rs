@@ -2,9 +2,13 @@
 
 use thiserror::Error;
 
-use super::{Coordinate, MAX_AXES, Roi};
+use super::axes::MAX_AXES;
 
-/// An operation on coordinates or ROIs that has no exact answer.
+/// The result of an operation in integer space.
+pub type Result<T, E = GeometryError> = std::result::Result<T, E>;
+
+/// An operation on coordinates or ROIs that has no exact answer. It holds them as text: they know errors, and not the
+/// other way round.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GeometryError {
@@ -29,14 +33,14 @@ pub enum GeometryError {
     },
     /// A ROI with a negative extent.
     #[error("shape {0} has a negative extent: every extent must be 0 or more")]
-    NegativeShape(Coordinate),
+    NegativeShape(String),
     /// A grid or voxel size with an extent that is not positive.
     #[error("{what} {value} must be 1 or more along every axis")]
     NotPositive {
         /// Which quantity.
         what: &'static str,
         /// Its value.
-        value: Coordinate,
+        value: String,
     },
     /// A ROI whose begin or end lies between two voxels.
     #[error(
@@ -45,11 +49,11 @@ pub enum GeometryError {
     )]
     NotOnVoxels {
         /// The ROI, in world units.
-        roi: Roi,
+        roi: String,
         /// World units per voxel.
-        voxel_size: Coordinate,
+        voxel_size: String,
         /// Where voxel 0 begins, in world units.
-        offset: Coordinate,
+        offset: String,
     },
     /// Text that is no coordinate or ROI.
     #[error("cannot read {text:?} as {expected}")]

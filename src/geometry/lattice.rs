@@ -1,6 +1,7 @@
 //! The cells that space is cut into: an array's chunks, seen from outside the file.
 
-use super::{Coordinate, Roi};
+use super::coordinate::Coordinate;
+use super::roi::Roi;
 
 /// Space cut into equal cells, counted from the begin of `extent`: what an array can write on its own.
 ///

@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::{Coordinate, GeometryError, Result};
+use super::coordinate::Coordinate;
+use super::error::{GeometryError, Result};
 
 /// A half-open box: `offset` is its first point, `offset + shape` the first point past it, both in world units.
 ///
@@ -55,7 +56,7 @@ impl Roi {
             return Ok(Self { offset, shape });
         }
         offset.checked_add(&shape)?;
-        Err(GeometryError::NegativeShape(shape))
+        Err(GeometryError::NegativeShape(shape.to_string()))
     }
 
     /// A box whose end is known to fit and whose shape is known not to be negative, by someone who checked a box that
@@ -221,7 +222,11 @@ impl Roi {
         let whole = begin.rem_floor(voxel_size)?.all(|rest| rest == 0)
             && self.shape.rem_floor(voxel_size)?.all(|rest| rest == 0);
         if !whole {
-            return Err(GeometryError::NotOnVoxels { roi: *self, voxel_size: *voxel_size, offset: *offset });
+            return Err(GeometryError::NotOnVoxels {
+                roi: self.to_string(),
+                voxel_size: voxel_size.to_string(),
+                offset: offset.to_string(),
+            });
         }
         let begin = begin.div_floor(voxel_size)?;
         let extent = self.shape.div_floor(voxel_size)?;

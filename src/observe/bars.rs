@@ -2,7 +2,9 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Observer, Report, Snapshot};
+use super::observer::Observer;
+use super::report::Report;
+use super::snapshot::Snapshot;
 
 /// What a bar shows.
 const TEMPLATE: &str =

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
 
-use super::{Observer, Report, Snapshot};
+use super::observer::Observer;
+use super::report::Report;
+use super::snapshot::Snapshot;
 
 /// The first line comes this soon, so that short runs show something too, later ones ever more seldom.
 const FIRST: Duration = Duration::from_millis(500);
