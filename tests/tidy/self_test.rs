@@ -1,5 +1,6 @@
 //! The rules, tried: each is shown what it must flag and what it must leave alone.
 
+use crate::imports;
 use crate::rules::{complaints, feature_complaints};
 use crate::source::{paths, tokens};
 
@@ -37,7 +38,8 @@ fn an_arrow_that_points_the_wrong_way() {
         "#[cfg(test)]\nmod tests { use super::super::scheduler::Event; }",
         "plan -> scheduler",
     );
-    flagged("src/transport/local.rs", "use crate::plan::Block;", "transport may use: none of the others");
+    flagged("src/mpi/comm.rs", "use crate::plan::Block;", "mpi may use: none of the others");
+    flagged("src/run/session.rs", "use crate::tools::stats;", "run -> tools points the wrong way");
     flagged("src/geometry/roi.rs", "use crate::plan as p;", "geometry -> plan");
     flagged("src/observe.rs", "use crate::run::Session;", "observe -> run");
 }
@@ -163,6 +165,113 @@ fn a_missing_feature() {
     let found = feature_complaints(&good.replace("[\"mpi\", ", "["));
     assert_eq!(found, ["Cargo.toml: the feature mpi is not on by default"]);
     assert_eq!(feature_complaints("[package]\n[dependencies]\nmpi = 1\n").len(), 8);
+}
+
+/// The complaints about a few files that make up a crate; each has its module doc.
+fn between(files: &[(&str, &str)]) -> Vec<String> {
+    let with_doc = |&(name, code): &(&str, &str)| (name.to_owned(), format!("//! Doc.\n{code}\n"));
+    let sources: Vec<_> = files.iter().map(with_doc).collect();
+    imports::complaints(&sources).into_iter().map(|complaint| complaint.text).collect()
+}
+
+/// `src/a.rs` with its modules `b` and `c`, behind a façade that shows `B`.
+fn house(facade: &str, b: &str, c: &str) -> Vec<String> {
+    let facade = format!("mod b;\npub(crate) mod c;\npub use b::B;\n{facade}");
+    between(&[("src/lib.rs", "mod a;"), ("src/a.rs", &facade), ("src/a/b.rs", b), ("src/a/c.rs", c)])
+}
+
+#[track_caller]
+fn circle(found: &[String], lines: &[&str]) {
+    let told: Vec<&str> = found.iter().flat_map(|complaint| complaint.lines().skip(1)).collect();
+    assert!(
+        found.len() == 1 && told.iter().map(|line| line.trim()).eq(lines.iter().copied()),
+        "expected: {lines:#?}\nfound: {found:#?}"
+    );
+}
+
+#[test]
+fn files_that_import_in_a_circle() {
+    let both = ["src/a/b.rs uses C, f of src/a/c.rs", "src/a/c.rs uses B of src/a/b.rs"];
+    let c = "pub struct C;\npub fn f() {}\n";
+    let b_uses_c = "use super::c::{C, f};\npub struct B(C);";
+    circle(&house("", b_uses_c, &format!("{c}use super::b::B;")), &both);
+    circle(&house("", b_uses_c, &format!("{c}use crate::a::b;\nfn g(x: b::B) {{}}")), &both);
+    circle(&house("", b_uses_c, &format!("{c}fn g(x: crate::a::b::B<u8>) {{}}")), &both);
+    circle(&house("", b_uses_c, &format!("{c}mod inner {{ fn g(x: super::super::b::B) {{}} }}")), &both);
+    let b_uses_c = "use crate::a::c;\npub struct B(c::C);\nimpl B { fn g() { c::f() } }";
+    circle(&house("", b_uses_c, &format!("{c}use super::b::B as Other;")), &both);
+    // A façade with code of its own is a file like others.
+    let c = "use super::f;\npub struct C;";
+    let both = ["src/a.rs uses C of src/a/c.rs", "src/a/c.rs uses f of src/a.rs"];
+    circle(&house("pub use c::C;\nfn f(x: C) {}", "pub struct B;", c), &both);
+    circle(&house("fn f() { c::C::new() }", "pub struct B;", c), &both);
+    // A façade of another directory hides nothing.
+    let found = between(&[
+        ("src/lib.rs", "mod a;\nmod d;"),
+        ("src/a.rs", "mod b;\npub use b::*;"),
+        ("src/a/b.rs", "use crate::d::D;\npub struct B(D);"),
+        ("src/d.rs", "mod e;\npub use e::{D, E};"),
+        ("src/d/e.rs", "use crate::a::B;\npub struct D;\npub struct E(B);"),
+    ]);
+    circle(&found, &["src/a/b.rs uses D of src/d/e.rs", "src/d/e.rs uses B of src/a/b.rs"]);
+}
+
+#[test]
+fn files_that_import_in_one_direction() {
+    let none = Vec::<String>::new();
+    let c = "use super::b::B;\nuse std::fmt;\npub struct C(B);\nimpl fmt::Display for C {}";
+    assert_eq!(house("pub use c::C;", "pub struct B;", c), none);
+    assert_eq!(house("use c::C;\nfn f(x: C) {}", "pub struct B;", c), none);
+    // Tests, words in comments and in strings, fields and methods of a name that is shown on.
+    let b = "/// See super::c::C.\npub struct B;\nconst A: &str = \"super::c::C\";";
+    assert_eq!(house("", &format!("{b}\n#[cfg(test)]\nmod tests {{ use super::super::c::C; }}"), c), none);
+    let shown = "pub use c::write;\nfn f(x: u8) { x.write(); x.write.y }";
+    assert_eq!(house(shown, "pub struct B;", "use super::f;\npub fn write() {}"), none);
+    let found = between(&[
+        ("src/lib.rs", "mod a;"),
+        ("src/a.rs", "pub struct A;\n#[cfg(test)]\nmod tests;"),
+        ("src/a/tests.rs", "use super::A;"),
+        ("src/bin/p/main.rs", "mod q;\nuse q::Q;"),
+        ("src/bin/p/q.rs", "use bellis::a::A;\npub struct Q(A);"),
+    ]);
+    assert_eq!(found, none);
+}
+
+#[test]
+fn a_sibling_through_its_facade() {
+    let message = "src/a/c.rs:2: B comes through src/a.rs: name crate::a::b::B, where it is defined";
+    for c in
+        ["use super::B;", "use crate::a::{B as Other};", "fn f(x: super::B) {}", "use super::B::Variant;"]
+    {
+        assert_eq!(house("", "pub struct B;", c), [message], "{c}");
+    }
+    let found = house("", "pub struct B;", "use crate::a;\nfn f(x: a::B) {}");
+    assert_eq!(found, [message.replace(":2:", ":3:")]);
+    // From deeper inside, too; and a `use` that is not meant for others is no better.
+    let found = between(&[
+        ("src/lib.rs", "mod a;"),
+        ("src/a.rs", "mod b;\nmod c;\nuse b::B;\nfn f(x: B) {}"),
+        ("src/a/b.rs", "pub enum B { X }"),
+        ("src/a/c.rs", "mod d;"),
+        ("src/a/c/d.rs", "use crate::a::B::X;"),
+    ]);
+    let message = "src/a/c/d.rs:2: B comes through src/a.rs: name crate::a::b::B, where it is defined";
+    assert_eq!(found, [message]);
+    // What the façade itself defines has no other place, and who stands outside may come through it.
+    assert_eq!(house("pub struct D;", "pub struct B;", "use super::D;"), Vec::<String>::new());
+    let outside = [
+        ("src/lib.rs", "mod a;\nmod d;\npub use a::B;"),
+        ("src/a.rs", "mod b;\npub use b::B;"),
+        ("src/a/b.rs", "pub struct B;"),
+        ("src/d.rs", "use crate::a::B;"),
+    ];
+    assert_eq!(between(&outside), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_no_module_declares() {
+    let found = between(&[("src/lib.rs", "mod a;"), ("src/a.rs", ""), ("src/b.rs", "")]);
+    assert_eq!(found, ["src/b.rs:1: no `mod` outside of tests leads to this file"]);
 }
 
 #[test]

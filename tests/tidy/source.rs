@@ -15,6 +15,10 @@ pub struct RustPath {
     /// Position of its last token.
     pub token: usize,
     pub in_use: bool,
+    /// Whether it is in a `use` that others see: `pub`, `pub(crate)` and the like.
+    pub is_reexport: bool,
+    /// The name after `as`.
+    pub alias: Option<String>,
 }
 
 impl Token {
@@ -142,11 +146,14 @@ pub fn paths(tokens: &[Token]) -> Vec<RustPath> {
     let mut at = 0;
     while at < tokens.len() {
         let in_use = tokens[at].text == "use";
+        let is_reexport = in_use && at > 0 && matches!(tokens[at - 1].text.as_str(), "pub" | ")");
+        let known = paths.len();
         if in_use || tokens[at].is_ident() {
             at = read_tree(tokens, at + usize::from(in_use), Vec::new(), in_use, &mut paths).max(at + 1);
         } else {
             at += 1;
         }
+        paths[known..].iter_mut().for_each(|path: &mut RustPath| path.is_reexport = is_reexport);
     }
     paths
 }
@@ -182,9 +189,12 @@ fn read_tree(
             at += 1;
             continue;
         }
-        paths.push(RustPath { segments: prefix, line: tokens[at - 1].line, token: at - 1, in_use });
+        let (line, token) = (tokens[at - 1].line, at - 1);
         // `as name` is a new name, not a path.
-        return if in_use && text(at) == "as" { at + 2 } else { at };
+        let alias = (in_use && text(at) == "as").then(|| text(at + 1).to_owned());
+        at += if alias.is_some() { 2 } else { 0 };
+        paths.push(RustPath { segments: prefix, line, token, in_use, is_reexport: false, alias });
+        return at;
     }
 }
 
@@ -241,7 +251,7 @@ fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
 }
 
 /// The position of the bracket that closes the one at `at`; the end of the text when nothing does.
-fn closing(tokens: &[Token], at: usize) -> usize {
+pub fn closing(tokens: &[Token], at: usize) -> usize {
     let mut depth = 0;
     for (position, token) in tokens.iter().enumerate().skip(at) {
         match token.text.as_str() {
