@@ -52,15 +52,16 @@
 //! # Layout
 //!
 //! * [`Array`] checks ROIs and shapes and fills borders: what is true of every format;
-//! * `spec`, `resolve` and `info`: what an array should be, will be, and is; `attributes` writes the part of it that Zarr, N5
-//!   and HDF5 files keep in the same attributes, as [funlib.persistence] does;
+//! * `schema` is what an array should be (`spec`), will be (`resolve`) and is (`info`), and the numbers in it (`element`);
+//!   `attributes` are the part of it that Zarr, N5 and HDF5 files keep in the same way, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
-//! * `zarr` (v2 and v3), `n5` and `hdf5`: each the only file that knows of its library (N5 asks zarrs for blosc). Another
-//!   format is another such file.
-//! * `chunked` reads and writes what is cut into files, as Zarr and N5 are: which files, under which lock; `files` replaces
-//!   them, `json` reads their metadata, `change` is what is written of a part, `cache` keeps what was decoded, `locks` lets
-//!   threads take turns;
-//! * `boxes` and `runs` compute with boxes of voxels, `uninit` and `scratch` have the memory that they are copied to.
+//! * `formats` has a folder for each of Zarr (v2 and v3), N5 and HDF5: the only one that knows of its library (N5 asks zarrs
+//!   for blosc);
+//! * `chunked` reads and writes what is cut into files, as Zarr and N5 are: which files, under which lock (`array`); `codec`
+//!   is what it asks of a format, `partial_write` what is written of a part, `cache` keeps what was decoded;
+//! * `voxels` computes with boxes of voxels (`boxes`), with the bytes that they are (`spans`) and with what lies past an
+//!   array's end (`border`), and has the memory that they are copied to (`uninit`, `scratch`);
+//! * `disk` replaces `files`, reads their metadata (`json`) and lets threads take turns (`locks`).
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
 
@@ -68,49 +69,29 @@
 #![cfg_attr(not(all(feature = "hdf5", feature = "n5", feature = "zarr")), allow(dead_code))]
 
 mod array;
-mod attributes;
 mod backend;
-mod border;
-mod boxes;
-mod cache;
-mod change;
 mod chunked;
-mod element;
+mod disk;
 mod error;
-mod files;
 mod format;
-#[cfg(feature = "hdf5")]
-mod hdf5;
-mod info;
-mod json;
-mod locks;
-#[cfg(feature = "n5")]
-mod n5;
-mod resolve;
-mod runs;
-mod scratch;
-mod spec;
-mod uninit;
-#[cfg(feature = "zarr")]
-mod zarr;
+mod formats;
+mod schema;
+mod voxels;
 
 use std::path::Path;
 
-#[cfg(all(feature = "hdf5", feature = "mpi"))]
-pub use self::hdf5::MpiIo;
 pub use array::Array;
-pub use border::Border;
-pub(crate) use cache::{
+pub(crate) use chunked::cache::{
     DEFAULT_BYTES as DEFAULT_CACHE_BYTES, Statistics, set_capacity as set_cache_capacity, take_statistics,
 };
-pub use element::{DataType, Element, FillValue};
-pub use error::StorageError;
-pub(crate) use files::set_sync;
-pub use info::ArrayInfo;
-pub use spec::{ArraySpec, Compression, ZarrVersion};
-
-/// The result of an operation on arrays.
-pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+pub(crate) use disk::files::set_sync;
+pub use error::{Result, StorageError};
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+pub use formats::hdf5::mpio::MpiIo;
+pub use schema::element::{DataType, Element, FillValue};
+pub use schema::info::ArrayInfo;
+pub use schema::spec::{ArraySpec, Compression, ZarrVersion};
+pub use voxels::border::Border;
 
 /// What the array at `path` is, whatever its data type: for tools that choose the type of [`Array`] by it.
 ///
@@ -134,5 +115,5 @@ pub fn describe(path: impl AsRef<Path>) -> Result<ArrayInfo> {
 /// No Zarr group; an array outside of it, or with other axes than the first.
 #[cfg(feature = "zarr")]
 pub fn write_multiscales(path: impl AsRef<Path>, levels: &[&ArrayInfo]) -> Result<()> {
-    zarr::write_multiscales(path.as_ref(), levels)
+    formats::zarr::pyramid::write_multiscales(path.as_ref(), levels)
 }

@@ -6,10 +6,16 @@ use std::sync::Arc;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-use super::backend::{Backend, Opened};
-use super::border::{self, AxisPlan};
-use super::{ArrayInfo, ArraySpec, Border, Element, Result, StorageError, format};
 use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
+use crate::storage::backend::{Backend, Opened};
+use crate::storage::error::{Result, StorageError};
+use crate::storage::format;
+#[cfg(all(feature = "hdf5", feature = "mpi"))]
+use crate::storage::formats::hdf5::mpio::{self, MpiIo};
+use crate::storage::schema::element::Element;
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::spec::ArraySpec;
+use crate::storage::voxels::border::{self, AxisPlan, Border};
 
 /// An array of `T` on disk, read and written by ROI in world units.
 ///
@@ -91,17 +97,17 @@ impl<T: Element> Array<T> {
     /// library's MPI-IO driver, whose tuning for a file system (stripes, aggregators, ROMIO hints) may be wanted.
     ///
     /// Collective: all ranks call it together with the same path and specification, and where one of them fails, all
-    /// get an error. Which ranks, says [`MpiIo`](super::MpiIo); a program that leaves MPI to bellis asks
+    /// get an error. Which ranks, says [`MpiIo`]; a program that leaves MPI to bellis asks
     /// [`Runner::mpi_io`](crate::Runner::mpi_io). Reads and writes are not collective. Without it an uncompressed dataset
-    /// is written directly: see [`storage`](super#hdf5-from-several-ranks).
+    /// is written directly: see [`storage`](crate::storage#hdf5-from-several-ranks).
     /// The file is never closed, as that would be collective too, and wait for a lost rank forever: what was written
     /// is in the file all the same.
     ///
     /// # Errors
     /// As [`create`](Self::create); a path to something else than HDF5; a compressed dataset.
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
-    pub fn create_mpio(path: impl AsRef<Path>, spec: &ArraySpec, ranks: super::MpiIo) -> Result<Self> {
-        Self::from_opened(super::hdf5::create_mpio(path.as_ref(), spec, ranks)?)
+    pub fn create_mpio(path: impl AsRef<Path>, spec: &ArraySpec, ranks: MpiIo) -> Result<Self> {
+        Self::from_opened(mpio::create_mpio(path.as_ref(), spec, ranks)?)
     }
 
     /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio). A
@@ -110,8 +116,8 @@ impl<T: Element> Array<T> {
     /// # Errors
     /// As [`create_mpio`](Self::create_mpio).
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
-    pub fn open_mpio(path: impl AsRef<Path>, ranks: super::MpiIo) -> Result<Self> {
-        Self::from_opened(super::hdf5::open_mpio(path.as_ref(), ranks)?)
+    pub fn open_mpio(path: impl AsRef<Path>, ranks: MpiIo) -> Result<Self> {
+        Self::from_opened(mpio::open_mpio(path.as_ref(), ranks)?)
     }
 
     fn from_opened(opened: Opened<T>) -> Result<Self> {
@@ -271,6 +277,15 @@ impl<T: Element> Array<T> {
             return Err(StorageError::TooLarge { path: self.path().to_path_buf(), roi: *roi });
         }
         Ok(())
+    }
+}
+
+impl ArraySpec {
+    /// An array of the shape, channel axes, chunks, offset, voxel size, axis names, units and fill value of `other`,
+    /// whatever the type of its elements. Compression and version of the format are the defaults; shards are not
+    /// copied, as only Zarr v3 has them.
+    pub fn like<U: Element>(other: &Array<U>) -> Self {
+        Self::from(other.info())
     }
 }
 

@@ -1,10 +1,11 @@
-//! What a file format must offer, so that [`Array`](super::Array) need not know which one it holds.
+//! What a file format must offer, so that [`Array`](crate::storage::Array) need not know which one it holds.
 
 use std::ops::Range;
 
 use ndarray::{ArrayD, ArrayViewD};
 
-use super::{ArrayInfo, Result};
+use crate::storage::error::Result;
+use crate::storage::schema::info::ArrayInfo;
 
 /// An open array of one format: voxel boxes in, voxel boxes out.
 ///

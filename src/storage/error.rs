@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::DataType;
 use crate::geometry::{GeometryError, Roi};
+use crate::storage::schema::element::DataType;
+
+/// The result of an operation on arrays.
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 
 /// An array that cannot be opened, created, read or written. Each names the place, and what to do.
 #[derive(Debug, Error)]
@@ -65,7 +68,7 @@ pub enum StorageError {
         /// What the program asked for.
         asked: DataType,
     },
-    /// The array holds elements that no [`Element`](super::Element) stands for.
+    /// The array holds elements that no [`Element`](crate::storage::Element) stands for.
     #[error(
         "{path} holds {data_type}, which bellis does not handle: convert it to one of uint8 to uint64, int8 to int64, float32, float64"
     )]
@@ -89,7 +92,7 @@ pub enum StorageError {
         /// As it should be.
         wanted: String,
     },
-    /// An [`ArraySpec`](super::ArraySpec) that no array can meet.
+    /// An [`ArraySpec`](crate::storage::ArraySpec) that no array can meet.
     #[error("cannot create {path}: {property} is {value} but must be {rule}")]
     InvalidSpec {
         /// The path.
@@ -282,7 +285,7 @@ pub enum StorageError {
 
 impl StorageError {
     /// Wraps what the operating system said about `path`.
-    pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }

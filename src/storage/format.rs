@@ -1,11 +1,13 @@
-//! Which format a path is in, by what is on disk or, for what is yet to be created, by its name; and the way to each.
+//! Which format a path is in, by what is on disk or, for what is yet to be created, by its name.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::backend::Opened;
-use super::{ArrayInfo, ArraySpec, Element, Result, StorageError};
+use serde_json::Value;
+
+use super::disk::json;
+use super::error::{Result, StorageError};
 
 /// The file formats that bellis knows of, whether or not this build can read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,75 +27,20 @@ impl Format {
         }
     }
 
-    /// What the array at `path` is.
-    pub(super) fn describe(self, path: &Path) -> Result<ArrayInfo> {
-        match self {
-            #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::describe(path),
-            #[cfg(feature = "n5")]
-            Self::N5 => super::n5::describe(path),
-            #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::describe(path),
-            #[allow(unreachable_patterns)]
-            missing => Err(missing.unavailable(path)),
-        }
-    }
-
-    /// Opens the array at `path`.
-    pub(super) fn open<T: Element>(self, path: &Path) -> Result<Opened<T>> {
-        match self {
-            #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::open(path),
-            #[cfg(feature = "n5")]
-            Self::N5 => super::n5::open(path),
-            #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::open(path),
-            #[allow(unreachable_patterns)]
-            missing => Err(missing.unavailable(path)),
-        }
-    }
-
-    /// Creates the array at `path` unless it exists, and opens it.
-    pub(super) fn create<T: Element>(self, path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
-        match self {
-            #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::create(path, spec),
-            #[cfg(feature = "n5")]
-            Self::N5 => super::n5::create(path, spec),
-            #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::create(path, spec),
-            #[allow(unreachable_patterns)]
-            missing => {
-                let _ = spec;
-                Err(missing.unavailable(path))
-            }
-        }
-    }
-
-    /// Whether an array's metadata lie in `directory`, as far as this build can tell.
+    /// Whether an array's metadata lie in `directory`, whose format this is.
     fn is_array(self, directory: &Path) -> bool {
-        match self {
-            #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::is_array(directory),
-            #[cfg(feature = "n5")]
-            Self::N5 => super::n5::is_array(directory),
-            #[allow(unreachable_patterns)]
-            _ => {
-                let _ = directory;
-                false
-            }
-        }
-    }
-
-    /// The error for a format that is not built in.
-    #[allow(dead_code)]
-    fn unavailable(self, path: &Path) -> StorageError {
-        let (format, feature) = match self {
-            Self::Zarr => ("Zarr", "zarr"),
-            Self::N5 => ("N5", "n5"),
-            Self::Hdf5 => ("HDF5", "hdf5"),
+        let holds = |file: &str, says: fn(&Value) -> bool| {
+            let text = fs::read(directory.join(file)).ok();
+            text.and_then(|text| json::parse(&text).ok()).is_some_and(|metadata| says(&metadata))
         };
-        StorageError::FormatUnavailable { path: path.to_path_buf(), format, feature }
+        match self {
+            Self::Zarr if directory.join("zarr.json").is_file() => {
+                holds("zarr.json", |metadata| metadata["node_type"] == "array")
+            }
+            Self::Zarr => directory.join(".zarray").is_file(),
+            Self::N5 => holds("attributes.json", |attributes| attributes.get("dimensions").is_some()),
+            Self::Hdf5 => false,
+        }
     }
 }
 
@@ -183,17 +130,4 @@ pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
     arrays.sort();
     arrays.truncate(MAX_ARRAYS);
     arrays
-}
-
-#[cfg(all(test, not(any(feature = "hdf5", feature = "n5", feature = "zarr"))))]
-mod tests {
-    use crate::storage::{Array, ArraySpec};
-
-    #[test]
-    fn says_what_is_missing() {
-        let refused = Array::<u8>::create("a.zarr", &ArraySpec::new([4])).map_err(|error| error.to_string());
-        let expected = "a.zarr is in format Zarr, which is not available here: \
-                        bellis was built without feature zarr, build it with --features zarr";
-        assert_eq!(refused.map(|_| ()), Err(expected.to_owned()));
-    }
 }

@@ -37,19 +37,19 @@ const HOUSE: &[(&str, &[&str])] = &[
 /// Libraries that are used behind one door, or a codec's behind one for each format that has it: the files whose path
 /// begins so.
 const DOORS: &[(&str, &[&str])] = &[
-    ("mpi", &["src/transport/mpi", "src/run", "src/storage/hdf5/mpio"]),
+    ("mpi", &["src/transport/mpi", "src/run", "src/storage/formats/hdf5/mpio"]),
     // N5 takes blosc from it.
-    ("zarrs", &["src/storage/zarr", "src/storage/n5/codec"]),
-    ("zstd", &["src/storage/zarr", "src/storage/n5/codec"]),
-    ("lz4_flex", &["src/storage/n5/lz4_blocks"]),
-    ("twox_hash", &["src/storage/n5/lz4_blocks"]),
-    ("quick_cache", &["src/storage/cache"]),
-    ("rustix", &["src/storage/uninit"]),
-    ("hdf5", &["src/storage/hdf5"]),
-    ("hdf5_sys", &["src/storage/hdf5"]),
-    ("flate2", &["src/storage/hdf5", "src/storage/n5/codec"]),
-    ("mpi_sys", &["src/storage/hdf5/mpio"]),
-    ("n5", &["src/storage/n5"]),
+    ("zarrs", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
+    ("zstd", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
+    ("lz4_flex", &["src/storage/formats/n5/lz4_blocks"]),
+    ("twox_hash", &["src/storage/formats/n5/lz4_blocks"]),
+    ("quick_cache", &["src/storage/chunked/cache"]),
+    ("rustix", &["src/storage/voxels/uninit"]),
+    ("hdf5", &["src/storage/formats/hdf5"]),
+    ("hdf5_sys", &["src/storage/formats/hdf5"]),
+    ("flate2", &["src/storage/formats/hdf5", "src/storage/formats/n5/codec"]),
+    ("mpi_sys", &["src/storage/formats/hdf5/mpio"]),
+    ("n5", &["src/storage/formats/n5"]),
 ];
 
 /// What a module stays pure of, outside its tests: a path and all under it, or a name wherever it stands.

@@ -1,0 +1,82 @@
+//! The way to each format that is built in, and the error for those that are not.
+
+use std::path::Path;
+
+use crate::storage::backend::Opened;
+use crate::storage::error::{Result, StorageError};
+use crate::storage::format::Format;
+use crate::storage::schema::element::Element;
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::spec::ArraySpec;
+
+impl Format {
+    /// What the array at `path` is.
+    pub(crate) fn describe(self, path: &Path) -> Result<ArrayInfo> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::array::describe(path),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::array::describe(path),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::array::describe(path),
+            #[allow(unreachable_patterns)]
+            missing => Err(missing.unavailable(path)),
+        }
+    }
+
+    /// Opens the array at `path`.
+    pub(crate) fn open<T: Element>(self, path: &Path) -> Result<Opened<T>> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::array::open(path),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::array::open(path),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::array::open(path),
+            #[allow(unreachable_patterns)]
+            missing => Err(missing.unavailable(path)),
+        }
+    }
+
+    /// Creates the array at `path` unless it exists, and opens it.
+    pub(crate) fn create<T: Element>(self, path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::array::create(path, spec),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::array::create(path, spec),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::array::create(path, spec),
+            #[allow(unreachable_patterns)]
+            missing => {
+                let _ = spec;
+                Err(missing.unavailable(path))
+            }
+        }
+    }
+
+    /// The error for a format that is not built in.
+    #[allow(dead_code)]
+    fn unavailable(self, path: &Path) -> StorageError {
+        let (format, feature) = match self {
+            Self::Zarr => ("Zarr", "zarr"),
+            Self::N5 => ("N5", "n5"),
+            Self::Hdf5 => ("HDF5", "hdf5"),
+        };
+        StorageError::FormatUnavailable { path: path.to_path_buf(), format, feature }
+    }
+}
+
+#[cfg(all(test, not(any(feature = "hdf5", feature = "n5", feature = "zarr"))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_missing() {
+        let (path, spec) = (Path::new("a.zarr"), ArraySpec::new([4]));
+        let refused = Format::Zarr.create::<u8>(path, &spec).map_err(|error| error.to_string());
+        let expected = "a.zarr is in format Zarr, which is not available here: \
+                        bellis was built without feature zarr, build it with --features zarr";
+        assert_eq!(refused.map(|_| ()), Err(expected.to_owned()));
+    }
+}

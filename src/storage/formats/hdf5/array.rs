@@ -1,0 +1,78 @@
+//! HDF5 datasets, described, opened and created.
+
+use std::path::Path;
+
+use super::chunk::FilteredArray;
+use super::direct::DirectArray;
+use super::handle::Handle;
+use super::library::LibraryArray;
+use super::location::Location;
+use super::metadata::Metadata;
+use super::{byte_layout, create, creation_lock};
+use crate::storage::backend::{Backend, Opened};
+use crate::storage::error::{Result, StorageError};
+use crate::storage::schema::element::Element;
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::spec::ArraySpec;
+
+/// What the array at `path` is.
+pub fn describe(path: &Path) -> Result<ArrayInfo> {
+    let at = Location::of(path);
+    creation_lock::wait(&at.file);
+    let at = resolve_link(at)?;
+    let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
+    metadata.info(&at)
+}
+
+/// Opens the array at `path`.
+pub fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
+    let at = Location::of(path);
+    creation_lock::wait(&at.file);
+    opened(resolve_link(at)?)
+}
+
+/// Creates the array at `path` unless it exists, and opens it.
+pub fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
+    let at = Location::of(path);
+    let wanted = create::create::<T>(&at, spec)?;
+    let at = resolve_link(at)?;
+    let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
+    metadata.info(&at)?.require_matches(&wanted)?;
+    opened(at)
+}
+
+fn opened<T: Element>(at: Location) -> Result<Opened<T>> {
+    let handle = Handle::of(&at.file);
+    let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
+    if metadata.data_type != T::DATA_TYPE {
+        return Err(StorageError::DataTypeDiffers {
+            path: at.path,
+            on_disk: metadata.data_type,
+            asked: T::DATA_TYPE,
+        });
+    }
+    let info = metadata.info(&at)?;
+    let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
+    handle.close();
+    let backend: Box<dyn Backend<T>> =
+        if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata, fill_value) {
+            Box::new(filtered)
+        } else if let Some(place) = metadata.place {
+            Box::new(DirectArray::open(&at, place, metadata.shape, T::DATA_TYPE.size())?)
+        } else {
+            Box::new(LibraryArray::new(at, handle, metadata.why_one_process_only()))
+        };
+    Ok(Opened { info, fill_value, backend })
+}
+
+/// The same dataset in the file that really holds it: an external link leads to another one, with addresses, locks and a
+/// time of its own.
+pub(super) fn resolve_link(at: Location) -> Result<Location> {
+    let handle = Handle::of(&at.file);
+    let home = handle.with(&at, |dataset| Ok(byte_layout::home(dataset, &at.file)))?;
+    let Some((file, dataset)) = home else { return Ok(at) };
+    // The former has the latter open.
+    handle.close();
+    creation_lock::wait(&file);
+    Ok(Location { file, dataset, ..at })
+}

@@ -1,0 +1,244 @@
+//! Creates datasets so that any process may do so at any time: one of them makes it, complete and closed, before
+//! another one sees it.
+//!
+//! A new file is made under another name. A new dataset in a file that exists is made under another name inside it.
+//! Without compression all of its space is allocated at once; chunks then lie one after the other in the file, and
+//! each voxel has an address that never changes.
+
+use std::fs;
+use std::path::Path;
+
+use hdf5::dataset::{AllocTime, FillTime};
+use hdf5::plist::file_create::FileSpaceStrategy;
+use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, OpenMode};
+
+use super::byte_layout;
+use super::creation_lock::CreationLock;
+use super::failure::failed;
+use super::handle::{self, Handle};
+use super::location::Location;
+use super::metadata::FORMAT;
+use crate::storage::disk::files::unique_beside;
+use crate::storage::error::{Result, StorageError};
+use crate::storage::schema::element::Element;
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::resolve::resolve;
+use crate::storage::schema::spec::{ArraySpec, Compression};
+
+/// What is to be created.
+struct Wanted<T> {
+    info: ArrayInfo,
+    fill_value: T,
+    deflate: Option<u8>,
+}
+
+/// Makes the dataset at `at` unless there is one: what it was to be.
+pub(super) fn create<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
+    let wanted = wanted::<T>(at, spec)?;
+    let handle = Handle::of(&at.file);
+    if at.file.exists() && exists(&handle, at)? {
+        return Ok(wanted.info);
+    }
+    let _turn = CreationLock::acquire(&at.file)?;
+    if !at.file.exists() {
+        create_file(at, &wanted)?;
+    } else if !exists(&handle, at)? {
+        require_groups_above(&handle, at)?;
+        handle.while_closed(|| add(&at.file, at, &wanted))?;
+    }
+    Ok(wanted.info)
+}
+
+/// What [`create`] would make.
+#[cfg(feature = "mpi")]
+pub(super) fn described<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
+    Ok(wanted::<T>(at, spec)?.info)
+}
+
+fn wanted<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Wanted<T>> {
+    let invalid = |property, value: String, rule| StorageError::InvalidSpec {
+        path: at.path.clone(),
+        property,
+        value,
+        rule,
+    };
+    if at.dataset.is_empty() {
+        let rule = "the name of a dataset in the file, as in x.h5/raw";
+        return Err(invalid("the part of the path after the file", "empty".to_owned(), rule));
+    }
+    let mut info = resolve(at.path.clone(), FORMAT, T::DATA_TYPE, spec)?;
+    let deflate = match spec.compression.unwrap_or(Compression::None) {
+        Compression::None => None,
+        // 0 to 9, so a u8.
+        Compression::Gzip { level } if level <= 9 => Some(level as u8),
+        other => return Err(invalid("compression", format!("{other:?}"), "Gzip (0 to 9) or None in HDF5")),
+    };
+    if let Some(shards) = &info.shards {
+        return Err(invalid("shard shape", format!("{shards:?}"), "left out: only Zarr v3 has shards"));
+    }
+    if spec.chunks.is_none() && deflate.is_none() {
+        info.chunks = info.shape.clone();
+        info.is_contiguous = true;
+    } else if info.chunks.iter().zip(&info.shape).any(|(chunk, extent)| chunk > extent) {
+        // The library refuses larger ones.
+        info.chunks = info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
+    }
+    info.write_grid = vec![1; info.shape.len()];
+    let fill_value = T::from_fill(spec.fill_value).ok_or_else(|| {
+        invalid("fill value", spec.fill_value.to_string(), "a value of the array's type of element")
+    })?;
+    Ok(Wanted { info, fill_value, deflate })
+}
+
+fn exists(handle: &Handle, at: &Location) -> Result<bool> {
+    let found = handle.with_file(|file| {
+        // Asked of a path, the library fails where an earlier part is missing.
+        let mut parts = Vec::new();
+        Ok(at.dataset.split('/').all(|part| {
+            parts.push(part);
+            file.link_exists(&parts.join("/"))
+        }))
+    });
+    handle.close();
+    found
+}
+
+/// An error unless all that is there above the dataset are groups of this file.
+fn require_groups_above(handle: &Handle, at: &Location) -> Result<()> {
+    let found = handle.with_file(|file| Ok(above(&at.dataset).find_map(|path| in_the_way(file, at, &path))));
+    handle.close();
+    found?.map_or(Ok(()), |value| {
+        Err(StorageError::InvalidSpec {
+            path: at.path.clone(),
+            property: "what is above it",
+            value,
+            rule: "a group of the same file, or not there: choose another name",
+        })
+    })
+}
+
+/// What is at `path`, where no dataset can be made below that.
+fn in_the_way(file: &File, at: &Location, path: &str) -> Option<String> {
+    if !file.link_exists(path) {
+        return None;
+    }
+    let shown = at.file.join(path).display().to_string();
+    match file.group(path) {
+        Ok(group) if byte_layout::is_in(&group, &at.file) => None,
+        Ok(group) => Some(format!("{shown}, a link to {}", group.filename())),
+        Err(_) if file.dataset(path).is_ok() => Some(format!("the dataset {shown}")),
+        Err(_) => Some(format!("{shown}, which leads nowhere")),
+    }
+}
+
+/// The paths of all groups above a dataset, from the top.
+fn above(dataset: &str) -> impl Iterator<Item = String> {
+    let parts: Vec<&str> = dataset.split('/').collect();
+    (1..parts.len()).map(move |n| parts[..n].join("/"))
+}
+
+/// Makes a file with the dataset in it, and then gives it its name.
+fn create_file<T: Element>(at: &Location, wanted: &Wanted<T>) -> Result<()> {
+    let beside = unique_beside(&at.file);
+    let made = FileBuilder::new()
+        .create_excl(&beside)
+        .and_then(File::close)
+        .map_err(failed("create", &at.file))
+        .and_then(|()| add(&beside, at, wanted))
+        .and_then(|()| fs::rename(&beside, &at.file).map_err(StorageError::io("create", &at.file)));
+    if made.is_err() {
+        // The error that matters is the one at hand.
+        let _ = fs::remove_file(&beside);
+    }
+    made
+}
+
+/// Makes the dataset in `file`, which this process does not have open.
+fn add<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Result<()> {
+    let made = add_dataset(file, at, wanted);
+    made.map_err(|error| {
+        if let StorageError::Hdf5 { .. } = error { no_room(at, file).unwrap_or(error) } else { error }
+    })
+}
+
+/// The library does not say that there is no room for a dataset that is written out: the system does, when asked for a
+/// little more.
+fn no_room(at: &Location, file: &Path) -> Option<StorageError> {
+    const MORE: usize = 1 << 20;
+    let beside = unique_beside(file);
+    let written = fs::write(&beside, vec![0; MORE]);
+    // What was asked is known.
+    let _ = fs::remove_file(&beside);
+    written.err().map(StorageError::io("create", &at.path))
+}
+
+fn add_dataset<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Result<()> {
+    const UNFINISHED: &str = ".bellis-unfinished";
+    let failed = failed("create", &at.path);
+    let mut builder = FileBuilder::new();
+    // Only the newer format, of HDF5 1.10, can tell that chunks lie in order; a file stays one that all can open.
+    builder.with_fapl(|fapl| fapl.libver_v110());
+    let mut opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
+    if opened.link_exists(UNFINISHED) {
+        opened.unlink(UNFINISHED).map_err(&failed)?;
+        // Once the file is closed, nothing new is put where that one was: what it held would be seen as voxels.
+        opened.close().map_err(&failed)?;
+        opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
+    }
+    let made = new_dataset(&opened, wanted, UNFINISHED)
+        .and_then(|dataset| write_attributes(&dataset, &wanted.info))
+        .and_then(|()| make_groups(&opened, &at.dataset))
+        .and_then(|()| opened.relink(UNFINISHED, &at.dataset));
+    if made.is_err() && opened.link_exists(UNFINISHED) {
+        // The error that matters is the one at hand.
+        let _ = opened.unlink(UNFINISHED);
+    }
+    let closed = opened.flush().and_then(|()| opened.close());
+    made.and(closed).map_err(&failed)
+}
+
+fn new_dataset<T: Element>(file: &File, wanted: &Wanted<T>, name: &str) -> hdf5::Result<Dataset> {
+    let info = &wanted.info;
+    let sizes = |extents: &[u64]| extents.iter().map(|&extent| extent as usize).collect::<Vec<_>>();
+    let mut builder: DatasetBuilderEmptyShape = file.new_dataset::<T>().shape(sizes(&info.shape));
+    builder = if info.is_contiguous { builder.no_chunk() } else { builder.chunk(sizes(&info.chunks)) };
+    builder = match wanted.deflate {
+        Some(level) => builder.shuffle().deflate(level),
+        None => builder.alloc_time(Some(AllocTime::Early)),
+    };
+    if wanted.fill_value != T::default() {
+        builder = builder.fill_value(wanted.fill_value);
+    } else if wanted.deflate.is_none() {
+        // New space at the end of a file is 0 already: to write that out would take as long as the volume is large.
+        let is_new = !uses_space_again(file)?;
+        builder = builder.fill_time(if is_new { FillTime::Never } else { FillTime::Alloc });
+    }
+    builder.create(name)
+}
+
+/// Whether the file keeps books on space that another dataset had: what bellis makes does not.
+fn uses_space_again(file: &File) -> hdf5::Result<bool> {
+    let strategy = file.create_plist()?.get_file_space_strategy()?;
+    Ok(matches!(strategy, FileSpaceStrategy::FreeSpaceManager { persist: true, .. }))
+}
+
+fn write_attributes(dataset: &Dataset, info: &ArrayInfo) -> hdf5::Result<()> {
+    let numbers = [("offset", &info.offset), ("voxel_size", &info.voxel_size)];
+    for (name, values) in numbers {
+        dataset.new_attr_builder().with_data(values.as_slice()).create(name)?;
+    }
+    let text =
+        |text: &String| text.parse::<VarLenUnicode>().map_err(|error| hdf5::Error::from(error.to_string()));
+    for (name, values) in [("axis_names", &info.axis_names), ("units", &info.units)] {
+        let values = values.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        dataset.new_attr_builder().with_data(&values).create(name)?;
+    }
+    Ok(())
+}
+
+fn make_groups(file: &File, dataset: &str) -> hdf5::Result<()> {
+    above(dataset)
+        .filter(|path| !file.link_exists(path))
+        .try_for_each(|path| file.create_group(&path).map(drop))
+}

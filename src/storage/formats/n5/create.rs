@@ -1,0 +1,118 @@
+//! Writes the attributes of new N5 datasets and the groups they lie in, so that creators may race: each file appears
+//! complete or not at all, and never over one that is there.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::metadata::{FORMAT, file_in, is_dataset, not_an_array, read};
+use crate::storage::disk::files::{create_new, directories_above};
+use crate::storage::error::{Result, StorageError};
+use crate::storage::schema::attributes;
+use crate::storage::schema::element::{Element, FillValue};
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::resolve::resolve;
+use crate::storage::schema::spec::{ArraySpec, Compression};
+
+/// What zarr-python and older readers take.
+const VERSION: &str = "2.0.0";
+
+/// Writes the attributes of a new dataset of `T` at `path`, unless there is one, and of the groups above it: what the
+/// array was to be.
+pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayInfo> {
+    let invalid = |property, value: String, rule| StorageError::InvalidSpec {
+        path: path.to_path_buf(),
+        property,
+        value,
+        rule,
+    };
+    let wanted = resolve(path.to_path_buf(), FORMAT, T::DATA_TYPE, spec)?;
+    if T::from_fill(spec.fill_value) != T::from_fill(FillValue::Integer(0)) {
+        return Err(invalid("fill value", spec.fill_value.to_string(), "0: N5 knows no other"));
+    }
+    if let Some(shards) = &wanted.shards {
+        return Err(invalid("shard shape", format!("{shards:?}"), "left out: only Zarr v3 has shards"));
+    }
+    if wanted.chunks.iter().any(|&extent| u32::try_from(extent).is_err()) {
+        return Err(invalid(
+            "chunk shape",
+            format!("{:?}", wanted.chunks),
+            "less than 2^32 along every axis",
+        ));
+    }
+    let compression = spec.compression.unwrap_or(Compression::N5_DEFAULT);
+    let codec = codec(compression).ok_or_else(|| {
+        invalid(
+            "compression",
+            format!("{compression:?}"),
+            "Gzip (0 to 9), Bzip2 (1 to 9), Lz4, Xz (0 to 9), Zstd, Blosc (0 to 9) or None in N5",
+        )
+    })?;
+
+    let groups = groups_above(path);
+    if let Some(dataset) = groups.iter().find(|group| is_dataset(group)) {
+        return Err(not_an_array(path, &format!("below the array {}", dataset.display())));
+    }
+    match read(path)? {
+        Some(found) if found.contains_key("dimensions") => return Ok(wanted),
+        Some(_) => return Err(not_an_array(path, "an N5 group")),
+        None => {}
+    }
+    for group in &groups {
+        write_new(group, &json!({"n5": VERSION}))?;
+    }
+    write_new(path, &dataset(&wanted, codec, groups.is_empty()))?;
+    Ok(wanted)
+}
+
+/// The groups that an array at `path` lies in, from the root down: all directories from the first one that has
+/// attributes already or is called `.n5`.
+fn groups_above(path: &Path) -> Vec<PathBuf> {
+    let mut above = directories_above(path);
+    let is_root = |directory: &PathBuf| {
+        directory.extension().is_some_and(|suffix| suffix == "n5") || file_in(directory).exists()
+    };
+    above.iter().position(is_root).map_or_else(Vec::new, |root| above.split_off(root))
+}
+
+fn write_new(directory: &Path, attributes: &Value) -> Result<()> {
+    let path = file_in(directory);
+    create_new(&path, format!("{attributes:#}").as_bytes()).map_err(StorageError::io("create", path))?;
+    Ok(())
+}
+
+/// A dataset's attributes; a dataset that is a container of its own also tells the version.
+fn dataset(info: &ArrayInfo, compression: Value, is_root: bool) -> Value {
+    let reversed = |extents: &[u64]| extents.iter().rev().copied().collect::<Vec<_>>();
+    let mut all = attributes::to_json(info);
+    all["dimensions"] = json!(reversed(&info.shape));
+    all["blockSize"] = json!(reversed(&info.chunks));
+    all["dataType"] = json!(info.data_type.name());
+    all["compression"] = compression;
+    if is_root {
+        all["n5"] = json!(VERSION);
+    }
+    all
+}
+
+fn codec(compression: Compression) -> Option<Value> {
+    Some(match compression {
+        Compression::None => json!({"type": "raw"}),
+        Compression::Gzip { level } if level <= 9 => {
+            json!({"type": "gzip", "level": level, "useZlib": false})
+        }
+        Compression::Bzip2 { level } if (1..=9).contains(&level) => {
+            json!({"type": "bzip2", "blockSize": level})
+        }
+        Compression::Zstd { level } if (-131_072..=22).contains(&level) => {
+            json!({"type": "zstd", "level": level})
+        }
+        // As N5Store names the parameters: tensorstore takes no others.
+        Compression::Blosc { level } if level <= 9 => json!({
+            "type": "blosc", "cname": "zstd", "clevel": level, "shuffle": 1, "blocksize": 0,
+        }),
+        Compression::Lz4 => json!({"type": "lz4", "blockSize": 65536}),
+        Compression::Xz { level } if level <= 9 => json!({"type": "xz", "preset": level}),
+        _ => return None,
+    })
+}

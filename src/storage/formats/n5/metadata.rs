@@ -1,0 +1,141 @@
+//! What the `attributes.json` of N5 datasets and groups say.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use n5::DatasetAttributes;
+use serde_json::{Map, Value};
+
+use super::codec::Codec;
+use crate::storage::disk::json;
+use crate::storage::error::{Result, StorageError};
+use crate::storage::format::arrays_below;
+use crate::storage::schema::attributes;
+use crate::storage::schema::element::{DataType, FillValue};
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::resolve::byte_size;
+
+/// The format's name.
+pub(super) const FORMAT: &str = "N5";
+
+/// A dataset, with its axes in C order.
+pub(super) struct Dataset {
+    pub(super) data_type: DataType,
+    pub(super) shape: Vec<u64>,
+    pub(super) chunks: Vec<u64>,
+    pub(super) codec: Codec,
+    attributes: Map<String, Value>,
+}
+
+/// The file that makes a directory an N5 group or dataset.
+pub(super) fn file_in(directory: &Path) -> PathBuf {
+    directory.join("attributes.json")
+}
+
+/// The attributes in `directory`; `None` where it has none.
+pub(super) fn read(directory: &Path) -> Result<Option<Map<String, Value>>> {
+    let path = file_in(directory);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(StorageError::io("read", path)(error)),
+    };
+    json::parse(&text)
+        .and_then(serde_json::from_value)
+        .map(Some)
+        .map_err(|error| StorageError::Metadata { path, reason: error.to_string() })
+}
+
+pub(super) fn is_dataset(directory: &Path) -> bool {
+    matches!(read(directory), Ok(Some(attributes)) if attributes.contains_key("dimensions"))
+}
+
+pub(super) fn not_an_array(path: &Path, found: &str) -> StorageError {
+    let arrays = arrays_below(path);
+    StorageError::NotAnArray { path: path.to_path_buf(), found: found.to_owned(), arrays }
+}
+
+impl Dataset {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let attributes = match read(path)? {
+            Some(attributes) if attributes.contains_key("dimensions") => attributes,
+            Some(_) => return Err(not_an_array(path, "an N5 group")),
+            None => return Err(not_an_array(path, "a directory without N5 metadata")),
+        };
+        let unusable = |reason: String| StorageError::Metadata { path: file_in(path), reason };
+        let codec = attributes.get("compression").ok_or_else(|| unusable("no compression".to_owned()))?;
+        let codec = Codec::of(codec).map_err(unusable)?;
+        let mut known = attributes.clone();
+        // The library does not know all codecs.
+        known.insert("compression".to_owned(), serde_json::json!({"type": "raw"}));
+        let read: DatasetAttributes =
+            serde_json::from_value(Value::Object(known)).map_err(|error| unusable(error.to_string()))?;
+        let data_type = data_type(*read.get_data_type());
+        let shape: Vec<u64> = read.get_dimensions().iter().rev().copied().collect();
+        let chunks: Vec<u64> = read.get_block_size().iter().rev().map(|&extent| u64::from(extent)).collect();
+        if chunks.len() != shape.len() || shape.is_empty() || chunks.contains(&0) {
+            return Err(unusable(format!(
+                "dimensions {shape:?} and block size {chunks:?} do not go together"
+            )));
+        }
+        if byte_size(&chunks, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+            return Err(unusable("its chunks do not fit into memory".to_owned()));
+        }
+        Ok(Self { data_type, shape, chunks, codec, attributes })
+    }
+
+    pub(super) fn info(&self, path: &Path, fill_value: FillValue) -> Result<ArrayInfo> {
+        let found = attributes::parse(path, self.shape.len(), &in_c_order(&self.attributes))?;
+        Ok(ArrayInfo {
+            path: path.to_path_buf(),
+            format: FORMAT,
+            data_type: self.data_type,
+            shape: self.shape.clone(),
+            chunks: self.chunks.clone(),
+            shards: None,
+            is_contiguous: false,
+            write_grid: self.chunks.clone(),
+            offset: found.offset,
+            voxel_size: found.voxel_size,
+            axis_names: found.axis_names,
+            units: found.units,
+            fill_value,
+        })
+    }
+}
+
+/// What says where the array lies, from the slowest axis to the fastest. Whoever names the `axes`, as tensorstore does,
+/// lists them and what belongs to them as the disk has them: the other way round.
+fn in_c_order(attributes: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
+    let Some(Value::Array(axes)) = attributes.get("axes") else { return Cow::Borrowed(attributes) };
+    if ["axis_names", "offset", "voxel_size"].iter().any(|name| attributes.contains_key(*name)) {
+        return Cow::Borrowed(attributes);
+    }
+    let mut turned = attributes.clone();
+    turned.insert("axis_names".to_owned(), Value::Array(axes.clone()));
+    for name in ["axis_names", "resolution", "units"] {
+        if let Some(Value::Array(values)) = turned.get_mut(name) {
+            values.reverse();
+        }
+    }
+    Cow::Owned(turned)
+}
+
+fn data_type(name: n5::DataType) -> DataType {
+    match name {
+        n5::DataType::UINT8 => DataType::U8,
+        n5::DataType::UINT16 => DataType::U16,
+        n5::DataType::UINT32 => DataType::U32,
+        n5::DataType::UINT64 => DataType::U64,
+        n5::DataType::INT8 => DataType::I8,
+        n5::DataType::INT16 => DataType::I16,
+        n5::DataType::INT32 => DataType::I32,
+        n5::DataType::INT64 => DataType::I64,
+        n5::DataType::FLOAT32 => DataType::F32,
+        n5::DataType::FLOAT64 => DataType::F64,
+    }
+}

@@ -1,0 +1,7 @@
+//! What an array is: its specification, how that is filled in, and what files say of it.
+
+pub mod attributes;
+pub mod element;
+pub mod info;
+pub mod resolve;
+pub mod spec;

@@ -1,0 +1,106 @@
+//! Memory that is filled before anybody looks at it: what blocks are read into is not first set to zero.
+//!
+//! All of storage's unsafe code about memory is here.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
+
+use ndarray::{ArrayD, IxDyn};
+
+use crate::storage::schema::element::Element;
+
+/// An array of `shape` whose bytes are what `fill` writes.
+///
+/// # Safety
+/// Where `fill` returns `Ok`, it has written every byte that it was given.
+pub unsafe fn filled<T: Element>(
+    shape: &[usize],
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> crate::storage::error::Result<()>,
+) -> crate::storage::error::Result<ArrayD<T>> {
+    let n_elements = shape.iter().product();
+    let mut elements: Vec<T> = Vec::with_capacity(n_elements);
+    let spare = &mut elements.spare_capacity_mut()[..n_elements];
+    // SAFETY: the same bytes, borrowed as long; the type of elements has no padding, and any byte may be written.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(spare.as_mut_ptr().cast(), size_of_val(spare)) };
+    fill(bytes)?;
+    // SAFETY: the caller's promise; any bytes make a `T`, which is plain old data.
+    unsafe { elements.set_len(n_elements) };
+    Ok(ArrayD::from_shape_vec(IxDyn(shape), elements).expect("as many elements as the shape says"))
+}
+
+/// Copies bytes to where there are none yet, as many.
+pub fn copy(from: &[u8], to: &mut [MaybeUninit<u8>]) {
+    // SAFETY: the same bytes: what is initialized may be seen as what need not be.
+    let from = unsafe { std::slice::from_raw_parts(from.as_ptr().cast::<MaybeUninit<u8>>(), from.len()) };
+    to.copy_from_slice(from);
+}
+
+/// Fills `to` with the bytes of `file` from `offset` on.
+pub fn read_exact_at(file: &File, mut to: &mut [MaybeUninit<u8>], mut offset: u64) -> io::Result<()> {
+    while !to.is_empty() {
+        match rustix::io::pread(file, &mut *to, offset) {
+            Ok(([], _)) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok((read, _)) => {
+                let n_read = read.len();
+                offset += n_read as u64;
+                to = &mut to[n_read..];
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// `length` bytes of `file` from `offset` on.
+pub fn read_range(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_range_to(file, offset, length, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Puts `length` bytes of `file` from `offset` on into an empty buffer.
+pub fn read_range_to(file: &File, offset: u64, length: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    // What a file says of its own length need not be true.
+    buffer.try_reserve_exact(length)?;
+    // SAFETY: all of them are read.
+    unsafe { fill_up(buffer, length, |spare| read_exact_at(file, spare, offset)) }
+}
+
+/// Adds bytes of `file`, which begin at the first number and are as many as the second, to a buffer.
+pub fn append_range(file: &File, [begin, length]: [u64; 2], buffer: &mut Vec<u8>) -> io::Result<()> {
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    buffer.try_reserve(length)?;
+    read_exact_at(file, &mut buffer.spare_capacity_mut()[..length], begin)?;
+    let end = buffer.len() + length;
+    // SAFETY: all of them were read.
+    unsafe { buffer.set_len(end) };
+    Ok(())
+}
+
+/// Makes room for so many bytes in all, of what files name the size of: an error where the system has not so much.
+pub fn make_room(buffer: &mut Vec<u8>, n_bytes: usize) -> io::Result<()> {
+    let missing = n_bytes.saturating_sub(buffer.len());
+    buffer
+        .try_reserve_exact(missing)
+        .map_err(|_| io::Error::other(format!("no memory for its {n_bytes} bytes")))
+}
+
+/// Puts `length` bytes into an empty buffer: those that `fill` writes.
+///
+/// # Safety
+/// Where `fill` returns `Ok`, it has written every byte that it was given.
+pub unsafe fn fill_up<E>(
+    buffer: &mut Vec<u8>,
+    length: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<(), E>,
+) -> Result<(), E> {
+    buffer.clear();
+    buffer.reserve_exact(length);
+    fill(&mut buffer.spare_capacity_mut()[..length])?;
+    // SAFETY: the caller's promise.
+    unsafe { buffer.set_len(length) };
+    Ok(())
+}
