@@ -33,6 +33,7 @@
 //! | module | what it is there for |
 //! | --- | --- |
 //! | [`geometry`] | integer nD space: [`Coordinate`], [`Roi`]; the only arithmetic on coordinates |
+//! | [`mpi`](mod@mpi) | communicators and messages: the only place that calls MPI; without it, "no MPI" |
 //! | [`plan`] | WHAT is to be done: tasks, grids, conflicts, links; computed, never stored |
 //! | [`scheduler`] | DECIDES: events in, actions out; pure and deterministic |
 //! | [`wire`] | what ranks say to each other |
@@ -52,6 +53,7 @@
 //! A test (`tests/tidy`) reads the source and fails when a module reaches where it may not.
 
 pub mod geometry;
+pub mod mpi;
 pub mod observe;
 pub mod plan;
 mod run;

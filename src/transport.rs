@@ -8,7 +8,6 @@ mod error;
 mod idle;
 mod joined;
 pub mod local;
-#[cfg(feature = "mpi")]
 pub mod mpi;
 
 pub use endpoint::{Envelope, Tag, Transport};

@@ -10,9 +10,8 @@ use super::panics;
 use super::shutdown::{Shutdown, shut_down, wait_for_stop};
 use super::startup::handshake::{ended, send_hello};
 use super::startup::launcher::launched_rank;
-use super::startup::membership::{
-    Membership, MpiOwner, abort_all, is_launched, is_run_open, mpi_owner, rank,
-};
+use super::startup::membership::{Membership, MpiOwner, is_launched, world_rank};
+use crate::mpi::{abort, is_any_open};
 use crate::plan::BoxError;
 use crate::transport::{Idle, Transport};
 use crate::wire::{Stop, shorten};
@@ -25,7 +24,7 @@ const MISCONFIGURED: u8 = 2;
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
 /// believed.
 pub fn is_coordinator() -> bool {
-    rank().unwrap_or_else(|| launched_rank(|name| std::env::var(name).ok())) == 0
+    world_rank().unwrap_or_else(|| launched_rank(|name| std::env::var(name).ok())) == 0
 }
 
 /// Runs a program and turns what it returns into an exit code: 0 when all went well, 1 when blocks failed, were
@@ -54,11 +53,11 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     let is_shared = outcome.as_ref().err().is_some_and(|error| is_shared(&**error));
     let message = outcome.err().map(|error| shorten(one_line(&*error)));
     let code = || own_code.unwrap_or_else(code_by_time);
-    if is_run_open() {
+    if is_any_open() {
         print_error(message.as_deref().unwrap_or("this rank left a run before its end"));
-        abort_all(code());
+        abort(code().into());
     }
-    let agreed = match (mpi_owner(), &message) {
+    let agreed = match (MpiOwner::find(), &message) {
         (MpiOwner::Bellis, _) => agree(message, None),
         (MpiOwner::Finalized, None) => return ExitCode::SUCCESS,
         // Other ranks may wait for messages of the program's own that this one will not send.
@@ -84,8 +83,7 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
         }
         Ending::Alone(message) => {
             print_error(&message);
-            abort_all(code());
-            ExitCode::from(code())
+            abort(code().into())
         }
     }
 }
@@ -93,7 +91,7 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
 /// How long a rank of a program that owns MPI waits for the others to fail as well. Later ranks wait longer, so that
 /// one of them ends the job before the next one reports its error.
 fn patience() -> Duration {
-    let rank = u32::try_from(rank().unwrap_or(0)).unwrap_or(u32::MAX);
+    let rank = u32::try_from(world_rank().unwrap_or(0)).unwrap_or(u32::MAX);
     Duration::from_secs(3) + Duration::from_millis(200) * rank.min(100)
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::error::RunError;
 use super::options::Options;
 use super::session::{self, Prepared};
-use super::startup::membership::Comm;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 use super::startup::membership::ranks;
 use super::worker::processing::process_all;
 use super::worker::slot::Worker;
+use crate::mpi::Comm;
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline, Plan};
 use crate::storage;
@@ -68,11 +68,8 @@ impl<'c> Runner<'c> {
     /// ```
     #[cfg(feature = "mpi")]
     #[must_use]
-    pub fn communicator<C>(mut self, communicator: &'c C) -> Self
-    where
-        C: mpi::traits::Communicator + mpi::traits::AsRaw<Raw = mpi::ffi::MPI_Comm>,
-    {
-        self.communicator = Some(Comm::of(communicator));
+    pub fn communicator(mut self, communicator: impl Into<Comm<'c>>) -> Self {
+        self.communicator = Some(communicator.into());
         self
     }
 

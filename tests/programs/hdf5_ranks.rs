@@ -10,8 +10,8 @@
 
 use std::time::Instant;
 
+use bellis::mpi::Comm;
 use bellis::storage::{ArraySpec, Compression, MpiIo};
-use bellis::transport::mpi::Comm;
 use bellis::{Array, Coordinate, Roi, Runner};
 use mpi::topology::{Color, Communicator, SimpleCommunicator};
 use ndarray::ArrayD;
@@ -101,7 +101,7 @@ fn main() -> Outcome {
     let (way, path) = (arguments[1].as_str(), arguments[2].as_str());
     let (edge, block, chunk, kill) = (number(3)?, number(4)?, number(5)?, number(6)?);
     let world = Runner::new().mpi_io()?.ok_or("there is only one rank")?;
-    let (rank, size) = Comm::world().rank_and_size()?;
+    let (rank, size) = Comm::world().ok_or("MPI is not initialized")?.rank_and_size()?;
     let spec = ArraySpec::new([edge as u64; 3]);
     let spec = if chunk > 0 { spec.chunks([chunk as u64; 3]) } else { spec };
     if let Some(what) = way.strip_prefix("odd-") {

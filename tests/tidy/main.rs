@@ -37,7 +37,7 @@ const HOUSE: &[(&str, &[&str])] = &[
 /// Libraries that are used behind one door, or a codec's behind one for each format that has it: the files whose path
 /// begins so.
 const DOORS: &[(&str, &[&str])] = &[
-    ("mpi", &["src/transport/mpi", "src/run", "src/storage/formats/hdf5/mpio"]),
+    ("mpi", &["src/mpi", "src/storage/formats/hdf5/mpio"]),
     // N5 takes blosc from it.
     ("zarrs", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
     ("zstd", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),

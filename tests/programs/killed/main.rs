@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
+use bellis::mpi::environment;
 use bellis::storage::{ArraySpec, MpiIo};
-use bellis::transport::mpi::environment;
 use bellis::{Array, Block, BlockResult, Result};
 
 use volume::{BLOCK, SHAPE, blocks, content, path_of};

@@ -5,16 +5,12 @@ use std::sync::OnceLock;
 use ::mpi::environment::{Universe, initialize_with_threading, is_finalized, threading_support};
 use ::mpi::{Threading, ffi};
 
-use super::Comm;
-use crate::transport::error::TransportError;
+use super::communicator::{Communicator, is_any_open};
+use super::error::MpiError;
 
 /// How this process stands with MPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Environment {
-    /// Whether bellis initialized MPI, and so finalizes it.
-    pub is_ours: bool,
-    /// Whether several threads may call MPI, one at a time (MPI_THREAD_SERIALIZED or more).
-    pub is_serialized: bool,
     /// Whether several threads may call MPI at the same time.
     pub is_multiple: bool,
 }
@@ -27,35 +23,29 @@ static OURS: OnceLock<()> = OnceLock::new();
 ///
 /// # Errors
 /// MPI is finalized already.
-pub fn environment() -> Result<Environment, TransportError> {
+pub fn environment() -> Result<Environment, MpiError> {
     if is_finalized() {
-        return Err(TransportError::Finalized);
+        return Err(MpiError::Finalized);
     }
     if let Some((universe, _)) = initialize_with_threading(Threading::Multiple) {
         OURS.get_or_init(|| finalize_at_exit(universe));
     }
-    let level = threading_support();
-    Ok(Environment {
-        is_ours: OURS.get().is_some(),
-        is_serialized: level >= Threading::Serialized,
-        is_multiple: level >= Threading::Multiple,
-    })
+    Ok(Environment { is_multiple: threading_support() >= Threading::Multiple })
 }
 
-/// Whether MPI is initialized and not finalized.
+/// Returns whether MPI is initialized and not finalized.
 pub fn is_initialized() -> bool {
     ::mpi::environment::is_initialized() && !is_finalized()
 }
 
-/// Whether the program initialized MPI itself; it may have finalized it as well.
+/// Returns whether the program initialized MPI itself; it may have finalized it as well.
 pub fn is_foreign() -> bool {
     ::mpi::environment::is_initialized() && OURS.get().is_none()
 }
 
 /// Ends all ranks of the job at once.
 pub fn abort(code: i32) -> ! {
-    // SAFETY: `world` is a constant of an initialized MPI.
-    unsafe { ffi::MPI_Abort(Comm::world().raw, code) };
+    Communicator::abort_world(code);
     // MPI_Abort does not return; should it, `exit` would call `finalize` again.
     std::process::abort()
 }
@@ -75,7 +65,7 @@ extern "C" fn finalize() {
     if is_finalized() {
         return;
     }
-    if super::is_any_open() {
+    if is_any_open() {
         // The others wait for this rank within a run, and MPI_Finalize would wait for them.
         log::error!("the program has ended within a run: all ranks are ended");
         abort(1);

@@ -1,0 +1,28 @@
+//! The only place that calls MPI. Without the feature `mpi` the same names stand for a process that has none.
+//!
+//! rsmpi drops MPI's return codes, and a scheduler that must survive needs them: calls go to the C interface that rsmpi
+//! binds (`mpi::ffi`), with `MPI_ERRORS_RETURN`, and every code is looked at. (HDF5's MPI-IO, whose library wants
+//! communicators of its own, has a door of its own in `storage`.)
+
+#[cfg(not(feature = "mpi"))]
+mod absent;
+#[cfg(feature = "mpi")]
+mod communicator;
+#[cfg(feature = "mpi")]
+mod environment;
+mod error;
+#[cfg(feature = "mpi")]
+mod request;
+
+#[cfg(not(feature = "mpi"))]
+pub use absent::{
+    Comm, Communicator, Duplication, Environment, SendRequest, abort, environment, is_any_open, is_foreign,
+    is_initialized,
+};
+#[cfg(feature = "mpi")]
+pub use communicator::{Comm, Communicator, Duplication, is_any_open};
+#[cfg(feature = "mpi")]
+pub use environment::{Environment, abort, environment, is_foreign, is_initialized};
+pub use error::MpiError;
+#[cfg(feature = "mpi")]
+pub use request::SendRequest;
