@@ -1,6 +1,6 @@
 //! bellis under real `mpirun`: what a run does at 1 to 8 ranks, and how it ends when something is wrong on any of them.
 //!
-//! The scenarios are those of `programs/testbed`; each proves its own result on rank 0, and the tests here look at
+//! The scenarios are those of `programs/scenarios`; each proves its own result on rank 0, and the tests here look at
 //! exit codes, standard error and the facts that it prints.
 #![cfg(feature = "mpi")]
 
@@ -12,16 +12,16 @@ mod common {
 use std::time::Duration;
 
 use common::mpirun::Ranks::{Alone, Mpirun};
-use common::mpirun::{Outcome, Ranks, signal, testbed};
+use common::mpirun::{Outcome, Ranks, scenario, signal};
 
 /// By hand, under a launcher as the only rank, and with others.
 const ALL: [Ranks; 6] = [Alone, Mpirun(1), Mpirun(2), Mpirun(3), Mpirun(4), Mpirun(8)];
 const FEW: [Ranks; 3] = [Alone, Mpirun(2), Mpirun(4)];
 const SEVERAL: [Ranks; 2] = [Mpirun(2), Mpirun(4)];
 
-fn each(ranks: &[Ranks], scenario: &str, more: &[&str], check: impl Fn(&Outcome)) {
+fn each(ranks: &[Ranks], name: &str, more: &[&str], check: impl Fn(&Outcome)) {
     for ranks in ranks {
-        check(&testbed(*ranks, scenario, more).run());
+        check(&scenario(*ranks, name, more).run());
     }
 }
 
@@ -51,9 +51,9 @@ fn every_block_is_processed_once() {
 
 #[test]
 fn conflicts_give_the_same_result_at_every_rank_count() {
-    let alone = testbed(Alone, "blocks-conflicts", &[]).run();
+    let alone = scenario(Alone, "blocks-conflicts", &[]).run();
     for ranks in ALL {
-        let outcome = testbed(ranks, "blocks-conflicts", &[]).run();
+        let outcome = scenario(ranks, "blocks-conflicts", &[]).run();
         assert_eq!(outcome.succeeded().fact("result"), alone.fact("result"), "{outcome}");
     }
 }
@@ -81,14 +81,14 @@ fn options_of_the_environment_are_taken() {
         // Never, though the clock cannot count so far.
         ("BELLIS_STATUS_S", "1e19", 2),
     ] {
-        for (scenario, more) in [("blocks-once", &["17", "120"][..]), ("blocks-chain", &[])] {
-            let outcome = testbed(Mpirun(3), scenario, more).env(name, value).run();
+        for (program, more) in [("blocks-once", &["17", "120"][..]), ("blocks-chain", &[])] {
+            let outcome = scenario(Mpirun(3), program, more).env(name, value).run();
             assert_eq!(outcome.succeeded().fact("slots"), n_slots.to_string(), "{name}={value}\n{outcome}");
         }
     }
-    let alone = testbed(Alone, "blocks-once", &["17"]).env("BELLIS_SLOTS", "3").run();
+    let alone = scenario(Alone, "blocks-once", &["17"]).env("BELLIS_SLOTS", "3").run();
     assert_eq!(alone.succeeded().fact("slots"), "3");
-    let both = testbed(Mpirun(3), "blocks-once", &["40", "5"]);
+    let both = scenario(Mpirun(3), "blocks-once", &["40", "5"]);
     let both =
         both.env("BELLIS_SLOTS", "2").env("BELLIS_RANK0_SLOTS", "1").env("BELLIS_STATUS_S", "0.05").run();
     assert_eq!(both.succeeded().fact("slots"), "5");
@@ -107,7 +107,7 @@ fn failing_blocks_fail_alone() {
 #[test]
 fn a_panic_fails_its_block_with_its_place() {
     each(&ALL, "blocks-panic", &[], |outcome| {
-        outcome.failed(1, "panicked at tests/programs/testbed/blocks.rs:");
+        outcome.failed(1, "panicked at tests/programs/scenarios/blocks.rs:");
         assert_eq!(outcome.fact("panic"), "total 10 completed 9 skipped 0 failed 1 orphaned 0 open 0");
         assert!(outcome.stderr.contains("block three"), "{outcome}");
     });
@@ -141,7 +141,7 @@ fn a_state_is_made_once_for_each_slot() {
     for (ranks, slots, n_slots) in
         [(Alone, "2", 2), (Mpirun(2), "1", 1), (Mpirun(4), "1", 3), (Mpirun(3), "3", 6)]
     {
-        let outcome = testbed(ranks, "blocks-prepare", &["60"]).env("BELLIS_SLOTS", slots).run();
+        let outcome = scenario(ranks, "blocks-prepare", &["60"]).env("BELLIS_SLOTS", slots).run();
         let prepared: usize = outcome.succeeded().fact("prepared").parse().expect("a number");
         assert!((1..=n_slots).contains(&prepared), "{outcome}");
     }
@@ -149,7 +149,7 @@ fn a_state_is_made_once_for_each_slot() {
 
 #[test]
 fn a_worker_that_cannot_be_prepared_leaves_its_blocks_to_others() {
-    let outcome = testbed(Mpirun(4), "blocks-prepare-fails", &["last"]).run();
+    let outcome = scenario(Mpirun(4), "blocks-prepare-fails", &["last"]).run();
     has_line(outcome.succeeded(), &all_completed("prepare", 10));
     each(&FEW, "blocks-prepare-fails", &["all"], |outcome| {
         outcome.failed(1, "the worker could not be prepared: no model");
@@ -190,10 +190,10 @@ fn own_loops_process_all() {
 
 #[test]
 fn what_a_loop_leaves_is_done_elsewhere() {
-    for scenario in ["loops-early", "loops-panic"] {
-        let outcome = testbed(Mpirun(4), scenario, &[]).run();
+    for program in ["loops-early", "loops-panic"] {
+        let outcome = scenario(Mpirun(4), program, &[]).run();
         has_line(outcome.succeeded(), &all_completed("loop", 12));
-        testbed(Mpirun(2), scenario, &[]).run().failed(1, "the worker's loop ended");
+        scenario(Mpirun(2), program, &[]).run().failed(1, "the worker's loop ended");
     }
 }
 
@@ -202,7 +202,7 @@ fn an_error_at_the_end_of_a_loop_is_not_lost() {
     each(&FEW, "loops-late-error", &[], |outcome| {
         outcome.failed(1, "the worker's loop failed after its last block: the last flush failed");
     });
-    let slots = testbed(Mpirun(3), "loops-late-error", &[]).env("BELLIS_SLOTS", "2").run();
+    let slots = scenario(Mpirun(3), "loops-late-error", &[]).env("BELLIS_SLOTS", "2").run();
     slots.failed(1, "the last flush failed");
 }
 
@@ -220,20 +220,20 @@ fn an_error_before_the_run_is_told_once() {
     each(&ALL, "ends-before", &["all"], |outcome| {
         outcome.failed(2, "error: no such file");
     });
-    for (scenario, text) in [
+    for (program, text) in [
         ("ends-before", "no such file"),
-        ("ends-panic", "panicked at tests/programs/testbed/ends.rs:"),
+        ("ends-panic", "panicked at tests/programs/scenarios/ends.rs:"),
         ("ends-plan", "bad"),
         ("ends-no-process", "no process closure"),
     ] {
-        each(&SEVERAL, scenario, &["first"], |outcome| {
+        each(&SEVERAL, program, &["first"], |outcome| {
             outcome.failed(2, &format!("rank 0 of {}: ", n_ranks(outcome))).failed(2, text);
         });
-        each(&SEVERAL, scenario, &["last"], |outcome| {
+        each(&SEVERAL, program, &["last"], |outcome| {
             let n_ranks = n_ranks(outcome);
             outcome.failed(2, &format!("rank {} of {n_ranks}: ", n_ranks - 1)).failed(2, text);
         });
-        each(&[Alone, Mpirun(3)], scenario, &["all"], |outcome| {
+        each(&[Alone, Mpirun(3)], program, &["all"], |outcome| {
             outcome.failed(2, text);
         });
     }
@@ -272,16 +272,16 @@ fn a_rank_without_a_run_keeps_nobody_waiting() {
         outcome.failed(2, "has come to the end of its program while rank 0 starts a run");
     });
     // Those that are refused and try again are refused again, and the message names the rank once.
-    let outcome = testbed(Mpirun(3), "ends-again", &["last"]).run();
+    let outcome = scenario(Mpirun(3), "ends-again", &["last"]).run();
     outcome.failed(2, "error: rank 2 of 3: no such file");
-    let outcome = testbed(Mpirun(3), "ends-between", &["last"]).run();
+    let outcome = scenario(Mpirun(3), "ends-between", &["last"]).run();
     outcome.failed(1, "error: rank 2 of 3: no second input");
 }
 
 #[test]
 fn a_rank_that_exits_within_a_run_ends_the_job() {
     for ranks in SEVERAL {
-        let outcome = testbed(ranks, "ends-exit", &["last"]).run();
+        let outcome = scenario(ranks, "ends-exit", &["last"]).run();
         assert!(matches!(outcome.code, Some(1) | None), "{outcome}");
         assert!(outcome.stderr.contains("the program has ended within a run"), "{outcome}");
     }
@@ -309,7 +309,7 @@ fn wrong_options_end_the_program_before_the_run() {
         ("BELLIS_CREDITS", "x", "BELLIS_CREDITS=\"x\" is not possible: use a whole number from 0 to 4096"),
     ] {
         for ranks in ALL {
-            let outcome = testbed(ranks, "blocks-once", &[]).env(name, value).run();
+            let outcome = scenario(ranks, "blocks-once", &[]).env(name, value).run();
             outcome.failed(2, text);
             assert_eq!(outcome.stdout, "", "{outcome}");
         }
@@ -321,7 +321,7 @@ fn a_variable_that_is_no_text_is_none_of_our_business() {
     use std::os::unix::ffi::OsStrExt;
     let value = std::ffi::OsStr::from_bytes(b"\xff\xfe");
     for ranks in [Alone, Mpirun(2)] {
-        testbed(ranks, "blocks-once", &[]).env("SOMEBODYS_VARIABLE", value).run().succeeded();
+        scenario(ranks, "blocks-once", &[]).env("SOMEBODYS_VARIABLE", value).run().succeeded();
     }
 }
 
@@ -332,7 +332,7 @@ fn threads_that_cannot_be_started_keep_nobody_waiting() {
     for (ranks, slots, rank0_slots) in
         [(Alone, "2", "0"), (Mpirun(3), "1", "0"), (Mpirun(3), "3", "0"), (Mpirun(3), "1", "2")]
     {
-        let outcome = testbed(ranks, "blocks-once", &[]).env("RUST_MIN_STACK", &stack);
+        let outcome = scenario(ranks, "blocks-once", &[]).env("RUST_MIN_STACK", &stack);
         let outcome = outcome.env("BELLIS_SLOTS", slots).env("BELLIS_RANK0_SLOTS", rank0_slots).run();
         outcome.failed(2, "a thread could not be started");
     }
@@ -342,8 +342,8 @@ fn threads_that_cannot_be_started_keep_nobody_waiting() {
 fn ranks_that_do_not_see_each_other_tell_it_once() {
     // As another MPI's launcher would start this one's program.
     let start = |rank: &str| {
-        let scenario = testbed(Alone, "blocks-once", &[]);
-        scenario.env("PMI_SIZE", "2").env("PMI_RANK", rank).run()
+        let alone = scenario(Alone, "blocks-once", &[]);
+        alone.env("PMI_SIZE", "2").env("PMI_RANK", rank).run()
     };
     start("0").failed(2, "the launcher started 2 ranks, but MPI sees 1");
     let other = start("1");
@@ -356,7 +356,7 @@ fn ranks_that_do_not_see_each_other_tell_it_once() {
 fn an_interrupt_lets_blocks_in_flight_finish() {
     for ranks in [Alone, Mpirun(3)] {
         let mut pid = None;
-        let interrupted = testbed(ranks, "blocks-slow", &["200"]).env("BELLIS_SLOTS", "2");
+        let interrupted = scenario(ranks, "blocks-slow", &["200"]).env("BELLIS_SLOTS", "2");
         let outcome = interrupted.run_while(|line| {
             if let Some(number) = line.strip_prefix("pid=") {
                 pid = number.parse::<u32>().ok();
@@ -380,7 +380,7 @@ fn an_interrupt_lets_blocks_in_flight_finish() {
 fn a_second_interrupt_ends_the_program_at_once() {
     for ranks in [Alone, Mpirun(3)] {
         let outcome =
-            testbed(ranks, "blocks-slow", &["200"]).env("BELLIS_CREDITS", "4096").run_while(|line| {
+            scenario(ranks, "blocks-slow", &["200"]).env("BELLIS_CREDITS", "4096").run_while(|line| {
                 if let Some(pid) = line.strip_prefix("pid=").and_then(|number| number.parse::<u32>().ok()) {
                     std::thread::spawn(move || {
                         for _ in 0..2 {
@@ -401,13 +401,13 @@ fn a_second_interrupt_ends_the_program_at_once() {
 #[test]
 fn a_program_that_owns_mpi_goes_on_with_its_own_messages() {
     for level in ["single", "funneled", "serialized", "multiple"] {
-        for (scenario, ranks) in [
+        for (program, ranks) in [
             ("embedded-own", Mpirun(3)),
             ("embedded-inside", Mpirun(3)),
             ("embedded-plain", Mpirun(3)),
             ("embedded-own", Alone),
         ] {
-            let outcome = testbed(ranks, scenario, &["all", level]).env("BELLIS_STATUS_S", "0.02").run();
+            let outcome = scenario(ranks, program, &["all", level]).env("BELLIS_STATUS_S", "0.02").run();
             has_line(outcome.succeeded(), &all_completed("embedded", 20));
             assert_eq!(outcome.fact("own"), "ok");
             // Another thread may call MPI only where MPI lets several do so at the same time.
@@ -428,7 +428,7 @@ fn parts_of_the_world_run_pipelines_of_their_own() {
     for (ranks, even, odd) in
         [(Mpirun(2), None, None), (Mpirun(4), Some(1), Some(1)), (Mpirun(8), Some(3), Some(3))]
     {
-        let outcome = testbed(ranks, "embedded-halves", &[]).env("BELLIS_SLOTS", "1").run();
+        let outcome = scenario(ranks, "embedded-halves", &[]).env("BELLIS_SLOTS", "1").run();
         for (name, n_blocks, n_workers) in [("even", 12, even), ("odd", 16, odd)] {
             let expected = format!("{n_blocks} blocks on {} workers", n_workers.unwrap_or(1));
             assert_eq!(outcome.succeeded().fact(name), expected, "{outcome}");
@@ -442,21 +442,21 @@ fn parts_of_the_world_run_pipelines_of_their_own() {
 #[test]
 fn errors_of_a_program_that_owns_mpi_are_told_once() {
     for ranks in [Alone, Mpirun(4)] {
-        testbed(ranks, "embedded-fails", &["all"]).run().failed(1, "5 blocks failed");
-        testbed(ranks, "embedded-before", &["all"]).run().failed(2, "no such file");
-        testbed(ranks, "embedded-after", &["all"]).run().failed(1, "no space to write the result");
+        scenario(ranks, "embedded-fails", &["all"]).run().failed(1, "5 blocks failed");
+        scenario(ranks, "embedded-before", &["all"]).run().failed(2, "no such file");
+        scenario(ranks, "embedded-after", &["all"]).run().failed(1, "no space to write the result");
     }
     for which in ["first", "last"] {
-        testbed(Mpirun(4), "embedded-refused", &[which]).run().failed(2, "built another pipeline");
-        testbed(Mpirun(4), "embedded-before", &[which]).run().failed(2, "no such file");
-        testbed(Mpirun(4), "embedded-after", &[which]).run().failed(1, "no space to write the result");
+        scenario(Mpirun(4), "embedded-refused", &[which]).run().failed(2, "built another pipeline");
+        scenario(Mpirun(4), "embedded-before", &[which]).run().failed(2, "no such file");
+        scenario(Mpirun(4), "embedded-after", &[which]).run().failed(1, "no space to write the result");
     }
 }
 
 #[test]
 fn a_rank_that_others_wait_for_in_vain_ends_the_job() {
     for which in ["first", "last"] {
-        let outcome = testbed(Mpirun(3), "embedded-blocked", &[which]).run();
+        let outcome = scenario(Mpirun(3), "embedded-blocked", &[which]).run();
         assert!(matches!(outcome.code, Some(2) | None), "{outcome}");
         assert_eq!(outcome.n_lines("error: no such file"), 1, "{outcome}");
     }

@@ -1,4 +1,6 @@
-//! Runs a program under real `mpirun`, with a time limit, and tells how it went.
+//! Runs a program under a real launcher, with a time limit, and tells how it went.
+//!
+//! The launcher is `mpirun`, or the words of `MPIRUN`: `srun --mpi=pmix --overlap`, say. It has to know `-n`.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 /// No scenario takes nearly as long, on a machine that is busy with others.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// What the Makefile exports as well: more ranks than cores, ranks that give the core away, root in a container.
+/// What the Makefile exports as well, for Open MPI: more ranks than cores, ranks that give the core away, root in a container.
 const ENVIRONMENT: [(&str, &str); 6] = [
     ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
     ("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"),
@@ -28,7 +30,7 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 pub enum Ranks {
     /// By hand, without a launcher.
     Alone,
-    /// `mpirun -n` so many.
+    /// By the launcher, `-n` so many.
     Mpirun(usize),
 }
 
@@ -54,33 +56,52 @@ pub struct Outcome {
 }
 
 /// The testbed's `scenario` with further arguments.
-pub fn testbed(ranks: Ranks, scenario: &str, more: &[&str]) -> Scenario {
-    let mut testbed = program(ranks, "testbed", &[scenario]);
-    testbed.command.arg(testbed.directory.path()).args(more);
-    testbed.words.extend(more.iter().copied().map(str::to_owned));
-    testbed
+#[cfg(feature = "mpi")]
+pub fn scenario(ranks: Ranks, scenario: &str, more: &[&str]) -> Scenario {
+    let mut start = testbed(ranks, "scenario", &[scenario]);
+    start.command.arg(start.directory.path()).args(more);
+    start.words.extend(more.iter().copied().map(str::to_owned));
+    start
+}
+
+/// The testbed's program `name` with these arguments, in an empty directory.
+#[cfg(feature = "mpi")]
+pub fn testbed(ranks: Ranks, name: &str, arguments: &[&str]) -> Scenario {
+    executable(ranks, Path::new(env!("CARGO_BIN_EXE_testbed")), &[&[name], arguments].concat())
 }
 
 /// The example `name` with these arguments, in an empty directory.
 pub fn program(ranks: Ranks, name: &str, arguments: &[&str]) -> Scenario {
+    executable(ranks, &example(name), arguments)
+}
+
+/// The program at `path` with these arguments, in an empty directory.
+pub fn executable(ranks: Ranks, path: &Path, arguments: &[&str]) -> Scenario {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let launcher = std::env::var("MPIRUN").unwrap_or_else(|_| "mpirun".to_owned());
+    let mut launcher = launcher.split_whitespace();
+    let first = launcher.next().expect("MPIRUN names a launcher");
     let mut command = match ranks {
-        Ranks::Alone => Command::new(example(name)),
+        Ranks::Alone => Command::new(path),
         Ranks::Mpirun(n_ranks) => {
-            let mut command = Command::new("mpirun");
-            command.args(["-n", &n_ranks.to_string()]).arg(example(name));
+            let mut command = Command::new(first);
+            command.args(launcher).args(["-n", &n_ranks.to_string()]).arg(path);
             command
         }
     };
     command.args(arguments).current_dir(directory.path());
+    // What a launcher told this process, but for srun, which finds its job there.
+    let is_srun = ranks != Ranks::Alone && Path::new(first).ends_with("srun");
     for (name, _) in std::env::vars_os() {
         let is_ours = |prefix: &&str| name.to_string_lossy().starts_with(prefix);
-        if ["BELLIS_", "RUST_LOG", "RUST_BACKTRACE", "OMPI_COMM_", "PMI", "SLURM_"].iter().any(is_ours) {
+        let foreign = ["BELLIS_", "RUST_LOG", "RUST_BACKTRACE", "OMPI_COMM_", "PMI"];
+        if foreign.iter().any(is_ours) || (!is_srun && is_ours(&"SLURM_")) {
             command.env_remove(&name);
         }
     }
     command.envs(ENVIRONMENT).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let words = std::iter::once(name).chain(arguments.iter().copied()).map(str::to_owned).collect();
+    let program = path.file_name().unwrap_or_default().to_string_lossy();
+    let words = std::iter::once(&*program).chain(arguments.iter().copied()).map(str::to_owned).collect();
     Scenario { ranks, words, command, directory }
 }
 

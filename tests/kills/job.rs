@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::RANKS;
-use super::mpirun::{program, signal};
+use super::mpirun::{signal, testbed};
 
 /// So long no job takes to come to any moment.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ impl Job {
     /// Starts `killed KIND LOG ..` in `directory`, which no other job has.
     pub fn start(kind: &str, log: &Path, more: &[&str], directory: &Path) -> Self {
         let arguments = [&[kind, log.to_str().expect("the test's own path is text")], more].concat();
-        let mut command = program(RANKS, "killed", &arguments).inside(directory).into_command();
+        let mut command = testbed(RANKS, "killed", &arguments).inside(directory).into_command();
         let stderr = log.with_extension("stderr");
         command.stdout(File::create(log.with_extension("stdout")).expect("a file can be made"));
         command.stderr(File::create(&stderr).expect("a file can be made"));

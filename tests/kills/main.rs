@@ -25,7 +25,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use job::Job;
-use mpirun::{Ranks, program};
+use mpirun::{Ranks, testbed};
 use python::Python;
 use volume::{SHAPE, blocks, content, path_of};
 
@@ -200,7 +200,7 @@ impl Life {
     fn complete(&mut self, python: &mut Python) {
         let log = self.new_log();
         let arguments = [self.kind, log.to_str().unwrap(), "check"];
-        program(RANKS, "killed", &arguments).inside(&self.place()).run().succeeded();
+        testbed(RANKS, "killed", &arguments).inside(&self.place()).run().succeeded();
         self.counted.extend(counted(&log));
         let whole = Roi::new([0; 3], SHAPE.map(u64::cast_signed)).unwrap();
         let array = Array::<u32>::open(self.place().join(path_of(self.kind))).unwrap();

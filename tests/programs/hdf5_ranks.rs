@@ -6,8 +6,7 @@
 //!
 //! WAY `half` makes two files, each on every second rank; `odd-WHAT` lets the last rank ask for something else.
 
-#![allow(clippy::print_stdout)]
-
+use std::process::ExitCode;
 use std::time::Instant;
 
 use bellis::mpi::Comm;
@@ -95,11 +94,22 @@ fn compressed(path: &str, world: MpiIo, rank: usize, size: usize) -> Outcome {
     Ok(())
 }
 
-fn main() -> Outcome {
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |at: usize| arguments.get(at).map_or(Ok(0), |text| text.parse::<i64>());
-    let (way, path) = (arguments[1].as_str(), arguments[2].as_str());
-    let (edge, block, chunk, kill) = (number(3)?, number(4)?, number(5)?, number(6)?);
+pub fn main(words: &[&str]) -> ExitCode {
+    match run(words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Outcome {
+    let &[way, path, ref numbers @ ..] = words else {
+        return Err("hdf5_ranks WAY FILE EDGE BLOCK CHUNK".into());
+    };
+    let number = |at: usize| numbers.get(at).map_or(Ok(0), |text| text.parse::<i64>());
+    let (edge, block, chunk, kill) = (number(0)?, number(1)?, number(2)?, number(3)?);
     let world = Runner::new().mpi_io()?.ok_or("there is only one rank")?;
     let (rank, size) = Comm::world().ok_or("MPI is not initialized")?.rank_and_size()?;
     let spec = ArraySpec::new([edge as u64; 3]);

@@ -6,43 +6,38 @@
 //! Blocks leave a file beside PATH.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
 use bellis::storage::Compression;
 use bellis::{Array, ArraySpec, Block, Coordinate, Result, Roi, Runner, Task};
+use mpi::topology::{Communicator, SimpleCommunicator};
 use ndarray::ArrayD;
 
 /// Voxels of a slab along the first axis.
 const SLAB: i64 = 10;
 
-fn main() -> ExitCode {
-    bellis::main(|| {
-        let mut arguments = std::env::args().skip(1);
-        let (kind, path) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
-        run(&kind, Path::new(&path))
-    })
-}
-
-fn run(kind: &str, path: &Path) -> Result {
+pub fn run(words: &[&str]) -> Result {
+    let [kind, path] = words else { return Err("outputs KIND PATH".into()) };
+    let path = Path::new(path);
+    // It initializes MPI, so that the rank can be asked for.
+    let together = if kind.starts_with("mpio") { Runner::new().mpi_io()? } else { None };
     let spec = ArraySpec::new([150, 150, 150]);
-    let spec = match kind {
+    let spec = match *kind {
         "chunks" => spec.chunks([64, 64, 64]),
         "shards" => spec.chunks([16, 16, 16]).shards([96, 96, 96]),
         "compressed" | "undeclared" => spec.chunks([50, 50, 50]).compression(Compression::Gzip { level: 1 }),
         "mpio" => spec,
-        "mpio-odd" if std::env::var("OMPI_COMM_WORLD_RANK").as_deref() == Ok("1") => spec.chunks([5, 5, 5]),
+        "mpio-odd" if SimpleCommunicator::world().rank() == 1 => spec.chunks([5, 5, 5]),
         "mpio-odd" => spec.chunks([50, 50, 50]),
         other => return Err(format!("an output of kind {other:?} is unknown").into()),
     };
-    let together = if kind.starts_with("mpio") { Runner::new().mpi_io()? } else { None };
     let array = match together {
         Some(ranks) => Array::<u16>::create_mpio(path, &spec, ranks)?,
         None => Array::<u16>::create(path, &spec)?,
     };
-    let task = Task::builder(kind).total_roi(array.roi()).block_shape([50, 50, 50]).max_retries(0);
-    let task = if kind == "undeclared" { task } else { task.writes(&array) };
+    let task = Task::builder(*kind).total_roi(array.roi()).block_shape([50, 50, 50]).max_retries(0);
+    let task = if *kind == "undeclared" { task } else { task.writes(&array) };
     let trace = PathBuf::from(format!("{}.blocks", path.parent().unwrap_or(path).display()));
     let process = move |block: &Block| {
         std::fs::create_dir_all(&trace)?;

@@ -2,7 +2,7 @@
 
 use bellis::Array;
 
-use super::mpirun::{Ranks, program};
+use super::mpirun::{Ranks, testbed};
 use super::noise::noise;
 
 #[test]
@@ -10,7 +10,7 @@ fn neighbouring_blocks_are_written_by_all_ranks_at_once() {
     const SHAPE: [i64; 3] = [44, 48, 41];
     const LAST_ROUND: u16 = 11;
     let dir = tempfile::tempdir().unwrap();
-    program(Ranks::Mpirun(3), "writer", &["neighbours", dir.path().to_str().unwrap()]).run().succeeded();
+    testbed(Ranks::Mpirun(3), "writer", &["neighbours", dir.path().to_str().unwrap()]).run().succeeded();
     let arrays: Vec<_> = dir.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(arrays.len(), 20, "{arrays:?}");
     for path in arrays {

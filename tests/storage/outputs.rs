@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bellis::Array;
 
-use super::mpirun::{Ranks, Scenario, program};
+use super::mpirun::{Ranks, Scenario, testbed};
 
 fn run(ranks: Ranks, kind: &str, path: &Path) -> Scenario {
-    program(ranks, "outputs", &[kind, path.to_str().unwrap()]).env("BELLIS_PROGRESS", "off")
+    testbed(ranks, "outputs", &[kind, path.to_str().unwrap()]).env("BELLIS_PROGRESS", "off")
 }
 
 /// Every voxel is what its block wrote.

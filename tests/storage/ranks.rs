@@ -5,13 +5,13 @@ use std::path::Path;
 use bellis::Array;
 use bellis::storage::{ArraySpec, Compression};
 
-use super::mpirun::{Outcome, Ranks, program};
+use super::mpirun::{Outcome, Ranks, testbed};
 use super::roi;
 
 fn mpirun(ranks: usize, arguments: &[&str], path: &Path) -> Outcome {
     let mut all = vec![arguments[0], path.to_str().unwrap()];
     all.extend(&arguments[1..]);
-    program(Ranks::Mpirun(ranks), "hdf5_ranks", &all).run()
+    testbed(Ranks::Mpirun(ranks), "hdf5_ranks", &all).run()
 }
 
 #[test]

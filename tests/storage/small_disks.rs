@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use bellis::{Array, Roi};
 
-use super::mpirun::{Outcome, Ranks, program};
+use super::mpirun::{Outcome, Ranks, testbed};
 use super::noise::noise;
 use super::{files_below, roi};
 
@@ -91,7 +91,7 @@ fn fills_up((kind, suffix): (&str, &str), ranks: Ranks) {
         rm filler
         cp -r . ../again
     "#;
-    let outcome = program(ranks, "writer", &["blocks", kind, path.to_str().unwrap()])
+    let outcome = testbed(ranks, "writer", &["blocks", kind, path.to_str().unwrap()])
         .env("BELLIS_PROGRESS", "off")
         .env("DIRECTORY", dir.path())
         .mounting(script)
@@ -143,7 +143,7 @@ fn a_dataset_that_finds_no_room_is_not_made() {
             exit $code
         "#;
         let path = dir.path().join("disk/a.h5/raw");
-        let outcome = program(ranks, "writer", &["blocks", "hdf5-filled", path.to_str().unwrap()])
+        let outcome = testbed(ranks, "writer", &["blocks", "hdf5-filled", path.to_str().unwrap()])
             .env("DIRECTORY", dir.path())
             .mounting(script)
             .run();
@@ -185,7 +185,7 @@ fn on_a_disk_that_is_only_read_every_block_fails() {
             mount --bind "$DIRECTORY" "$DIRECTORY" && mount -o remount,bind,ro "$DIRECTORY" || exit
             "$@"
         "#;
-        let writer = || program(ranks, "writer", &arguments).env("BELLIS_PROGRESS", "off");
+        let writer = || testbed(ranks, "writer", &arguments).env("BELLIS_PROGRESS", "off");
         let run = || writer().env("DIRECTORY", dir.path()).mounting(read_only).run();
         run().failed(
             2,
@@ -210,7 +210,7 @@ fn who_may_not_write_is_told_so_and_every_block_fails() {
         std::fs::set_permissions(dir.path(), mode).unwrap();
         let path = dir.path().join(format!("a.{suffix}/raw"));
         let arguments = ["blocks", kind, path.to_str().unwrap(), "nobody"];
-        let outcome = program(ranks, "writer", &arguments).env("BELLIS_PROGRESS", "off").run();
+        let outcome = testbed(ranks, "writer", &arguments).env("BELLIS_PROGRESS", "off").run();
         if outcome.stdout.contains("no rights to be given up") {
             println!("skipped: only root can give up rights and so try this");
             return;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bellis::{Block, Fit, Pipeline, Result, Roi, Runner, Task};
 
-use crate::record::Record;
-use crate::{Call, fact, facts, line};
+use super::record::Record;
+use super::{Call, fact, facts, line};
 
 pub fn run(call: &Call) -> Result {
     match call.scenario.as_str() {

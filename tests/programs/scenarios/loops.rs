@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bellis::{BlockOutcome, BoxError, Result, Runner, Task, Worker};
 
-use crate::record::Record;
-use crate::{Call, facts, line};
+use super::record::Record;
+use super::{Call, facts, line};
 
 pub fn run(call: &Call) -> Result {
     let task = line("loop", call.number(12))?.build()?;

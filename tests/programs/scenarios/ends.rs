@@ -2,8 +2,8 @@
 
 use bellis::{Result, Roi, Runner, Task};
 
-use crate::record::Record;
-use crate::{Call, fact, facts, line};
+use super::record::Record;
+use super::{Call, fact, facts, line};
 
 pub fn run(call: &Call) -> Result {
     let is_meant = call.is_meant();

@@ -7,8 +7,8 @@ use mpi::Threading;
 use mpi::topology::{Color, Communicator, SimpleCommunicator};
 use mpi::traits::{CommunicatorCollectives, Destination, Source};
 
-use crate::record::Record;
-use crate::{Call, fact, facts, line};
+use super::record::Record;
+use super::{Call, fact, facts, line};
 
 /// The thread level comes second among the further arguments.
 pub fn main(call: &Call) -> ExitCode {
@@ -22,7 +22,7 @@ pub fn main(call: &Call) -> ExitCode {
     if call.scenario == "embedded-inside" {
         return bellis::main(|| {
             let (universe, _) = mpi::initialize_with_threading(level).expect("MPI is not initialized yet");
-            program(call, &universe.world())
+            program(&call.on(&universe.world())?, &universe.world())
         });
     }
     let (universe, provided) = mpi::initialize_with_threading(level).expect("MPI is not initialized yet");
@@ -30,7 +30,14 @@ pub fn main(call: &Call) -> ExitCode {
     if call.scenario == "embedded-plain" {
         return plain(call, &universe.world());
     }
-    bellis::main(|| program(call, &universe.world()))
+    bellis::main(|| program(&call.on(&universe.world())?, &universe.world()))
+}
+
+impl Call {
+    /// The same on the rank that MPI says.
+    fn on(&self, world: &SimpleCommunicator) -> Result<Self> {
+        Ok(Self { rank: world.rank().try_into()?, size: world.size().try_into()?, ..self.clone() })
+    }
 }
 
 fn program(call: &Call, world: &SimpleCommunicator) -> Result {

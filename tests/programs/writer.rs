@@ -4,14 +4,10 @@
 //! With `nobody` those who write have given up their rights. `neighbours` lets all ranks write blocks next to each
 //! other's, in arrays of every kind that several ranks may write.
 
-#![allow(clippy::print_stdout)]
-
 mod kinds;
 mod neighbours;
-#[path = "../../common/noise.rs"]
+#[path = "../common/noise.rs"]
 mod noise;
-
-use std::process::ExitCode;
 
 use bellis::{Array, Result, Task};
 
@@ -21,15 +17,13 @@ use noise::noise;
 /// A user without rights.
 const NOBODY: libc::uid_t = 65_534;
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    bellis::main(|| match words[..] {
+pub fn run(words: &[&str]) -> Result {
+    match *words {
         ["blocks", kind, path] => blocks(kind, path, false),
         ["blocks", kind, path, "nobody"] => blocks(kind, path, true),
         ["neighbours", directory] => neighbours::write(directory.as_ref()),
         _ => Err("the first lines of its source say how it is called".into()),
-    })
+    }
 }
 
 fn blocks(kind: &str, path: &str, as_nobody: bool) -> Result {

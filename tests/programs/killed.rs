@@ -9,7 +9,6 @@ mod volume;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -19,15 +18,12 @@ use bellis::{Array, Block, BlockResult, Result};
 
 use volume::{BLOCK, SHAPE, blocks, content, path_of};
 
-fn main() -> ExitCode {
-    bellis::main(|| {
-        let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let [kind, log, more @ ..] = &arguments[..] else { return Err("killed KIND LOG [check]".into()) };
-        run(kind, Path::new(log), more.iter().any(|word| word == "check"))
-    })
+pub fn run(words: &[&str]) -> Result {
+    let [kind, log, more @ ..] = words else { return Err("killed KIND LOG [check]".into()) };
+    write(kind, Path::new(log), more.contains(&"check"))
 }
 
-fn run(kind: &str, log: &Path, is_checking: bool) -> Result {
+fn write(kind: &str, log: &Path, is_checking: bool) -> Result {
     let array = array(kind)?;
     let mut write = blocks("write")?;
     // Blocks that share a shard take turns; all others have chunks of their own.

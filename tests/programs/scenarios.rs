@@ -1,6 +1,6 @@
-//! What the tests under real `mpirun` run: one small scenario per call, told by the first argument.
+//! What a run does and how it ends, one small scenario per call: `scenario SCENARIO DIRECTORY [NUMBER or WORD]`.
 //!
-//! `testbed SCENARIO DIRECTORY [NUMBER or WORD]`. Workers write down in the directory what they did; rank 0 checks it
+//! Workers write down in the directory what they did; rank 0 checks it
 //! after the run and prints facts, `name=value`, on standard output. Everybody else keeps silent.
 
 mod blocks;
@@ -14,7 +14,9 @@ use std::process::ExitCode;
 
 use bellis::{Report, Roi, Task, TaskBuilder};
 
-/// The arguments, and where this process stands as the launcher says.
+use super::launcher;
+
+/// The arguments, and which rank of how many this process is.
 #[derive(Debug, Clone)]
 struct Call {
     scenario: String,
@@ -25,15 +27,15 @@ struct Call {
 }
 
 impl Call {
-    fn read() -> Self {
-        let mut arguments = std::env::args().skip(1);
-        let launched = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    fn read(words: &[&str]) -> Self {
+        let (rank, size) = launcher::rank_and_size();
+        let word = |at: usize, otherwise: &str| (*words.get(at).unwrap_or(&otherwise)).to_owned();
         Self {
-            scenario: arguments.next().unwrap_or_default(),
-            directory: arguments.next().unwrap_or_else(|| ".".to_owned()).into(),
-            more: arguments.collect(),
-            rank: launched("OMPI_COMM_WORLD_RANK").unwrap_or(0),
-            size: launched("OMPI_COMM_WORLD_SIZE").unwrap_or(1),
+            scenario: word(0, ""),
+            directory: word(1, ".").into(),
+            more: words.iter().skip(2).map(|&word| word.to_owned()).collect(),
+            rank,
+            size,
         }
     }
 
@@ -86,8 +88,8 @@ fn facts(report: &Report) {
     fact("interrupted", report.is_interrupted);
 }
 
-fn main() -> ExitCode {
-    let call = Call::read();
+pub fn main(words: &[&str]) -> ExitCode {
+    let call = Call::read(words);
     if call.scenario.starts_with("embedded") {
         return embedded::main(&call);
     }
