@@ -2,8 +2,8 @@
 
 use bellis::plan::{BlockId, TaskId};
 use bellis::wire::{
-    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, Outcome, PROTOCOL, Reads, Status, Stop,
-    ToWorker, WireError, decode, encode,
+    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, Outcome, PROTOCOL, Problem, Reads,
+    Status, Stop, ToWorker, WireError, decode, encode,
 };
 use bellis::{Coordinate, Roi};
 use proptest::prelude::*;
@@ -39,9 +39,26 @@ fn finished() -> impl Strategy<Value = Finished> {
     })
 }
 
+fn problem() -> impl Strategy<Value = Problem> {
+    any::<(Vec<u32>, String)>().prop_map(|(ranks, why)| Problem { ranks, why })
+}
+
 fn hello() -> impl Strategy<Value = Hello> {
-    any::<(u32, String, u32, Result<(u64, String), String>)>()
-        .prop_map(|(slots, host, pid, pipeline)| Hello { slots, host, pid, pipeline })
+    prop_oneof![
+        any::<(u32, String, u32, u64, String)>().prop_map(|(slots, host, pid, fingerprint, pipeline)| {
+            Hello::Ready { slots, host, pid, fingerprint, pipeline }
+        }),
+        prop::option::of(problem()).prop_map(|error| Hello::Ended { error }),
+        any::<String>().prop_map(|why| Hello::Unable { why }),
+    ]
+}
+
+fn stop() -> impl Strategy<Value = Stop> {
+    prop_oneof![
+        any::<String>().prop_map(Stop::Finished),
+        problem().prop_map(Stop::Refused),
+        prop::option::of(problem()).prop_map(|error| Stop::AllEnded { error }),
+    ]
 }
 
 fn status() -> impl Strategy<Value = Status> {
@@ -153,8 +170,7 @@ proptest! {
     }
 
     #[test]
-    fn other_messages_survive(hello in hello(), status in status(), text: String, is_refused: bool) {
-        let stop = if is_refused { Stop::Refused(text) } else { Stop::Ended(text) };
+    fn other_messages_survive(hello in hello(), status in status(), stop in stop()) {
         for message in [ToWorker::Status, ToWorker::Stop(stop)] {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<ToWorker>(&bytes), Ok(message));

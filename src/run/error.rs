@@ -8,7 +8,7 @@ use super::options::OptionsError;
 use crate::observe::Report;
 use crate::plan::{BlockId, PlanError};
 use crate::transport::TransportError;
-use crate::wire::WireError;
+use crate::wire::{Problem, WireError};
 
 /// Why a run did not begin, broke off, or did not complete its blocks.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -26,11 +26,14 @@ pub enum RunError {
         /// The task's name.
         task: String,
     },
-    /// Some rank cannot run, so that none does. The same message on every rank.
-    #[error("{message}")]
+    /// Some rank cannot run, so that none does. The same error on every rank.
+    #[error("{why}")]
     Refused {
+        /// The ranks that keep the others from running: the first of them, where there are many; none where it is the
+        /// same on all ranks.
+        ranks: Vec<u32>,
         /// What is wrong, and on which ranks.
-        message: String,
+        why: String,
     },
     /// The launcher started several processes that do not see each other.
     #[error(
@@ -92,6 +95,21 @@ pub enum RunError {
     /// The run ended and not every block completed.
     #[error("{0}")]
     Incomplete(Incomplete),
+}
+
+impl From<Problem> for RunError {
+    fn from(Problem { ranks, why }: Problem) -> Self {
+        Self::Refused { ranks, why }
+    }
+}
+
+impl From<&RunError> for Problem {
+    fn from(error: &RunError) -> Self {
+        match error {
+            RunError::Refused { ranks, why } => Self { ranks: ranks.clone(), why: why.clone() },
+            other => Self::new(other.to_string()),
+        }
+    }
 }
 
 /// What is missing after a run.

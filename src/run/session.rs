@@ -10,7 +10,7 @@ use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
 use super::options::Options;
 use super::shutdown::{stop_all, wait_for_stop};
-use super::startup::handshake::{gather, ready, send_hello};
+use super::startup::handshake::{gather, ready, send_hello, unable};
 use super::startup::membership::Membership;
 use super::worker::block_source::Setup;
 use super::worker::slot::Loop;
@@ -21,7 +21,7 @@ use crate::plan::Plan;
 use crate::scheduler::{Config, Scheduler};
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
-use crate::wire::{Stop, WireError, shorten};
+use crate::wire::{Stop, WireError};
 
 /// What a rank needs to run.
 pub(super) type Prepared = Result<(Arc<Plan>, Options), RunError>;
@@ -57,15 +57,16 @@ fn coordinate(
     prepared: Prepared,
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
-    let idle = prepared.as_ref().map_or(Idle::default(), |(_, options)| options.idle);
-    let local =
-        prepared.as_ref().map_or_else(|error| Err(shorten(error.to_string())), |(plan, _)| ready(plan));
-    let gathered = gather(&mut *transport, &local, idle);
-    let (mut slots, (plan, options)) = match (gathered, prepared) {
-        (Ok(slots), Ok(prepared)) => (slots, prepared),
+    let (local, idle) = match &prepared {
+        Ok((plan, options)) => (ready(plan, options.rank0_slots), options.idle),
+        Err(error) => (unable(error), Idle::default()),
+    };
+    let gathered = gather(&mut *transport, local, idle);
+    let (peers, (plan, options)) = match (gathered, prepared) {
+        (Ok(peers), Ok(prepared)) => (peers, prepared),
         (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
             // Not everybody was heard, but everybody waits for an answer.
-            let stopped = stop_all(&mut *transport, Stop::Refused(error.to_string()));
+            let stopped = stop_all(&mut *transport, refusal(&error));
             transport.abandon();
             stopped?;
             return Err(error);
@@ -76,9 +77,10 @@ fn coordinate(
             return Err(prepared.err().unwrap_or(RunError::WithoutMpi));
         }
     };
+    let mut slots: Vec<u32> = peers.iter().map(|peer| peer.slots).collect();
     let n_working = slots.len() + usize::from(options.rank0_slots > 0);
     if let Some(error) = one_process_only(&plan, n_working) {
-        stop_all(&mut *transport, Stop::Refused(error.to_string()))?;
+        stop_all(&mut *transport, refusal(&error))?;
         transport.close()?;
         return Err(error);
     }
@@ -89,7 +91,7 @@ fn coordinate(
     with_threads(options.rank0_slots, options, &plan, body, |threads| match threads {
         Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options),
         Err(error) => {
-            stop_all(&mut *transport, Stop::Refused(error.to_string()))?;
+            stop_all(&mut *transport, refusal(&error))?;
             transport.close()?;
             Err(error)
         }
@@ -119,10 +121,12 @@ fn join(
 ) -> Result<Report, RunError> {
     // A signal to the whole job is rank 0's to answer.
     let _interrupt = Interrupt::listen();
-    let local = prepared.as_ref().map_or_else(|error| Err(error.to_string()), |(plan, _)| ready(plan));
-    // Not 0: this rank's program has not ended, whatever keeps it from running.
     let slots = prepared.as_ref().map_or(1, |(_, options)| options.slots.unwrap_or(1));
-    send_hello(&mut *transport, slots, local)?;
+    let hello = match &prepared {
+        Ok((plan, _)) => ready(plan, slots),
+        Err(error) => unable(error),
+    };
+    send_hello(&mut *transport, hello)?;
     let stopped = match prepared {
         Ok((plan, options)) => {
             let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share };
@@ -135,11 +139,19 @@ fn join(
         }
     };
     match stopped {
-        Stop::Ended(report) => {
+        Stop::Finished(report) => {
             Ok(serde_json::from_str(&report).map_err(|e| WireError::Unreadable(e.to_string()))?)
         }
-        Stop::Refused(message) => Err(RunError::Refused { message }),
+        Stop::Refused(problem) => Err(problem.into()),
+        Stop::AllEnded { .. } => {
+            Err(WireError::Unexpected("the end of all programs within a run".to_owned()).into())
+        }
     }
+}
+
+/// What rank 0 tells the others when the run cannot begin, or go on.
+fn refusal(error: &RunError) -> Stop {
+    Stop::Refused(error.into())
 }
 
 /// No other ranks: threads.
@@ -188,7 +200,7 @@ fn with_threads(
                 Err(error) => {
                     let error = RunError::Thread(error.to_string());
                     // It fails at the endpoints without a thread, which come last.
-                    let _ = stop_all(&mut mine, Stop::Refused(error.to_string()));
+                    let _ = stop_all(&mut mine, refusal(&error));
                     return lead(Err(error));
                 }
             }
@@ -209,7 +221,7 @@ mod tests {
     use crate::plan::{Pipeline, Task};
     use crate::run::messages::tag;
     use crate::run::worker::processing::process_all;
-    use crate::wire::MessageKind;
+    use crate::wire::{Hello, MessageKind};
 
     /// Runs rank 0 of three beside ranks 1 and 2, each of which sends what it is given and then waits for the end.
     fn beside(says: impl Fn(&mut LocalTransport, &Plan) + Sync) -> (Result<Report, RunError>, Vec<Stop>) {
@@ -240,15 +252,14 @@ mod tests {
             let (report, stops) = beside(|rank, plan| {
                 // Rank 0 may have gone already, and has said stop before.
                 if is_welcomed || rank.rank() == 1 {
-                    let _ = send_hello(rank, 1, ready(plan));
+                    let _ = send_hello(rank, ready(plan, 1));
                 }
                 if rank.rank() == 2 {
                     rank.send(0, tag(MessageKind::Hello), &[77]).expect("rank 0 waits for it");
                 }
             });
             assert!(matches!(report, Err(RunError::Wire(_))), "{report:?}");
-            let is_refused =
-                |stop: &Stop| matches!(stop, Stop::Refused(why) if why.contains("speaks protocol 77"));
+            let is_refused = |stop: &Stop| matches!(stop, Stop::Refused(problem) if problem.why.contains("speaks protocol 77"));
             assert!(stops.iter().all(is_refused), "{stops:?}");
         }
     }
@@ -256,14 +267,18 @@ mod tests {
     #[test]
     fn a_worker_that_cannot_go_on_ends_the_run_for_all() {
         let (report, stops) = beside(|rank, plan| {
-            send_hello(rank, 1, ready(plan)).expect("rank 0 is there");
+            send_hello(rank, ready(plan, 1)).expect("rank 0 is there");
             if rank.rank() == 2 {
-                send_hello(rank, 0, Err("no more threads".to_owned())).expect("rank 0 is there");
+                send_hello(rank, Hello::Unable { why: "no more threads".to_owned() })
+                    .expect("rank 0 is there");
             }
         });
         // Rank 0 hears of it in the handshake, or later.
         let is_told = |why: &str| why.contains("2") && why.ends_with(": no more threads");
-        assert!(matches!(&report, Err(RunError::Refused { message }) if is_told(message)), "{report:?}");
-        assert!(stops.iter().all(|stop| matches!(stop, Stop::Refused(why) if is_told(why))), "{stops:?}");
+        assert!(matches!(&report, Err(RunError::Refused { why, .. }) if is_told(why)), "{report:?}");
+        assert!(
+            stops.iter().all(|stop| matches!(stop, Stop::Refused(problem) if is_told(&problem.why))),
+            "{stops:?}"
+        );
     }
 }

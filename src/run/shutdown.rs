@@ -2,29 +2,47 @@
 
 use super::error::RunError;
 use super::messages::send_to_workers;
-use super::startup::handshake::{LocalHello, PROGRAM_ENDED, disagreement, receive_hellos};
+use super::startup::handshake::{disagreement, receive_hellos, send_hello};
 use crate::transport::{Idle, Transport, Waiting};
-use crate::wire::{Stop, ToWorker, decode};
+use crate::wire::{Hello, Problem, Stop, ToWorker, WireError, decode};
 
-/// How the ranks stand when rank 0's program has ended.
+/// How the ranks stand when the program of one of them has ended.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shutdown {
     /// All programs have ended, with this error if any.
-    AllEnded(Option<String>),
-    /// Some ranks were in a run. They were refused, with this message, and will come to their end as well.
-    Refused(String),
+    AllEnded(Option<Problem>),
+    /// Some ranks were in a run. They were refused for this reason, and will come to their end as well.
+    Refused(Problem),
 }
 
-/// On rank 0, whose program has ended: hears how the others' ended, and tells them.
-pub(super) fn shut_down(transport: &mut dyn Transport, local: &LocalHello) -> Result<Shutdown, RunError> {
-    let hellos = receive_hellos(transport, Idle::default())?;
-    let problem = disagreement(local, &hellos);
-    if hellos.iter().all(|hello| hello.slots == 0) {
-        stop_all(transport, Stop::Ended(problem.clone().unwrap_or_default()))?;
-        return Ok(Shutdown::AllEnded(problem));
+/// On a rank whose program has ended, with this error if any: tells the others, or hears how theirs ended.
+pub(super) fn shut_down(transport: &mut dyn Transport, error: Option<Problem>) -> Result<Shutdown, RunError> {
+    let local = Hello::Ended { error };
+    if transport.rank() == 0 {
+        return shut_down_all(transport, local);
     }
-    let message = problem.unwrap_or_else(|| PROGRAM_ENDED.to_owned());
-    stop_all(transport, Stop::Refused(message.clone()))?;
-    Ok(Shutdown::Refused(message))
+    send_hello(transport, local)?;
+    match wait_for_stop(transport, Idle::default())? {
+        Stop::AllEnded { error } => Ok(Shutdown::AllEnded(error)),
+        Stop::Refused(problem) => Ok(Shutdown::Refused(problem)),
+        Stop::Finished(_) => Err(WireError::Unexpected("the end of a run that was none".to_owned()).into()),
+    }
+}
+
+/// On rank 0: hears how the others' programs ended, and tells them.
+fn shut_down_all(transport: &mut dyn Transport, local: Hello) -> Result<Shutdown, RunError> {
+    let hellos = receive_hellos(transport, local, Idle::default())?;
+    let problem = disagreement(&hellos);
+    match problem {
+        Some(problem) if !hellos.iter().all(|hello| matches!(hello, Hello::Ended { .. })) => {
+            stop_all(transport, Stop::Refused(problem.clone()))?;
+            Ok(Shutdown::Refused(problem))
+        }
+        error => {
+            stop_all(transport, Stop::AllEnded { error: error.clone() })?;
+            Ok(Shutdown::AllEnded(error))
+        }
+    }
 }
 
 /// On rank 0: tells every worker that the run is over.

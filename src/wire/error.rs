@@ -23,6 +23,9 @@ pub enum WireError {
     /// Bytes that make no sense.
     #[error("a message cannot be read ({0}): run the same build on all ranks")]
     Unreadable(String),
+    /// A message that cannot be an answer to what was sent.
+    #[error("a message makes no sense here ({0}): run the same build on all ranks")]
+    Unexpected(String),
     /// A value that cannot be sent.
     #[error("a message cannot be written: {0}")]
     Unwritable(String),

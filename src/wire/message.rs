@@ -89,17 +89,52 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// Who a worker is and what it was built for.
+/// How a rank comes to a run: its first message, and its last where it cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Hello {
-    /// How many blocks it processes at once; 0 when its program has ended, or when it cannot go on.
-    pub slots: u32,
-    /// Where it runs.
-    pub host: String,
-    /// Its process.
-    pub pid: u32,
-    /// Which pipeline it built, as text (cut to [`MAX_TEXT`]), and the whole text's fingerprint; or why it cannot run.
-    pub pipeline: Result<(u64, String), String>,
+pub enum Hello {
+    /// It would run a pipeline.
+    Ready {
+        /// Number of blocks that it processes at once.
+        slots: u32,
+        /// Where it runs.
+        host: String,
+        /// Its process.
+        pid: u32,
+        /// The fingerprint of the pipeline that it built.
+        fingerprint: u64,
+        /// The pipeline as text, [shortened](super::shorten).
+        pipeline: String,
+    },
+    /// Its program has ended, with this error if any.
+    Ended {
+        /// What went wrong.
+        error: Option<Problem>,
+    },
+    /// Its program goes on, but it cannot run, or not go on with a run.
+    Unable {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What keeps ranks from running together.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Problem {
+    /// The ranks that it comes from, [`Problem::MAX_RANKS`] at most. None where the sender speaks for itself, or where
+    /// it is the same on all ranks.
+    pub ranks: Vec<u32>,
+    /// What it is; the ranks are named in it.
+    pub why: String,
+}
+
+impl Problem {
+    /// Maximum number of ranks that are listed.
+    pub const MAX_RANKS: usize = 16;
+
+    /// A problem that no ranks are named for yet.
+    pub fn new(why: String) -> Self {
+        Self { ranks: Vec::new(), why }
+    }
 }
 
 /// How a worker is doing.
@@ -131,8 +166,13 @@ pub struct Reads {
 /// Why the run is over.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Stop {
-    /// It ended; this is its report, as JSON.
-    Ended(String),
-    /// It never began; this is why.
-    Refused(String),
+    /// It came to its end; this is its report, as JSON.
+    Finished(String),
+    /// It never began, or broke off.
+    Refused(Problem),
+    /// There is none: the programs of all ranks have ended, with this error if any.
+    AllEnded {
+        /// What went wrong.
+        error: Option<Problem>,
+    },
 }

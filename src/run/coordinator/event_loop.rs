@@ -137,8 +137,9 @@ impl Coordinator {
             }
             FromWorker::Status(status) => self.heartbeats.record(worker, status),
             FromWorker::Reads(reads) => self.stats.add_reads(reads),
-            FromWorker::Hello(Hello { pipeline: Err(why), .. }) => {
-                return Err(RunError::Refused { message: format!("{worker} cannot go on: {why}") });
+            FromWorker::Hello(Hello::Unable { why }) => {
+                let why = format!("{worker} cannot go on: {why}");
+                return Err(RunError::Refused { ranks: vec![worker.0], why });
             }
             FromWorker::Hello(_) => log::warn!("{worker} said hello twice: ignored"),
         }
@@ -220,7 +221,7 @@ impl Coordinator {
     fn end(mut self) -> Result<Report, RunError> {
         let report = self.stats.report(&self.scheduler, self.begin.elapsed(), self.heartbeats.most_memory());
         let text = serde_json::to_string(&report).map_err(|e| wire::WireError::Unwritable(e.to_string()))?;
-        stop_all(&mut *self.transport, Stop::Ended(text))?;
+        stop_all(&mut *self.transport, Stop::Finished(text))?;
         self.transport.close()?;
         self.observer.end(&report);
         Ok(report)
@@ -228,7 +229,7 @@ impl Coordinator {
 
     /// Tells everybody that the run broke off, as far as that goes, so that nobody waits for rank 0.
     fn break_off(mut self, error: RunError) -> RunError {
-        match stop_all(&mut *self.transport, Stop::Refused(error.to_string())) {
+        match stop_all(&mut *self.transport, Stop::Refused((&error).into())) {
             Ok(()) => self.transport.abandon(),
             Err(further) => {
                 log::error!("the other ranks could not be told that the run broke off: {further}")

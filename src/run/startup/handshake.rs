@@ -11,69 +11,82 @@ use crate::plan::Plan;
 use crate::run::error::RunError;
 use crate::run::messages::{send_to_coordinator, send_to_workers};
 use crate::transport::{Idle, Transport, Waiting};
-use crate::wire::{FromWorker, Hello, Stop, ToWorker, decode, shorten};
+use crate::wire::{FromWorker, Hello, Problem, Stop, ToWorker, decode, shorten};
 
-/// What this rank has to say in the handshake: the pipeline that it built, or why it cannot run.
-pub(in crate::run) type LocalHello = Result<(u64, String), String>;
-
-/// What a rank with this plan says.
-pub(in crate::run) fn ready(plan: &Plan) -> LocalHello {
+/// What a rank that would run this plan says.
+pub(in crate::run) fn ready(plan: &Plan, slots: u32) -> Hello {
     let text = plan.describe();
     // Equal on all ranks: they run the same program, and this hasher has no random keys.
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
-    Ok((hasher.finish(), shorten(text)))
-}
-
-/// What a rank says when its program has ended.
-pub(in crate::run) fn ended() -> LocalHello {
-    Ok((0, PROGRAM_ENDED.to_owned()))
-}
-
-pub(in crate::run) const PROGRAM_ENDED: &str = "no pipeline: the program has ended";
-
-/// On a worker: says hello to rank 0; without slots when its program has ended, or when it cannot go on.
-pub(in crate::run) fn send_hello(
-    transport: &mut dyn Transport,
-    slots: u32,
-    local: LocalHello,
-) -> Result<(), RunError> {
-    let hello = Hello { slots, host: host(), pid: std::process::id(), pipeline: local.map_err(shorten) };
-    send_to_coordinator(transport, &FromWorker::Hello(hello))
-}
-
-/// On rank 0: hears every worker's hello and returns how many slots each has, in order of rank from 1. When any rank
-/// cannot run, or would run another pipeline, tells all of them and returns the message.
-pub(in crate::run) fn gather(
-    transport: &mut dyn Transport,
-    local: &LocalHello,
-    idle: Idle,
-) -> Result<Vec<u32>, RunError> {
-    let hellos = receive_hellos(transport, idle)?;
-    match disagreement(local, &hellos) {
-        None => Ok(hellos.iter().map(|hello| hello.slots).collect()),
-        Some(message) => {
-            send_to_workers(transport, &ToWorker::Stop(Stop::Refused(message.clone())))?;
-            Err(RunError::Refused { message })
-        }
+    Hello::Ready {
+        slots,
+        host: host(),
+        pid: std::process::id(),
+        fingerprint: hasher.finish(),
+        pipeline: shorten(text),
     }
 }
 
-/// On rank 0: waits for the hellos of all other ranks, in order of rank from 1.
+/// What a rank that cannot run, or not go on with a run, says.
+pub(in crate::run) fn unable(error: &RunError) -> Hello {
+    Hello::Unable { why: shorten(error.to_string()) }
+}
+
+/// On a worker: says hello to rank 0.
+pub(in crate::run) fn send_hello(transport: &mut dyn Transport, hello: Hello) -> Result<(), RunError> {
+    send_to_coordinator(transport, &FromWorker::Hello(hello))
+}
+
+/// A worker that is ready to run, as rank 0 knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::run) struct Peer {
+    /// Number of blocks that it processes at once.
+    pub slots: u32,
+    /// Where it runs.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// On rank 0: hears every worker's hello and returns who they are, in order of rank from 1. When any rank cannot run,
+/// or would run another pipeline, tells all of them.
+///
+/// # Errors
+/// [`RunError::Refused`] with what is wrong, when all have been told.
+pub(in crate::run) fn gather(
+    transport: &mut dyn Transport,
+    local: Hello,
+    idle: Idle,
+) -> Result<Vec<Peer>, RunError> {
+    let hellos = receive_hellos(transport, local, idle)?;
+    if let Some(problem) = disagreement(&hellos) {
+        send_to_workers(transport, &ToWorker::Stop(Stop::Refused(problem.clone())))?;
+        return Err(problem.into());
+    }
+    let peer = |hello| match hello {
+        Hello::Ready { slots, host, pid, .. } => Some(Peer { slots, host, pid }),
+        Hello::Ended { .. } | Hello::Unable { .. } => None,
+    };
+    Ok(hellos.into_iter().skip(1).filter_map(peer).collect())
+}
+
+/// On rank 0: waits for the hellos of all other ranks; all of them in order of rank, this one's first.
 pub(in crate::run) fn receive_hellos(
     transport: &mut dyn Transport,
+    local: Hello,
     idle: Idle,
 ) -> Result<Vec<Hello>, RunError> {
-    let mut hellos = BTreeMap::new();
+    let mut hellos = BTreeMap::from([(0, local)]);
     let mut buffer = Vec::new();
     let mut waiting = Waiting::new(idle);
     let mut next_warning = Instant::now() + Duration::from_secs(10);
-    while hellos.len() + 1 < transport.size() {
+    while hellos.len() < transport.size() {
         let Some(envelope) = transport.try_receive(&mut buffer)? else {
             waiting.pause(|limit| transport.sleep(limit));
             if Instant::now() > next_warning {
                 next_warning += Duration::from_secs(60);
-                let n_missing = transport.size() - 1 - hellos.len();
+                let n_missing = transport.size() - hellos.len();
                 log::warn!("waiting for {n_missing} of {} ranks to start the run", transport.size());
             }
             continue;
@@ -86,47 +99,74 @@ pub(in crate::run) fn receive_hellos(
     Ok(hellos.into_values().collect())
 }
 
-/// What keeps the ranks from running together, if anything. `hellos` begin with rank 1.
-pub(in crate::run) fn disagreement(local: &LocalHello, hellos: &[Hello]) -> Option<String> {
-    let all = || std::iter::once(local).chain(hellos.iter().map(|hello| &hello.pipeline)).enumerate();
-    let mut problems: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (rank, local) in all() {
-        if let Err(problem) = local {
-            problems.entry(problem).or_default().push(rank);
+/// What keeps the ranks from running together, if anything; nothing does when all of their programs have ended well.
+pub(in crate::run) fn disagreement(hellos: &[Hello]) -> Option<Problem> {
+    problems(hellos).or_else(|| ended_and_running(hellos)).or_else(|| other_pipeline(hellos))
+}
+
+/// What ranks say is wrong: the first three things, each with the ranks that say so.
+fn problems(hellos: &[Hello]) -> Option<Problem> {
+    let mut ranks_by_problem: BTreeMap<&str, (&[u32], Vec<usize>)> = BTreeMap::new();
+    for (rank, hello) in hellos.iter().enumerate() {
+        let (named, why): (&[u32], _) = match hello {
+            Hello::Unable { why } => (&[], why),
+            Hello::Ended { error: Some(Problem { ranks, why }) } => (ranks, why),
+            Hello::Ended { error: None } | Hello::Ready { .. } => continue,
+        };
+        let entry = ranks_by_problem.entry(why).or_default();
+        entry.1.push(rank);
+        if entry.0.is_empty() {
+            entry.0 = named;
         }
     }
-    if !problems.is_empty() {
-        let n_ranks = hellos.len() + 1;
-        let texts = problems.iter().take(3).map(|(problem, ranks)| {
+    if ranks_by_problem.is_empty() {
+        return None;
+    }
+    let mut all_ranks = Vec::new();
+    let mut texts = Vec::new();
+    for (why, (named, ranks)) in ranks_by_problem.into_iter().take(3) {
+        if !named.is_empty() {
             // A refusal that comes back names its ranks already.
-            if ranks.len() == n_ranks || problem.starts_with("rank") {
-                (*problem).to_owned()
-            } else {
-                format!("{}: {problem}", name(ranks, n_ranks))
-            }
-        });
-        return Some(texts.collect::<Vec<_>>().join("; "));
+            all_ranks.extend_from_slice(named);
+            texts.push(why.to_owned());
+        } else if ranks.len() == hellos.len() {
+            texts.push(why.to_owned());
+        } else {
+            all_ranks.extend(ranks.iter().filter_map(|rank| u32::try_from(*rank).ok()));
+            texts.push(format!("{}: {why}", name(&ranks, hellos.len())));
+        }
     }
-    let (_, mine) = all().next()?;
-    let (rank, other) = all().find(|(_, other)| *other != mine)?;
-    let (Ok((_, mine)), Ok((_, other))) = (mine, other) else { return None };
-    let host = &hellos[rank - 1].host;
-    let has_ended = |ended: usize, running: usize| {
-        Some(format!(
-            "rank {ended} has come to the end of its program while rank {running} starts a run: make the same calls \
-             on all ranks"
-        ))
-    };
-    if other == PROGRAM_ENDED {
-        return has_ended(rank, 0);
-    }
-    if mine == PROGRAM_ENDED {
-        return has_ended(0, rank);
-    }
-    Some(format!(
-        "rank {rank} (on {host}) built another pipeline than rank 0: build the same one on all ranks. \
-         Rank 0: {mine}. Rank {rank}: {other}"
-    ))
+    all_ranks.sort_unstable();
+    all_ranks.dedup();
+    all_ranks.truncate(Problem::MAX_RANKS);
+    Some(Problem { ranks: all_ranks, why: texts.join("; ") })
+}
+
+/// One rank's program has ended while another one starts a run.
+fn ended_and_running(hellos: &[Hello]) -> Option<Problem> {
+    let ended = hellos.iter().position(|hello| matches!(hello, Hello::Ended { .. }))?;
+    let running = hellos.iter().position(|hello| matches!(hello, Hello::Ready { .. }))?;
+    let why = format!(
+        "rank {ended} has come to the end of its program while rank {running} starts a run: make the same calls on \
+         all ranks"
+    );
+    let ranks = [ended, running].into_iter().filter_map(|rank| u32::try_from(rank).ok()).collect();
+    Some(Problem { ranks, why })
+}
+
+/// A rank built another pipeline than rank 0.
+fn other_pipeline(hellos: &[Hello]) -> Option<Problem> {
+    let Hello::Ready { fingerprint: expected, pipeline: mine, .. } = hellos.first()? else { return None };
+    (0..).zip(hellos).find_map(|(rank, hello)| match hello {
+        Hello::Ready { host, fingerprint, pipeline, .. } if fingerprint != expected => {
+            let why = format!(
+                "rank {rank} (on {host}) built another pipeline than rank 0: build the same one on all ranks. \
+                 Rank 0: {mine}. Rank {rank}: {pipeline}"
+            );
+            Some(Problem { ranks: vec![rank], why })
+        }
+        _ => None,
+    })
 }
 
 /// `rank 3 of 8`, or `ranks 3, 4, 5 and 2 more of 8`.
@@ -149,51 +189,69 @@ fn host() -> String {
 mod tests {
     use super::*;
 
-    fn hello(pipeline: LocalHello) -> Hello {
-        Hello { slots: 1, host: "node".to_owned(), pid: 1, pipeline }
+    fn built(text: &str) -> Hello {
+        let (host, pipeline) = ("node".to_owned(), text.to_owned());
+        Hello::Ready { slots: 1, host, pid: 1, fingerprint: text.len() as u64, pipeline }
     }
 
-    fn built(text: &str) -> LocalHello {
-        Ok((text.len() as u64, text.to_owned()))
+    fn unable(why: &str) -> Hello {
+        Hello::Unable { why: why.to_owned() }
+    }
+
+    fn ended() -> Hello {
+        Hello::Ended { error: None }
+    }
+
+    #[track_caller]
+    fn problem(hellos: &[Hello]) -> (Vec<u32>, String) {
+        let Problem { ranks, why } = disagreement(hellos).expect("a disagreement");
+        (ranks, why)
     }
 
     #[test]
     fn ranks_that_agree_run() {
-        assert_eq!(disagreement(&built("a"), &[hello(built("a")), hello(built("a"))]), None);
-        assert_eq!(disagreement(&built("a"), &[]), None);
+        assert_eq!(disagreement(&[built("a"), built("a"), built("a")]), None);
+        assert_eq!(disagreement(&[built("a")]), None);
     }
 
     #[test]
     fn another_pipeline_is_named_with_both() {
-        let message =
-            disagreement(&built("a"), &[hello(built("a")), hello(built("bb"))]).expect("a disagreement");
-        assert!(message.starts_with("rank 2 (on node) built another pipeline than rank 0"), "{message}");
-        assert!(message.ends_with("Rank 0: a. Rank 2: bb"), "{message}");
+        let (ranks, why) = problem(&[built("a"), built("a"), built("bb")]);
+        assert_eq!(ranks, [2]);
+        assert!(why.starts_with("rank 2 (on node) built another pipeline than rank 0"), "{why}");
+        assert!(why.ends_with("Rank 0: a. Rank 2: bb"), "{why}");
     }
 
     #[test]
     fn who_ended_and_who_runs_is_told() {
-        let message = disagreement(&built("a"), &[hello(built("a")), hello(ended())]).expect("they differ");
-        assert!(
-            message.starts_with("rank 2 has come to the end of its program while rank 0 starts"),
-            "{message}"
-        );
-        let message = disagreement(&ended(), &[hello(ended()), hello(built("a"))]).expect("they differ");
-        assert!(
-            message.starts_with("rank 0 has come to the end of its program while rank 2 starts"),
-            "{message}"
-        );
-        assert_eq!(disagreement(&ended(), &[hello(ended())]), None);
+        let (ranks, why) = problem(&[built("a"), built("a"), ended()]);
+        assert_eq!(ranks, [2, 0]);
+        assert!(why.starts_with("rank 2 has come to the end of its program while rank 0 starts"), "{why}");
+        let (ranks, why) = problem(&[ended(), ended(), built("a")]);
+        assert_eq!(ranks, [0, 2]);
+        assert!(why.starts_with("rank 0 has come to the end of its program while rank 2 starts"), "{why}");
+        assert_eq!(disagreement(&[ended(), ended()]), None);
     }
 
     #[test]
     fn the_same_problem_everywhere_is_told_once() {
-        let problem = || Err("no such file".to_owned());
-        assert_eq!(disagreement(&problem(), &[hello(problem())]).as_deref(), Some("no such file"));
-        let only_one = disagreement(&built("a"), &[hello(built("a")), hello(problem())]);
-        assert_eq!(only_one.as_deref(), Some("rank 2 of 3: no such file"));
-        let hellos: Vec<Hello> = (0..6).map(|_| hello(problem())).collect();
-        let most = disagreement(&built("a"), &hellos);
-        assert_eq!(most.as_deref(), Some("ranks 1, 2, 3 and 3 more of 7: no such file"));
+        let missing = || unable("no such file");
+        assert_eq!(problem(&[missing(), missing()]), (vec![], "no such file".to_owned()));
+        let only_one = problem(&[built("a"), built("a"), missing()]);
+        assert_eq!(only_one, (vec![2], "rank 2 of 3: no such file".to_owned()));
+        let hellos: Vec<Hello> = std::iter::once(built("a")).chain((0..6).map(|_| missing())).collect();
+        let (ranks, why) = problem(&hellos);
+        assert_eq!(ranks, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(why, "ranks 1, 2, 3 and 3 more of 7: no such file");
+        let many: Vec<Hello> = std::iter::once(built("a")).chain((0..600).map(|_| missing())).collect();
+        assert_eq!(problem(&many).0.len(), Problem::MAX_RANKS);
+    }
+
+    #[test]
+    fn a_refusal_that_comes_back_names_its_ranks_once() {
+        let first = disagreement(&[built("a"), built("a"), unable("no such file")]);
+        let again =
+            [built("a"), Hello::Ended { error: first.clone() }, Hello::Ended { error: first.clone() }];
+        assert_eq!(disagreement(&again), first);
     }
 }

@@ -16,7 +16,7 @@ use crate::run::shutdown::stop_all;
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
-    Assigned, BatchWriter, FromWorker, Hello, MessageKind, PROTOCOL, Stop, ToWorker, decode, encode,
+    Assigned, BatchWriter, FromWorker, Hello, MessageKind, PROTOCOL, Problem, Stop, ToWorker, decode, encode,
 };
 
 fn plan() -> Arc<Plan> {
@@ -44,6 +44,10 @@ fn with_worker(
     })
 }
 
+fn refused(why: &str) -> Stop {
+    Stop::Refused(Problem::new(why.to_owned()))
+}
+
 /// Waits for the worker's next message and reads it.
 fn hear<T>(mine: &mut LocalTransport, read: impl FnOnce(FromWorker<'_>) -> T) -> T {
     let mut buffer = Vec::new();
@@ -59,11 +63,11 @@ fn nonsense_from_rank_0_is_answered_and_ends_the_worker() {
         let ended = with_worker(slots, may_share, &process_all, |mine| {
             mine.send(1, tag(MessageKind::Assign), &[PROTOCOL, 99]).expect("the worker is there");
             let why = hear(mine, |message| match message {
-                FromWorker::Hello(Hello { slots: 0, pipeline: Err(why), .. }) => why,
+                FromWorker::Hello(Hello::Unable { why }) => why,
                 other => panic!("{other:?} instead of a hello"),
             });
             assert!(why.contains("run the same build on all ranks"), "{why}");
-            stop_all(mine, Stop::Refused(why)).expect("the worker is there");
+            stop_all(mine, refused(&why)).expect("the worker is there");
         });
         assert!(matches!(ended, Err(RunError::Wire(_))), "{slots} slots: {ended:?}");
     }
@@ -91,8 +95,8 @@ fn nonsense_while_a_block_is_processed_is_not_lost() {
         thread::sleep(Duration::from_millis(10));
         mine.send(1, tag(MessageKind::Assign), &[]).expect("the worker is there");
         assert!(hear(mine, |message| matches!(message, FromWorker::Report(_))));
-        assert!(hear(mine, |message| matches!(message, FromWorker::Hello(Hello { pipeline: Err(_), .. }))));
-        stop_all(mine, Stop::Refused("nonsense".to_owned())).expect("the worker is there");
+        assert!(hear(mine, |message| matches!(message, FromWorker::Hello(Hello::Unable { .. }))));
+        stop_all(mine, refused("nonsense")).expect("the worker is there");
     });
     assert!(matches!(ended, Err(RunError::Wire(_))), "{ended:?}");
 }
@@ -105,9 +109,9 @@ fn blocks_left_when_rank_0_breaks_off_are_not_processed() {
             Some(block) => Err(format!("{block} came after the end").into()),
         };
         let ended = with_worker(slots, may_share, none, |mine| {
-            stop_all(mine, Stop::Refused("broken off".to_owned())).expect("the worker is there");
+            stop_all(mine, refused("broken off")).expect("the worker is there");
         });
-        assert_eq!(ended, Ok(Stop::Refused("broken off".to_owned())));
+        assert_eq!(ended, Ok(refused("broken off")));
     }
 }
 
@@ -119,7 +123,7 @@ fn a_loop_that_fails_at_its_end_is_told() {
             Err("the last flush failed".into())
         };
         let ended = with_worker(slots, false, late, |mine| {
-            stop_all(mine, Stop::Ended(String::new())).expect("the worker is there");
+            stop_all(mine, Stop::Finished(String::new())).expect("the worker is there");
         });
         assert_eq!(ended, Err(RunError::Loop("the last flush failed".to_owned())));
     }

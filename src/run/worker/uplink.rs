@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::run::error::RunError;
 use crate::run::messages::tag;
 use crate::run::shutdown::wait_for_stop;
-use crate::run::startup::handshake::send_hello;
+use crate::run::startup::handshake::{send_hello, unable};
 use crate::storage::{self, Statistics};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
@@ -99,7 +99,7 @@ impl Uplink {
     /// Tells rank 0 that this worker cannot go on, and waits until it has told everybody to stop.
     pub fn give_up(&mut self, why: &RunError) -> Result<(), RunError> {
         if self.stop.is_none() {
-            send_hello(&mut *self.transport, 0, Err(why.to_string()))?;
+            send_hello(&mut *self.transport, unable(why))?;
             self.stop = Some(wait_for_stop(&mut *self.transport, Idle::default())?);
         }
         Ok(())
