@@ -51,7 +51,8 @@
 //!
 //! # Layout
 //!
-//! * [`Array`] checks ROIs and shapes and fills borders: what is true of every format;
+//! * [`DynArray`] checks ROIs and sizes, and moves bytes: what is true of every format; [`Array`] is its view as elements of
+//!   one type, with borders;
 //! * `schema` is what an array should be (`spec`), will be (`resolve`) and is (`info`), and the numbers in it (`element`);
 //!   `attributes` are the part of it that Zarr, N5 and HDF5 files keep in the same way, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
@@ -72,6 +73,7 @@ mod array;
 mod backend;
 mod chunked;
 mod disk;
+mod dyn_array;
 mod error;
 mod format;
 mod formats;
@@ -85,6 +87,7 @@ pub(crate) use chunked::cache::{
     DEFAULT_BYTES as DEFAULT_CACHE_BYTES, Statistics, set_capacity as set_cache_capacity, take_statistics,
 };
 pub(crate) use disk::files::set_sync;
+pub use dyn_array::DynArray;
 pub use error::{Result, StorageError};
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 pub use formats::hdf5::mpio::MpiIo;

@@ -1,21 +1,21 @@
-//! An array on disk, seen by ROI.
+//! An array on disk of one type of element, seen by ROI.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
-use crate::storage::backend::{Backend, Opened};
+use crate::geometry::{Coordinate, Lattice, OnLattice, Roi};
+use crate::storage::dyn_array::{DynArray, Request};
 use crate::storage::error::{Result, StorageError};
-use crate::storage::format;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 use crate::storage::formats::hdf5::mpio::{self, MpiIo};
 use crate::storage::schema::element::Element;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
 use crate::storage::voxels::border::{self, AxisPlan, Border};
+use crate::storage::voxels::{boxes, uninit};
 
 /// An array of `T` on disk, read and written by ROI in world units.
 ///
@@ -57,15 +57,8 @@ use crate::storage::voxels::border::{self, AxisPlan, Border};
 /// In uncompressed HDF5 each voxel has its own bytes, which are written in place: all may write at the same time, and
 /// whoever is killed leaves others' voxels alone. Compressed HDF5 is for one process, and not safe against its end.
 pub struct Array<T> {
-    inner: Arc<Inner<T>>,
-}
-
-struct Inner<T> {
-    info: ArrayInfo,
-    roi: Roi,
-    cell: Coordinate,
-    fill_value: T,
-    backend: Box<dyn Backend<T>>,
+    array: DynArray,
+    element: PhantomData<fn() -> T>,
 }
 
 impl<T: Element> Array<T> {
@@ -74,8 +67,7 @@ impl<T: Element> Array<T> {
     /// # Errors
     /// Nothing there, or no array; another type of element; metadata that cannot be read or is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        Self::from_opened(format::of_existing(path)?.open(path)?)
+        DynArray::open(path)?.typed()
     }
 
     /// Creates the array at `path`, with all directories above it, or opens it if it exists.
@@ -89,8 +81,7 @@ impl<T: Element> Array<T> {
     /// # Errors
     /// An array that exists and differs; a `spec` that makes no sense; a place that cannot be written.
     pub fn create(path: impl AsRef<Path>, spec: &ArraySpec) -> Result<Self> {
-        let path = path.as_ref();
-        Self::from_opened(format::of_new(path)?.create(path, spec)?)
+        DynArray::create(path, T::DATA_TYPE, spec)?.typed()
     }
 
     /// As [`create`](Self::create), of an HDF5 dataset that all ranks of a communicator then read and write through the
@@ -107,7 +98,7 @@ impl<T: Element> Array<T> {
     /// As [`create`](Self::create); a path to something else than HDF5; a compressed dataset.
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
     pub fn create_mpio(path: impl AsRef<Path>, spec: &ArraySpec, ranks: MpiIo) -> Result<Self> {
-        Self::from_opened(mpio::create_mpio(path.as_ref(), spec, ranks)?)
+        DynArray::from_opened(mpio::create_mpio(path.as_ref(), T::DATA_TYPE, spec, ranks)?)?.typed()
     }
 
     /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio). A
@@ -117,38 +108,37 @@ impl<T: Element> Array<T> {
     /// As [`create_mpio`](Self::create_mpio).
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
     pub fn open_mpio(path: impl AsRef<Path>, ranks: MpiIo) -> Result<Self> {
-        Self::from_opened(mpio::open_mpio(path.as_ref(), ranks)?)
+        DynArray::from_opened(mpio::open_mpio(path.as_ref(), T::DATA_TYPE, ranks)?)?.typed()
     }
 
-    fn from_opened(opened: Opened<T>) -> Result<Self> {
-        let Opened { info, fill_value, backend } = opened;
-        let (roi, cell) = (info.roi()?, info.write_cell()?);
-        Ok(Self { inner: Arc::new(Inner { info, roi, cell, fill_value, backend }) })
+    /// The array that this is the typed view of.
+    pub fn as_dyn(&self) -> &DynArray {
+        &self.array
     }
 
     /// Where the array is.
     pub fn path(&self) -> &Path {
-        &self.inner.info.path
+        self.array.path()
     }
 
     /// What the array is: shape, chunks, axis names, units and all the rest.
     pub fn info(&self) -> &ArrayInfo {
-        &self.inner.info
+        self.array.info()
     }
 
     /// What the array covers, in world units, over its spatial axes.
     pub fn roi(&self) -> Roi {
-        self.inner.roi
+        self.array.roi()
     }
 
     /// World units per voxel, over the spatial axes.
     pub fn voxel_size(&self) -> &Coordinate {
-        &self.inner.info.voxel_size
+        self.array.voxel_size()
     }
 
     /// What voxels hold that nobody wrote.
     pub fn fill_value(&self) -> T {
-        self.inner.fill_value
+        bytemuck::pod_read_unaligned(self.array.fill_value())
     }
 
     /// The voxels in `roi`, and the fill value past the border of the array.
@@ -161,7 +151,7 @@ impl<T: Element> Array<T> {
     /// # Costs
     /// Each chunk that `roi` meets is read and decoded once; a ROI that reaches past the border is copied once more.
     pub fn read(&self, roi: &Roi) -> Result<ArrayD<T>> {
-        self.read_with(roi, Border::Constant(self.inner.fill_value))
+        self.read_with(roi, Border::Constant(self.fill_value()))
     }
 
     /// The voxels in `roi`, with the border continued as `border` says.
@@ -172,24 +162,28 @@ impl<T: Element> Array<T> {
     /// # Costs
     /// As [`read`](Self::read); a border that mirrors voxels from outside `roi` also reads those.
     pub fn read_with(&self, roi: &Roi, border: Border<T>) -> Result<ArrayD<T>> {
-        let voxels = self.voxels(roi)?;
-        let shape = self.data_shape(roi, &voxels)?;
-        self.require_memory(roi, &shape)?;
-        if let Some(range) = self.inside(&voxels).filter(|_| !roi.is_empty()) {
-            return self.inner.backend.read(&range);
+        let Request { voxels, shape, inside } = self.array.request(roi)?;
+        if let Some(range) = inside {
+            return self.read_range(&range);
         }
         let constant = match border {
             Border::Constant(value) => value,
-            Border::Nearest | Border::Reflect => self.inner.fill_value,
+            Border::Nearest | Border::Reflect => self.fill_value(),
         };
-        let spatial = &self.inner.info.shape[self.inner.info.n_channel_axes()..];
+        let extents = self.array.info().spatial_shape();
         let plans =
-            voxels.iter().zip(spatial).map(|(wanted, &extent)| AxisPlan::new(wanted, extent, &border));
+            voxels.iter().zip(extents).map(|(wanted, &extent)| AxisPlan::new(wanted, extent, &border));
         let Some(plans) = plans.collect::<Option<Vec<_>>>() else {
             return Ok(ArrayD::from_elem(shape, constant));
         };
-        let source = self.with_channels(plans.iter().map(|plan| plan.source.clone()));
-        Ok(border::fill(self.inner.backend.read(&source)?, &plans, constant))
+        let source = self.array.with_channels(plans.iter().map(|plan| plan.source.clone()));
+        Ok(border::fill(self.read_range(&source)?, &plans, constant))
+    }
+
+    /// The voxels of a range, which lies inside the array.
+    fn read_range(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+        // SAFETY: what every backend promises.
+        unsafe { uninit::filled(&boxes::extents(range), |voxels| self.array.backend().read(range, voxels)) }
     }
 
     /// Writes `data`, in any memory order, to the voxels in `roi`.
@@ -208,75 +202,24 @@ impl<T: Element> Array<T> {
         S: Data<Elem = T>,
         D: Dimension,
     {
-        let voxels = self.voxels(roi)?;
-        let expected = self.data_shape(roi, &voxels)?;
-        let path = || self.path().to_path_buf();
-        if data.shape() != expected {
-            let data = data.shape().to_vec();
-            return Err(StorageError::ShapeDiffers { path: path(), roi: *roi, data, expected });
+        let Some(range) = self.array.range_to_write(roi, data.shape())? else { return Ok(()) };
+        let data = data.as_standard_layout();
+        let voxels: &[u8] = data.as_slice().map_or(&[], bytemuck::cast_slice);
+        self.array.backend().write(&range, voxels)
+    }
+}
+
+impl DynArray {
+    /// The array as one of `T`, which it must hold.
+    ///
+    /// # Errors
+    /// Another type of element.
+    pub fn typed<T: Element>(self) -> Result<Array<T>> {
+        if self.data_type() != T::DATA_TYPE {
+            let (path, on_disk) = (self.path().to_path_buf(), self.data_type());
+            return Err(StorageError::DataTypeDiffers { path, on_disk, asked: T::DATA_TYPE });
         }
-        if roi.is_empty() {
-            return Ok(());
-        }
-        let range = self.inside(&voxels).ok_or_else(|| StorageError::OutsideArray {
-            path: path(),
-            roi: *roi,
-            extent: self.inner.roi,
-        })?;
-        self.inner.backend.write(&range, data.view().into_dyn())
-    }
-
-    /// `roi` in voxels: 0 is the first one of the array.
-    fn voxels(&self, roi: &Roi) -> Result<VoxelRange> {
-        let info = &self.inner.info;
-        if roi.n_axes() != info.offset.n_axes() {
-            let array = info.offset.n_axes();
-            return Err(StorageError::AxesDiffer { path: self.path().to_path_buf(), roi: *roi, array });
-        }
-        roi.to_voxels(&info.offset, &info.voxel_size)
-            .map_err(|source| StorageError::Geometry { path: self.path().to_path_buf(), source })
-    }
-
-    /// The shape of the data of `voxels`, channel axes first.
-    fn data_shape(&self, roi: &Roi, voxels: &VoxelRange) -> Result<Vec<usize>> {
-        let channels = self.inner.info.channel_shape().iter().map(|&extent| usize::try_from(extent).ok());
-        let spatial = voxels.iter().map(|range| usize::try_from(range.end - range.start).ok());
-        let shape = channels.chain(spatial).collect::<Option<Vec<_>>>();
-        // ndarray counts elements, and addresses bytes, in isize.
-        let fits = |shape: &Vec<usize>| {
-            let bytes =
-                shape.iter().filter(|&&v| v != 0).try_fold(size_of::<T>(), |all, &v| all.checked_mul(v));
-            bytes.is_some_and(|bytes| isize::try_from(bytes).is_ok())
-        };
-        shape
-            .filter(fits)
-            .ok_or_else(|| StorageError::TooLarge { path: self.path().to_path_buf(), roi: *roi })
-    }
-
-    /// `voxels` with the channel axes, if they all lie inside the array.
-    fn inside(&self, voxels: &VoxelRange) -> Option<Vec<Range<u64>>> {
-        let spatial = &self.inner.info.shape[self.inner.info.n_channel_axes()..];
-        let axis = |(range, &extent): (&Range<i64>, &u64)| {
-            let range = u64::try_from(range.start).ok()?..u64::try_from(range.end).ok()?;
-            (range.end <= extent).then_some(range)
-        };
-        let spatial = voxels.iter().zip(spatial).map(axis).collect::<Option<Vec<_>>>()?;
-        Some(self.with_channels(spatial))
-    }
-
-    fn with_channels(&self, spatial: impl IntoIterator<Item = Range<u64>>) -> Vec<Range<u64>> {
-        let channels = self.inner.info.channel_shape().iter().map(|&extent| 0..extent);
-        channels.chain(spatial).collect()
-    }
-
-    /// An error, rather than an abort, where the system has no memory for so much.
-    fn require_memory(&self, roi: &Roi, shape: &[usize]) -> Result<()> {
-        const LARGE: usize = 1 << 28;
-        let n_elements: usize = shape.iter().product();
-        if n_elements > LARGE && Vec::<T>::new().try_reserve_exact(n_elements).is_err() {
-            return Err(StorageError::TooLarge { path: self.path().to_path_buf(), roi: *roi });
-        }
-        Ok(())
+        Ok(Array { array: self, element: PhantomData })
     }
 }
 
@@ -291,28 +234,28 @@ impl ArraySpec {
 
 impl<T> Clone for Array<T> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { array: self.array.clone(), element: PhantomData }
     }
 }
 
 impl<T> std::fmt::Debug for Array<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.inner.info.fmt(f)
+        self.array.fmt(f)
     }
 }
 
 impl<T: Element> OnLattice for Array<T> {
     /// What no two may write at the same time, over the spatial axes: shards, chunks, or single voxels.
     fn lattice(&self) -> Lattice {
-        Lattice { extent: self.inner.roi, cell: self.inner.cell }
+        self.array.lattice()
     }
 
     fn label(&self) -> String {
-        self.path().display().to_string()
+        self.array.label()
     }
 
     /// So it is with compressed HDF5.
     fn one_process_only(&self) -> Option<String> {
-        self.inner.backend.one_process_only().map(str::to_owned)
+        self.array.one_process_only()
     }
 }

@@ -1,8 +1,7 @@
-//! What a file format must offer, so that [`Array`](crate::storage::Array) need not know which one it holds.
+//! What a file format must offer, so that [`DynArray`](crate::storage::DynArray) need not know which one it holds.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
-
-use ndarray::{ArrayD, ArrayViewD};
 
 use crate::storage::error::Result;
 use crate::storage::schema::info::ArrayInfo;
@@ -10,13 +9,18 @@ use crate::storage::schema::info::ArrayInfo;
 /// An open array of one format: voxel boxes in, voxel boxes out.
 ///
 /// Ranges have one entry per axis, channel axes included. The caller has checked that they lie inside the array and
-/// hold at least one voxel, and that data and range have the same shape. One value is used by many threads at once.
-pub(super) trait Backend<T>: Send + Sync {
-    /// The voxels in `range`, in C order; chunks that were never written hold the fill value.
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>>;
+/// hold at least one voxel. Voxels are bytes in C order, as many as the range takes, in this machine's byte order. One
+/// value is used by many threads at once.
+///
+/// # Safety
+/// Where [`read`](Self::read) returns `Ok`, it has written every byte that it was given.
+pub(super) unsafe trait Backend: Send + Sync {
+    /// Puts the voxels in `range` into memory that need not be initialized; those that were never written have the fill
+    /// value.
+    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()>;
 
-    /// Writes `data`, in whatever memory order, to `range`.
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()>;
+    /// Writes `voxels` to `range`.
+    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()>;
 
     /// Why only one process can write it, and what to write instead, if that is so.
     fn one_process_only(&self) -> Option<&'static str> {
@@ -25,8 +29,9 @@ pub(super) trait Backend<T>: Send + Sync {
 }
 
 /// What a format returns when it opens an array.
-pub(super) struct Opened<T> {
+pub(super) struct Opened {
     pub(super) info: ArrayInfo,
-    pub(super) fill_value: T,
-    pub(super) backend: Box<dyn Backend<T>>,
+    /// The bytes of a voxel that nobody wrote.
+    pub(super) fill_value: Vec<u8>,
+    pub(super) backend: Box<dyn Backend>,
 }

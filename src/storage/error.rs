@@ -263,6 +263,18 @@ pub enum StorageError {
         /// The shape of the ROI: channel axes, then voxels.
         expected: Vec<usize>,
     },
+    /// Another number of bytes than the ROI takes that they are to be written to.
+    #[error("cannot write {actual} bytes to ROI {roi} of {path}: that ROI takes {expected}")]
+    SizeDiffers {
+        /// The array's path.
+        path: PathBuf,
+        /// The ROI.
+        roi: Roi,
+        /// How many there are.
+        actual: usize,
+        /// How many the ROI takes, channels included.
+        expected: usize,
+    },
     /// A ROI that no memory can hold.
     #[error("ROI {roi} of {path} does not fit into memory: read it in smaller pieces")]
     TooLarge {

@@ -28,6 +28,7 @@ mod small_disks;
 mod spoilt_chunks;
 mod spoilt_hdf5;
 mod suite;
+mod untyped;
 
 use std::fs;
 use std::path::{Path, PathBuf};

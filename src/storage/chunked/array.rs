@@ -9,8 +9,6 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{ArrayD, ArrayViewD};
-
 use super::cache::{Shelf, count_decoded, count_read};
 use super::codec::{CellCodec, CodecError, Content};
 use super::partial_write::Change;
@@ -18,7 +16,6 @@ use crate::storage::backend::Backend;
 use crate::storage::disk::files::{self, Version};
 use crate::storage::disk::locks::Locks;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::Element;
 use crate::storage::voxels::{boxes, scratch, spans, uninit};
 
 /// The shapes of an array that is cut into cells.
@@ -49,34 +46,29 @@ pub struct ChunkedArray<C> {
 type Later = (Vec<u64>, Vec<u64>);
 
 impl<C> ChunkedArray<C> {
-    pub fn new<T: Element>(codec: C, cut: Cut, fill_value: T) -> Self {
-        let fill_value = bytemuck::bytes_of(&fill_value).to_vec();
+    /// `fill_value` are the bytes of a voxel that nobody wrote.
+    pub fn new(codec: C, cut: Cut, fill_value: &[u8]) -> Self {
+        let fill_value = fill_value.to_vec();
         Self { codec, cut, fill_value, locks: Locks::new(), decoding: Locks::new(), shelf: Shelf::new() }
     }
 }
 
-impl<T: Element, C: CellCodec> Backend<T> for ChunkedArray<C> {
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
-        // SAFETY: the cells make up the whole range, and what is read of each is written in full.
-        let data = unsafe {
-            uninit::filled(&boxes::extents(range), |data| {
-                let mut later = Vec::new();
-                for index in boxes::chunks_of(range, &self.cut.cell) {
-                    self.read_cell(&index, None, range, data, Some(&mut later))?;
-                }
-                // By now the other threads have decoded them.
-                later
-                    .iter()
-                    .try_for_each(|(index, chunk)| self.read_cell(index, Some(chunk), range, data, None))
-            })
-        }?;
-        count_read(data.len() * size_of::<T>());
-        Ok(data)
+// SAFETY: the cells make up the whole range, and what is read of each is written in full.
+unsafe impl<C: CellCodec> Backend for ChunkedArray<C> {
+    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let mut later = Vec::new();
+        for index in boxes::chunks_of(range, &self.cut.cell) {
+            self.read_cell(&index, None, range, voxels, Some(&mut later))?;
+        }
+        // By now the other threads have decoded them.
+        for (index, chunk) in &later {
+            self.read_cell(index, Some(chunk), range, voxels, None)?;
+        }
+        count_read(voxels.len());
+        Ok(())
     }
 
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
-        let data = data.as_standard_layout();
-        let voxels: &[u8] = data.as_slice().map_or(&[], bytemuck::cast_slice);
+    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
         let mut cells = boxes::chunks_of(range, &self.cut.cell);
         cells.try_for_each(|index| self.write_cell(&index, range, voxels))
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::storage::backend::Opened;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::Format;
-use crate::storage::schema::element::Element;
+use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
 
@@ -25,7 +25,7 @@ impl Format {
     }
 
     /// Opens the array at `path`.
-    pub(crate) fn open<T: Element>(self, path: &Path) -> Result<Opened<T>> {
+    pub(crate) fn open(self, path: &Path) -> Result<Opened> {
         match self {
             #[cfg(feature = "zarr")]
             Self::Zarr => super::zarr::array::open(path),
@@ -39,17 +39,17 @@ impl Format {
     }
 
     /// Creates the array at `path` unless it exists, and opens it.
-    pub(crate) fn create<T: Element>(self, path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
+    pub(crate) fn create(self, path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
         match self {
             #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::array::create(path, spec),
+            Self::Zarr => super::zarr::array::create(path, data_type, spec),
             #[cfg(feature = "n5")]
-            Self::N5 => super::n5::array::create(path, spec),
+            Self::N5 => super::n5::array::create(path, data_type, spec),
             #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::array::create(path, spec),
+            Self::Hdf5 => super::hdf5::array::create(path, data_type, spec),
             #[allow(unreachable_patterns)]
             missing => {
-                let _ = spec;
+                let _ = (data_type, spec);
                 Err(missing.unavailable(path))
             }
         }
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn says_what_is_missing() {
         let (path, spec) = (Path::new("a.zarr"), ArraySpec::new([4]));
-        let refused = Format::Zarr.create::<u8>(path, &spec).map_err(|error| error.to_string());
+        let refused = Format::Zarr.create(path, DataType::U8, &spec).map_err(|error| error.to_string());
         let expected = "a.zarr is in format Zarr, which is not available here: \
                         bellis was built without feature zarr, build it with --features zarr";
         assert_eq!(refused.map(|_| ()), Err(expected.to_owned()));

@@ -26,4 +26,4 @@ mod location;
 #[cfg(feature = "mpi")]
 pub mod mpio;
 mod pipeline;
-pub mod stored;
+mod transfer;

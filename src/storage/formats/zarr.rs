@@ -16,4 +16,3 @@ mod plain_zstd;
 pub mod pyramid;
 mod shard;
 mod store;
-pub mod stored;

@@ -17,23 +17,8 @@ pub trait Element:
 }
 
 mod sealed {
-    /// Keeps [`Element`](super::Element) closed, and holds what the formats need.
-    pub trait Element: bytemuck::Pod + InZarr + InHdf5 {}
-
-    #[cfg(feature = "hdf5")]
-    use crate::storage::formats::hdf5::stored::Stored as InHdf5;
-    #[cfg(feature = "zarr")]
-    use crate::storage::formats::zarr::stored::Stored as InZarr;
-
-    /// What a format that is not built in asks of an element type: nothing.
-    #[cfg(not(feature = "zarr"))]
-    pub trait InZarr {}
-    #[cfg(not(feature = "zarr"))]
-    impl<T> InZarr for T {}
-    #[cfg(not(feature = "hdf5"))]
-    pub trait InHdf5 {}
-    #[cfg(not(feature = "hdf5"))]
-    impl<T> InHdf5 for T {}
+    /// Keeps [`Element`](super::Element) closed.
+    pub trait Element: bytemuck::Pod {}
 }
 
 /// The type of an array's elements, as the file says it. Displayed with numpy's name, such as `uint8`.
@@ -142,6 +127,25 @@ pub enum FillValue {
     Float(f64),
 }
 
+impl FillValue {
+    /// The value of an element of `data_type` whose bytes, in this machine's order, these are.
+    pub(crate) fn of_bytes(bytes: &[u8], data_type: DataType) -> Self {
+        fn value_of<T: Element>(bytes: &[u8]) -> FillValue {
+            bytemuck::pod_read_unaligned::<T>(bytes).into()
+        }
+        dispatch!(data_type, value_of(bytes))
+    }
+
+    /// The bytes of an element of `data_type` with this value, in this machine's order: exact among integers, rounded to the
+    /// nearest where the type is a float. `None` where no element has this value.
+    pub(crate) fn to_bytes(self, data_type: DataType) -> Option<Vec<u8>> {
+        fn bytes_of<T: Element>(value: FillValue) -> Option<Vec<u8>> {
+            T::from_fill(value).map(|element| bytemuck::bytes_of(&element).to_vec())
+        }
+        dispatch!(data_type, bytes_of(self))
+    }
+}
+
 impl fmt::Display for FillValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -205,7 +209,6 @@ integer_elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i8 => I8, i16 =>
 float_elements!(f32 => F32, f64 => F64);
 
 /// Calls `$f::<T>($args)` with the `T` of a [`DataType`].
-#[cfg(any(feature = "hdf5", feature = "n5", feature = "zarr"))]
 macro_rules! dispatch {
     ($data_type:expr, $f:ident($($arg:expr),*)) => {
         match $data_type {
@@ -222,7 +225,6 @@ macro_rules! dispatch {
         }
     };
 }
-#[cfg(any(feature = "hdf5", feature = "n5", feature = "zarr"))]
 pub(crate) use dispatch;
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ impl ArrayInfo {
         &self.shape[..self.n_channel_axes()]
     }
 
+    /// Voxels along each spatial axis.
+    pub fn spatial_shape(&self) -> &[u64] {
+        &self.shape[self.n_channel_axes()..]
+    }
+
     /// What the array covers, in world units, over the spatial axes.
     ///
     /// # Errors

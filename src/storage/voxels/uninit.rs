@@ -6,18 +6,17 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 
+use bytemuck::Pod;
 use ndarray::{ArrayD, IxDyn};
-
-use crate::storage::schema::element::Element;
 
 /// An array of `shape` whose bytes are what `fill` writes.
 ///
 /// # Safety
 /// Where `fill` returns `Ok`, it has written every byte that it was given.
-pub unsafe fn filled<T: Element>(
+pub unsafe fn filled<T: Pod, E>(
     shape: &[usize],
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> crate::storage::error::Result<()>,
-) -> crate::storage::error::Result<ArrayD<T>> {
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<(), E>,
+) -> Result<ArrayD<T>, E> {
     let n_elements = shape.iter().product();
     let mut elements: Vec<T> = Vec::with_capacity(n_elements);
     let spare = &mut elements.spare_capacity_mut()[..n_elements];

@@ -10,8 +10,8 @@ use super::location::Location;
 use super::metadata::Metadata;
 use super::{byte_layout, create, creation_lock};
 use crate::storage::backend::{Backend, Opened};
-use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::Element;
+use crate::storage::error::Result;
+use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
 
@@ -25,43 +25,35 @@ pub fn describe(path: &Path) -> Result<ArrayInfo> {
 }
 
 /// Opens the array at `path`.
-pub fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
+pub fn open(path: &Path) -> Result<Opened> {
     let at = Location::of(path);
     creation_lock::wait(&at.file);
     opened(resolve_link(at)?)
 }
 
 /// Creates the array at `path` unless it exists, and opens it.
-pub fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
+pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
     let at = Location::of(path);
-    let wanted = create::create::<T>(&at, spec)?;
+    let wanted = create::create(&at, data_type, spec)?;
     let at = resolve_link(at)?;
     let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
     metadata.info(&at)?.require_matches(&wanted)?;
     opened(at)
 }
 
-fn opened<T: Element>(at: Location) -> Result<Opened<T>> {
+fn opened(at: Location) -> Result<Opened> {
     let handle = Handle::of(&at.file);
     let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
-    if metadata.data_type != T::DATA_TYPE {
-        return Err(StorageError::DataTypeDiffers {
-            path: at.path,
-            on_disk: metadata.data_type,
-            asked: T::DATA_TYPE,
-        });
-    }
     let info = metadata.info(&at)?;
-    let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
+    let fill_value = metadata.fill_value();
     handle.close();
-    let backend: Box<dyn Backend<T>> =
-        if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata, fill_value) {
-            Box::new(filtered)
-        } else if let Some(place) = metadata.place {
-            Box::new(DirectArray::open(&at, place, metadata.shape, T::DATA_TYPE.size())?)
-        } else {
-            Box::new(LibraryArray::new(at, handle, metadata.why_one_process_only()))
-        };
+    let backend: Box<dyn Backend> = if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata) {
+        Box::new(filtered)
+    } else if let Some(place) = metadata.place {
+        Box::new(DirectArray::open(&at, place, metadata.shape, metadata.data_type)?)
+    } else {
+        Box::new(LibraryArray::new(at, handle, &metadata))
+    };
     Ok(Opened { info, fill_value, backend })
 }
 

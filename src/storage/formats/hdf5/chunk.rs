@@ -14,7 +14,6 @@ use hdf5_sys::h5::{herr_t, hsize_t};
 use hdf5_sys::h5d::H5Dread_chunk1;
 use hdf5_sys::h5i::hid_t;
 use hdf5_sys::h5p::H5P_DEFAULT;
-use ndarray::{ArrayD, ArrayViewD};
 
 use super::codec::Filters;
 use super::handle::Handle;
@@ -25,7 +24,6 @@ use crate::storage::backend::Backend;
 use crate::storage::chunked::cache::{Shelf, count_decoded, count_read};
 use crate::storage::disk::files::Version;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::Element;
 use crate::storage::voxels::{boxes, scratch, spans, uninit};
 
 /// An open array of compressed chunks.
@@ -37,7 +35,8 @@ pub(super) struct FilteredArray {
     shape: Vec<u64>,
     chunks: Vec<u64>,
     filters: Filters,
-    fill_value: Vec<u8>,
+    /// Bytes of a voxel.
+    element: usize,
     shelf: Shelf,
     has_space: AtomicBool,
     /// How often this process had written to the file when the array was opened.
@@ -46,20 +45,15 @@ pub(super) struct FilteredArray {
 
 impl FilteredArray {
     /// The array, if its chunks can be read here.
-    pub(super) fn of<T: Element>(
-        at: &Location,
-        handle: &Arc<Handle>,
-        metadata: &Metadata,
-        fill: T,
-    ) -> Option<Self> {
+    pub(super) fn of(at: &Location, handle: &Arc<Handle>, metadata: &Metadata) -> Option<Self> {
         let (chunks, filters) = (metadata.chunks.as_ref()?, metadata.filters.as_ref()?);
         Some(Self {
             file: File::open(&at.file).ok()?,
-            library: LibraryArray::new(at.clone(), handle.clone(), metadata.why_one_process_only()),
+            library: LibraryArray::new(at.clone(), handle.clone(), metadata),
             shape: metadata.shape.clone(),
             chunks: chunks.clone(),
             filters: filters.clone(),
-            fill_value: bytemuck::bytes_of(&fill).to_vec(),
+            element: metadata.data_type.size(),
             shelf: Shelf::new(),
             has_space: AtomicBool::new(false),
             n_writes: handle.n_writes(),
@@ -69,14 +63,14 @@ impl FilteredArray {
     }
 
     /// Reads what `range`, whose voxels go to `data`, has of a chunk. `version` is that of the file, if chunks are kept.
-    fn read_chunk<T: Element>(
+    fn read_chunk(
         &self,
         index: &[u64],
         range: &[Range<u64>],
         data: &mut [MaybeUninit<u8>],
         version: Option<Version>,
     ) -> Result<()> {
-        let element = self.fill_value.len();
+        let element = self.element;
         let chunk = boxes::chunk_box(index, &self.chunks);
         let part = boxes::common(range, &chunk);
         let paste = |voxels: &[u8], data: &mut [MaybeUninit<u8>]| {
@@ -109,9 +103,13 @@ impl FilteredArray {
         };
         if !is_decoded {
             // The library knows what is there instead, or what is wrong.
-            let voxels: ArrayD<T> = self.library.read(&part)?;
-            let bytes: &[u8] = voxels.as_slice().map_or(&[], bytemuck::cast_slice);
-            spans::paste(&part, &part, bytes, range, data, element as u64);
+            let n_bytes = boxes::extents(&part).iter().product::<usize>() * element;
+            scratch::with(|voxels| {
+                // SAFETY: what the library's backend promises.
+                unsafe { uninit::fill_up(voxels, n_bytes, |to| self.library.read(&part, to)) }?;
+                spans::paste(&part, &part, voxels, range, data, element as u64);
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -126,7 +124,7 @@ impl FilteredArray {
             let decoded = read.and_then(|skipped| {
                 let Some(skipped) = skipped else { return Ok(false) };
                 count_decoded(n_bytes);
-                let element = self.fill_value.len();
+                let element = self.element;
                 // SAFETY: decoding fills it all.
                 unsafe {
                     uninit::fill_up(voxels, n_bytes, |to| self.filters.decode(stored, skipped, element, to))
@@ -185,27 +183,24 @@ fn read_stored(dataset: &Dataset, begin: &[u64], bytes: &mut Vec<u8>) -> Result<
     Ok(Some(skipped))
 }
 
-impl<T: Element> Backend<T> for FilteredArray {
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+// SAFETY: the chunks make up the whole range, and what is read of each is written in full.
+unsafe impl Backend for FilteredArray {
+    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
         // What this process writes may leave the time of the file as it was.
         let is_kept = self.handle.n_writes() == self.n_writes;
         let version = is_kept.then(|| Version::of(&self.file).ok()).flatten();
-        // SAFETY: the chunks make up the whole range, and what is read of each is written in full.
-        let data = unsafe {
-            uninit::filled(&boxes::extents(range), |data| {
-                let mut chunks = boxes::chunks_of(range, &self.chunks);
-                chunks.try_for_each(|index| self.read_chunk::<T>(&index, range, data, version))
-            })
-        }?;
-        count_read(data.len() * size_of::<T>());
-        Ok(data)
+        for index in boxes::chunks_of(range, &self.chunks) {
+            self.read_chunk(&index, range, voxels, version)?;
+        }
+        count_read(voxels.len());
+        Ok(())
     }
 
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
-        self.library.write(range, data)
+    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
+        self.library.write(range, voxels)
     }
 
     fn one_process_only(&self) -> Option<&'static str> {
-        Backend::<T>::one_process_only(&self.library)
+        self.library.one_process_only()
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use hdf5::dataset::{AllocTime, FillTime};
 use hdf5::plist::file_create::FileSpaceStrategy;
 use hdf5::types::VarLenUnicode;
-use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, OpenMode};
+use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, H5Type, OpenMode};
 
 use super::byte_layout;
 use super::creation_lock::CreationLock;
@@ -21,21 +21,20 @@ use super::location::Location;
 use super::metadata::FORMAT;
 use crate::storage::disk::files::unique_beside;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::Element;
+use crate::storage::schema::element::{DataType, Element, dispatch};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::resolve::resolve;
 use crate::storage::schema::spec::{ArraySpec, Compression};
 
 /// What is to be created.
-struct Wanted<T> {
+struct Wanted {
     info: ArrayInfo,
-    fill_value: T,
     deflate: Option<u8>,
 }
 
 /// Makes the dataset at `at` unless there is one: what it was to be.
-pub(super) fn create<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
-    let wanted = wanted::<T>(at, spec)?;
+pub(super) fn create(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
+    let wanted = wanted(at, data_type, spec)?;
     let handle = Handle::of(&at.file);
     if at.file.exists() && exists(&handle, at)? {
         return Ok(wanted.info);
@@ -52,11 +51,11 @@ pub(super) fn create<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Arra
 
 /// What [`create`] would make.
 #[cfg(feature = "mpi")]
-pub(super) fn described<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
-    Ok(wanted::<T>(at, spec)?.info)
+pub(super) fn described(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
+    Ok(wanted(at, data_type, spec)?.info)
 }
 
-fn wanted<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Wanted<T>> {
+fn wanted(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<Wanted> {
     let invalid = |property, value: String, rule| StorageError::InvalidSpec {
         path: at.path.clone(),
         property,
@@ -67,7 +66,7 @@ fn wanted<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Wanted<T>> {
         let rule = "the name of a dataset in the file, as in x.h5/raw";
         return Err(invalid("the part of the path after the file", "empty".to_owned(), rule));
     }
-    let mut info = resolve(at.path.clone(), FORMAT, T::DATA_TYPE, spec)?;
+    let mut info = resolve(at.path.clone(), FORMAT, data_type, spec)?;
     let deflate = match spec.compression.unwrap_or(Compression::None) {
         Compression::None => None,
         // 0 to 9, so a u8.
@@ -85,10 +84,11 @@ fn wanted<T: Element>(at: &Location, spec: &ArraySpec) -> Result<Wanted<T>> {
         info.chunks = info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
     }
     info.write_grid = vec![1; info.shape.len()];
-    let fill_value = T::from_fill(spec.fill_value).ok_or_else(|| {
-        invalid("fill value", spec.fill_value.to_string(), "a value of the array's type of element")
-    })?;
-    Ok(Wanted { info, fill_value, deflate })
+    if spec.fill_value.to_bytes(data_type).is_none() {
+        let rule = "a value of the array's type of element";
+        return Err(invalid("fill value", spec.fill_value.to_string(), rule));
+    }
+    Ok(Wanted { info, deflate })
 }
 
 fn exists(handle: &Handle, at: &Location) -> Result<bool> {
@@ -139,7 +139,7 @@ fn above(dataset: &str) -> impl Iterator<Item = String> {
 }
 
 /// Makes a file with the dataset in it, and then gives it its name.
-fn create_file<T: Element>(at: &Location, wanted: &Wanted<T>) -> Result<()> {
+fn create_file(at: &Location, wanted: &Wanted) -> Result<()> {
     let beside = unique_beside(&at.file);
     let made = FileBuilder::new()
         .create_excl(&beside)
@@ -155,7 +155,7 @@ fn create_file<T: Element>(at: &Location, wanted: &Wanted<T>) -> Result<()> {
 }
 
 /// Makes the dataset in `file`, which this process does not have open.
-fn add<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Result<()> {
+fn add(file: &Path, at: &Location, wanted: &Wanted) -> Result<()> {
     let made = add_dataset(file, at, wanted);
     made.map_err(|error| {
         if let StorageError::Hdf5 { .. } = error { no_room(at, file).unwrap_or(error) } else { error }
@@ -173,7 +173,7 @@ fn no_room(at: &Location, file: &Path) -> Option<StorageError> {
     written.err().map(StorageError::io("create", &at.path))
 }
 
-fn add_dataset<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Result<()> {
+fn add_dataset(file: &Path, at: &Location, wanted: &Wanted) -> Result<()> {
     const UNFINISHED: &str = ".bellis-unfinished";
     let failed = failed("create", &at.path);
     let mut builder = FileBuilder::new();
@@ -186,7 +186,7 @@ fn add_dataset<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Re
         opened.close().map_err(&failed)?;
         opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
     }
-    let made = new_dataset(&opened, wanted, UNFINISHED)
+    let made = dispatch!(wanted.info.data_type, new_dataset(&opened, wanted, UNFINISHED))
         .and_then(|dataset| write_attributes(&dataset, &wanted.info))
         .and_then(|()| make_groups(&opened, &at.dataset))
         .and_then(|()| opened.relink(UNFINISHED, &at.dataset));
@@ -198,7 +198,7 @@ fn add_dataset<T: Element>(file: &Path, at: &Location, wanted: &Wanted<T>) -> Re
     made.and(closed).map_err(&failed)
 }
 
-fn new_dataset<T: Element>(file: &File, wanted: &Wanted<T>, name: &str) -> hdf5::Result<Dataset> {
+fn new_dataset<T: Element + H5Type>(file: &File, wanted: &Wanted, name: &str) -> hdf5::Result<Dataset> {
     let info = &wanted.info;
     let sizes = |extents: &[u64]| extents.iter().map(|&extent| extent as usize).collect::<Vec<_>>();
     let mut builder: DatasetBuilderEmptyShape = file.new_dataset::<T>().shape(sizes(&info.shape));
@@ -207,8 +207,9 @@ fn new_dataset<T: Element>(file: &File, wanted: &Wanted<T>, name: &str) -> hdf5:
         Some(level) => builder.shuffle().deflate(level),
         None => builder.alloc_time(Some(AllocTime::Early)),
     };
-    if wanted.fill_value != T::default() {
-        builder = builder.fill_value(wanted.fill_value);
+    let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
+    if fill_value != T::default() {
+        builder = builder.fill_value(fill_value);
     } else if wanted.deflate.is_none() {
         // New space at the end of a file is 0 already: to write that out would take as long as the volume is large.
         let is_new = !uses_space_again(file)?;

@@ -8,14 +8,12 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use ndarray::{ArrayD, ArrayViewD};
-
 use super::byte_layout::Place;
 use super::location::Location;
 use crate::storage::backend::Backend;
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::Element;
+use crate::storage::schema::element::DataType;
 use crate::storage::voxels::spans::{Run, for_each_run};
 use crate::storage::voxels::{boxes, uninit};
 
@@ -32,12 +30,14 @@ pub(super) struct DirectArray {
     file: PathBuf,
     place: Place,
     shape: Vec<u64>,
+    /// Bytes of a voxel.
+    element: u64,
     reader: File,
     writer: OnceLock<File>,
 }
 
 impl DirectArray {
-    pub(super) fn open(at: &Location, place: Place, shape: Vec<u64>, element: usize) -> Result<Self> {
+    pub(super) fn open(at: &Location, place: Place, shape: Vec<u64>, data_type: DataType) -> Result<Self> {
         let reader = File::open(&at.file).map_err(StorageError::io("open", &at.file))?;
         let actual = reader.metadata().map_err(StorageError::io("look at", &at.file))?.len();
         let array = Self {
@@ -45,10 +45,11 @@ impl DirectArray {
             file: at.file.clone(),
             place,
             shape,
+            element: data_type.size() as u64,
             reader,
             writer: OnceLock::new(),
         };
-        let expected = array.end(element as u64);
+        let expected = array.end();
         if expected > actual {
             return Err(StorageError::CutShort { path: array.path, expected, actual });
         }
@@ -56,8 +57,8 @@ impl DirectArray {
     }
 
     /// The byte after the last one.
-    fn end(&self, element: u64) -> u64 {
-        let bytes = |shape: &[u64]| shape.iter().product::<u64>() * element;
+    fn end(&self) -> u64 {
+        let bytes = |shape: &[u64]| shape.iter().product::<u64>() * self.element;
         match &self.place {
             Place::Contiguous { begin } => begin + bytes(&self.shape),
             Place::Chunked { chunks, addresses } => {
@@ -70,10 +71,10 @@ impl DirectArray {
     }
 
     /// The runs that make up `range`, in the order of the file piece by piece.
-    fn runs(&self, range: &[Range<u64>], element: u64) -> Vec<Run> {
+    fn runs(&self, range: &[Range<u64>]) -> Vec<Run> {
         let mut all = Vec::new();
         let mut add = |part: &[Range<u64>], piece: &[Range<u64>], begin: u64| {
-            for_each_run(part, piece, range, element, |run| {
+            for_each_run(part, piece, range, self.element, |run| {
                 all.push(Run { in_store: begin + run.in_store, ..run });
             });
         };
@@ -85,7 +86,7 @@ impl DirectArray {
             Place::Chunked { chunks, addresses } => {
                 let grid: Vec<u64> =
                     self.shape.iter().zip(chunks).map(|(n, chunk)| n.div_ceil(*chunk)).collect();
-                let bytes = chunks.iter().product::<u64>() * element;
+                let bytes = chunks.iter().product::<u64>() * self.element;
                 for index in boxes::chunks_of(range, chunks) {
                     let position = index.iter().zip(&grid).fold(0, |all, (index, n)| all * n + index);
                     let chunk = boxes::chunk_box(&index, chunks);
@@ -126,12 +127,12 @@ impl DirectArray {
         Ok(())
     }
 
-    fn read_error(&self, error: io::Error, element: u64) -> StorageError {
+    fn read_error(&self, error: io::Error) -> StorageError {
         match error.kind() {
             // The file was long enough when it was opened.
             ErrorKind::UnexpectedEof => StorageError::CutShort {
                 path: self.path.clone(),
-                expected: self.end(element),
+                expected: self.end(),
                 actual: self.reader.metadata().map_or(0, |metadata| metadata.len()),
             },
             _ => StorageError::io("read", &self.path)(error),
@@ -161,22 +162,14 @@ impl DirectArray {
     }
 }
 
-impl<T: Element> Backend<T> for DirectArray {
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
-        let element = size_of::<T>() as u64;
-        let runs = self.runs(range, element);
-        // SAFETY: the runs make up the whole range, and all are read in full.
-        unsafe {
-            uninit::filled(&boxes::extents(range), |bytes| {
-                self.read_runs(&runs, bytes).map_err(|error| self.read_error(error, element))
-            })
-        }
+// SAFETY: the runs make up the whole range, and all are read in full.
+unsafe impl Backend for DirectArray {
+    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+        self.read_runs(&self.runs(range), voxels).map_err(|error| self.read_error(error))
     }
 
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
-        let runs = self.runs(range, size_of::<T>() as u64);
-        let data = data.as_standard_layout();
-        data.as_slice().map_or(Ok(()), |elements| self.write_runs(&runs, bytemuck::cast_slice(elements)))
+    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
+        self.write_runs(&self.runs(range), voxels)
     }
 }
 

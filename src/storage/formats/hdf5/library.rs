@@ -1,30 +1,30 @@
 //! Data read and written by the library, one call at a time: compressed datasets, and others that have no addresses.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::Arc;
-
-use hdf5::{Hyperslab, SliceOrIndex};
-use ndarray::{ArrayD, ArrayViewD};
 
 use super::failure::failed;
 use super::handle::Handle;
 use super::location::Location;
-use super::pipeline;
+use super::metadata::Metadata;
+use super::{pipeline, transfer};
 use crate::storage::backend::Backend;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::Element;
+use crate::storage::schema::element::DataType;
 
 /// An open array that needs the library.
 pub(super) struct LibraryArray {
     at: Location,
     handle: Arc<Handle>,
+    data_type: DataType,
+    /// Why that is so, and what to write instead.
     one_process_only: &'static str,
 }
 
 impl LibraryArray {
-    /// `one_process_only` says why, and what to write instead.
-    pub(super) fn new(at: Location, handle: Arc<Handle>, one_process_only: &'static str) -> Self {
-        Self { at, handle, one_process_only }
+    pub(super) fn new(at: Location, handle: Arc<Handle>, metadata: &Metadata) -> Self {
+        Self { at, handle, data_type: metadata.data_type, one_process_only: metadata.why_one_process_only() }
     }
 
     /// What the library says of a filter that it lacks is about directories.
@@ -40,26 +40,23 @@ impl LibraryArray {
     }
 }
 
-impl<T: Element> Backend<T> for LibraryArray {
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+// SAFETY: what is not written by the library was set to 0 before.
+unsafe impl Backend for LibraryArray {
+    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+        // The library leaves memory as it was for chunks without space, where the file says not to fill them.
+        voxels.fill(MaybeUninit::new(0));
         self.explained(self.handle.with(&self.at, |dataset| {
-            dataset.read_slice(selection(range)).map_err(failed("read", &self.at.path))
+            transfer::read(dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
         }))
     }
 
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
-        let data = data.as_standard_layout();
+    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
         self.explained(self.handle.with_writable(&self.at, |dataset| {
-            dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))
+            transfer::write(dataset, self.data_type, range, voxels).map_err(failed("write", &self.at.path))
         }))
     }
 
     fn one_process_only(&self) -> Option<&'static str> {
         Some(self.one_process_only)
     }
-}
-
-pub(super) fn selection(range: &[Range<u64>]) -> Hyperslab {
-    let axis = |range: &Range<u64>| SliceOrIndex::from(range.start as usize..range.end as usize);
-    Hyperslab::from(range.iter().map(axis).collect::<Vec<_>>())
 }

@@ -1,7 +1,7 @@
 //! What a dataset and its attributes say.
 
 use hdf5::types::{FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Attribute, Dataset, Datatype, File, Group};
+use hdf5::{Attribute, Dataset, Datatype, File, Group, H5Type};
 use hdf5_sys::h5t::{H5T_class_t, H5Tget_class};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use super::location::Location;
 use super::pipeline;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
-use crate::storage::schema::element::{DataType, Element, FillValue, dispatch};
+use crate::storage::schema::element::{DataType, FillValue, dispatch};
 use crate::storage::schema::info::ArrayInfo;
 
 /// The format's name.
@@ -81,6 +81,11 @@ impl Metadata {
         }
     }
 
+    /// The bytes of a voxel that nobody wrote.
+    pub(super) fn fill_value(&self) -> Vec<u8> {
+        self.fill_value.to_bytes(self.data_type).unwrap_or_else(|| vec![0; self.data_type.size()])
+    }
+
     pub(super) fn info(&self, at: &Location) -> Result<ArrayInfo> {
         let found = attributes::parse(&at.path, self.shape.len(), &self.attributes)?;
         Ok(ArrayInfo {
@@ -140,14 +145,14 @@ fn undescribed(stored: &Datatype, error: &hdf5::Error) -> String {
 
 /// Whether elements are stored as this machine has them in memory.
 fn is_native(data_type: DataType, dataset: &Dataset) -> hdf5::Result<bool> {
-    fn is<T: Element>(stored: &Datatype) -> bool {
+    fn is<T: H5Type>(stored: &Datatype) -> bool {
         stored.is::<T>()
     }
     let stored = dataset.dtype()?;
     Ok(dispatch!(data_type, is(&stored)))
 }
 
-fn fill_value<T: Element>(creation: &hdf5::plist::DatasetCreate) -> FillValue {
+fn fill_value<T: H5Type + Into<FillValue>>(creation: &hdf5::plist::DatasetCreate) -> FillValue {
     creation.get_fill_value_as::<T>().ok().flatten().map_or(NO_FILL_VALUE, Into::into)
 }
 
@@ -155,7 +160,7 @@ fn fill_value<T: Element>(creation: &hdf5::plist::DatasetCreate) -> FillValue {
 fn value_of(attribute: &Attribute) -> hdf5::Result<Value> {
     /// Longer names of axes and units are cut off.
     const LONGEST: usize = 256;
-    fn all<T: hdf5::H5Type>(attribute: &Attribute, to: impl Fn(T) -> Value) -> hdf5::Result<Vec<Value>> {
+    fn all<T: H5Type>(attribute: &Attribute, to: impl Fn(T) -> Value) -> hdf5::Result<Vec<Value>> {
         Ok(attribute.read_raw::<T>()?.into_iter().map(to).collect())
     }
     if attribute.size() == 0 {

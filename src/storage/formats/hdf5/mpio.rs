@@ -7,25 +7,23 @@
 
 use std::ffi::{c_int, c_void};
 use std::fs::OpenOptions;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::Range;
 use std::path::Path;
 
 use hdf5::{Dataset, File, FileBuilder, OpenMode};
 use mpi::traits::{AsRaw, Communicator};
-use ndarray::{ArrayD, ArrayViewD};
 
 use super::failure::failed;
 use super::handle::Handle;
-use super::library::selection;
 use super::location::Location;
 use super::metadata::Metadata;
-use super::{array, create};
+use super::{array, create, transfer};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::{self, Format};
-use crate::storage::schema::element::Element;
+use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::{ArraySpec, Compression};
 
@@ -144,43 +142,43 @@ impl MpiIo {
 }
 
 /// Creates the dataset at `path` unless it exists, and opens it on all ranks.
-pub fn create_mpio<T: Element>(path: &Path, spec: &ArraySpec, ranks: MpiIo) -> Result<Opened<T>> {
+pub fn create_mpio(path: &Path, data_type: DataType, spec: &ArraySpec, ranks: MpiIo) -> Result<Opened> {
     ranks.require_same(path, "create")?;
     let at = Location::of(path);
-    let wanted = ranks.agree(describe_new::<T>(&at, spec))?;
-    let made = if ranks.rank() == 0 { create::create::<T>(&at, spec).map(drop) } else { Ok(()) };
+    let wanted = ranks.agree(describe_new(&at, data_type, spec))?;
+    let made = if ranks.rank() == 0 { create::create(&at, data_type, spec).map(drop) } else { Ok(()) };
     ranks.agree(made)?;
     ranks.agree(array::describe(path).and_then(|made| made.require_matches(&wanted)))?;
-    let found = ranks.agree(look::<T>(Location::of(path)).and_then(Found::require_writable))?;
+    let found = ranks.agree(look(Location::of(path), data_type).and_then(Found::require_writable))?;
     open_together(found, ranks)
 }
 
 /// What is to be created, as far as one rank can tell.
-fn describe_new<T: Element>(at: &Location, spec: &ArraySpec) -> Result<ArrayInfo> {
+fn describe_new(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
     require_hdf5("create", &at.path, format::of_new(&at.path)?)?;
     if spec.compression.is_some_and(|compression| compression != Compression::None) {
         return Err(StorageError::CompressedInParallel { path: at.path.clone() });
     }
-    create::described::<T>(at, spec)
+    create::described(at, data_type, spec)
 }
 
-/// Opens the dataset at `path` on all ranks.
-pub fn open_mpio<T: Element>(path: &Path, ranks: MpiIo) -> Result<Opened<T>> {
+/// Opens the dataset at `path`, of elements of `data_type`, on all ranks.
+pub fn open_mpio(path: &Path, data_type: DataType, ranks: MpiIo) -> Result<Opened> {
     ranks.require_same(path, "open")?;
-    let found = ranks.agree(look::<T>(Location::of(path)))?;
+    let found = ranks.agree(look(Location::of(path), data_type))?;
     open_together(found, ranks)
 }
 
 /// A dataset that is there.
-struct Found<T> {
+struct Found {
     at: Location,
     info: ArrayInfo,
-    fill_value: T,
+    fill_value: Vec<u8>,
     /// Why only one process may write it, if it is so: compressed chunks have no fixed place.
     one_process_only: Option<&'static str>,
 }
 
-impl<T> Found<T> {
+impl Found {
     fn require_writable(self) -> Result<Self> {
         match self.one_process_only {
             None => Ok(self),
@@ -191,7 +189,7 @@ impl<T> Found<T> {
 
 /// Opens what all ranks found. Each of them has tried all that it can alone before they do it together: what a rank has
 /// open and others have not could never be closed.
-fn open_together<T: Element>(found: Found<T>, ranks: MpiIo) -> Result<Opened<T>> {
+fn open_together(found: Found, ranks: MpiIo) -> Result<Opened> {
     let Found { at, info, fill_value, one_process_only } = found;
     let mut builder = FileBuilder::new();
     builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
@@ -201,16 +199,14 @@ fn open_together<T: Element>(found: Found<T>, ranks: MpiIo) -> Result<Opened<T>>
     let file = ranks.agree(opened.map(ManuallyDrop::new))?;
     let dataset = file.dataset(&at.dataset).map_err(failed("open", &at.path));
     let dataset = ranks.agree(dataset.map(ManuallyDrop::new))?;
-    Ok(Opened {
-        info,
-        fill_value,
-        backend: Box::new(MpioArray { at, one_process_only, _file: file, dataset }),
-    })
+    let data_type = info.data_type;
+    let backend = Box::new(MpioArray { at, data_type, one_process_only, _file: file, dataset });
+    Ok(Opened { info, fill_value, backend })
 }
 
 /// Where and what the dataset is, by the ordinary driver, if this rank may write the file; or read it, where that is all that
 /// several ranks can do.
-fn look<T: Element>(at: Location) -> Result<Found<T>> {
+fn look(at: Location, data_type: DataType) -> Result<Found> {
     require_hdf5("open", &at.path, format::of_existing(&at.path)?)?;
     let at = array::resolve_link(at)?;
     let handle = Handle::of(&at.file);
@@ -218,15 +214,15 @@ fn look<T: Element>(at: Location) -> Result<Found<T>> {
     handle.close();
     let info = metadata.info(&at)?;
     let one_process_only = metadata.place.is_none().then(|| metadata.why_one_process_only());
-    if metadata.data_type != T::DATA_TYPE {
+    if metadata.data_type != data_type {
         let (path, on_disk) = (at.path.clone(), metadata.data_type);
-        return Err(StorageError::DataTypeDiffers { path, on_disk, asked: T::DATA_TYPE });
+        return Err(StorageError::DataTypeDiffers { path, on_disk, asked: data_type });
     }
     if one_process_only.is_none() {
         let opened = OpenOptions::new().read(true).write(true).open(&at.file);
         opened.map_err(StorageError::io("write", &at.file))?;
     }
-    let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
+    let fill_value = metadata.fill_value();
     Ok(Found { at, info, fill_value, one_process_only })
 }
 
@@ -241,23 +237,28 @@ fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()>
 /// An array that all ranks have open.
 struct MpioArray {
     at: Location,
+    data_type: DataType,
     one_process_only: Option<&'static str>,
     // Never closed: see the module's text.
     dataset: ManuallyDrop<Dataset>,
     _file: ManuallyDrop<File>,
 }
 
-impl<T: Element> Backend<T> for MpioArray {
-    fn read(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
-        self.dataset.read_slice(selection(range)).map_err(failed("read", &self.at.path))
+// SAFETY: where the dataset may lack space for some chunks, what is not written by the library was set to 0 before.
+unsafe impl Backend for MpioArray {
+    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+        if self.one_process_only.is_some() {
+            voxels.fill(MaybeUninit::new(0));
+        }
+        transfer::read(&self.dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
     }
 
-    fn write(&self, range: &[Range<u64>], data: ArrayViewD<'_, T>) -> Result<()> {
+    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
         if self.one_process_only.is_some() {
             return Err(StorageError::CompressedInParallel { path: self.at.path.clone() });
         }
-        let data = data.as_standard_layout();
-        self.dataset.write_slice(data.view(), selection(range)).map_err(failed("write", &self.at.path))?;
+        let written = transfer::write(&self.dataset, self.data_type, range, voxels);
+        written.map_err(failed("write", &self.at.path))?;
         files::sync(&self.at.file).map_err(StorageError::io("write", &self.at.path))
     }
 

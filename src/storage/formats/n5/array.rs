@@ -7,46 +7,44 @@ use super::create;
 use super::metadata::Dataset;
 use crate::storage::backend::Opened;
 use crate::storage::chunked::array::{ChunkedArray, Cut};
-use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::{Element, dispatch};
+use crate::storage::error::Result;
+use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
 
 /// What the array at `path` is.
 pub fn describe(path: &Path) -> Result<ArrayInfo> {
-    let dataset = Dataset::open(path)?;
-    dispatch!(dataset.data_type, info(path, &dataset))
+    info(path, &Dataset::open(path)?)
 }
 
 /// Opens the array at `path`.
-pub fn open<T: Element>(path: &Path) -> Result<Opened<T>> {
+pub fn open(path: &Path) -> Result<Opened> {
     opened(path, Dataset::open(path)?)
 }
 
 /// Creates the array at `path` unless it exists, and opens it.
-pub fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<Opened<T>> {
-    let wanted = create::create::<T>(path, spec)?;
+pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
+    let wanted = create::create(path, data_type, spec)?;
     let dataset = Dataset::open(path)?;
-    dispatch!(dataset.data_type, info(path, &dataset))?.require_matches(&wanted)?;
+    info(path, &dataset)?.require_matches(&wanted)?;
     opened(path, dataset)
 }
 
-fn info<T: Element>(path: &Path, dataset: &Dataset) -> Result<ArrayInfo> {
-    dataset.info(path, T::default().into())
+fn info(path: &Path, dataset: &Dataset) -> Result<ArrayInfo> {
+    let fill_value = FillValue::of_bytes(&fill_value(dataset), dataset.data_type);
+    dataset.info(path, fill_value)
 }
 
-fn opened<T: Element>(path: &Path, dataset: Dataset) -> Result<Opened<T>> {
-    if dataset.data_type != T::DATA_TYPE {
-        let path = path.to_path_buf();
-        return Err(StorageError::DataTypeDiffers { path, on_disk: dataset.data_type, asked: T::DATA_TYPE });
-    }
-    let info = info::<T>(path, &dataset)?;
+/// The format knows no other than 0.
+fn fill_value(dataset: &Dataset) -> Vec<u8> {
+    vec![0; dataset.data_type.size()]
+}
+
+fn opened(path: &Path, dataset: Dataset) -> Result<Opened> {
+    let info = info(path, &dataset)?;
     let chunks = dataset.chunks.clone();
     let cut = Cut { shape: dataset.shape.clone(), cell: chunks.clone(), chunk: chunks };
+    let fill_value = fill_value(&dataset);
     let codec = N5Codec::new(path, dataset);
-    Ok(Opened {
-        info,
-        fill_value: T::default(),
-        backend: Box::new(ChunkedArray::new(codec, cut, T::default())),
-    })
+    Ok(Opened { info, backend: Box::new(ChunkedArray::new(codec, cut, &fill_value)), fill_value })
 }

@@ -9,7 +9,7 @@ use super::metadata::{FORMAT, file_in, is_dataset, not_an_array, read};
 use crate::storage::disk::files::{create_new, directories_above};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
-use crate::storage::schema::element::{Element, FillValue};
+use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::resolve::resolve;
 use crate::storage::schema::spec::{ArraySpec, Compression};
@@ -17,17 +17,17 @@ use crate::storage::schema::spec::{ArraySpec, Compression};
 /// What zarr-python and older readers take.
 const VERSION: &str = "2.0.0";
 
-/// Writes the attributes of a new dataset of `T` at `path`, unless there is one, and of the groups above it: what the
+/// Writes the attributes of a new dataset of `data_type` at `path`, unless there is one, and of the groups above it: what the
 /// array was to be.
-pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayInfo> {
+pub(super) fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
     let invalid = |property, value: String, rule| StorageError::InvalidSpec {
         path: path.to_path_buf(),
         property,
         value,
         rule,
     };
-    let wanted = resolve(path.to_path_buf(), FORMAT, T::DATA_TYPE, spec)?;
-    if T::from_fill(spec.fill_value) != T::from_fill(FillValue::Integer(0)) {
+    let wanted = resolve(path.to_path_buf(), FORMAT, data_type, spec)?;
+    if spec.fill_value.to_bytes(data_type) != FillValue::Integer(0).to_bytes(data_type) {
         return Err(invalid("fill value", spec.fill_value.to_string(), "0: N5 knows no other"));
     }
     if let Some(shards) = &wanted.shards {

@@ -11,14 +11,14 @@ use super::node::{Node, node, not_an_array};
 use crate::storage::disk::files::{create_new, directories_above};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
-use crate::storage::schema::element::{DataType, Element, FillValue};
+use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::resolve::resolve;
 use crate::storage::schema::spec::{ArraySpec, Compression, ZarrVersion};
 
-/// Writes the metadata of a new array of `T` at `path`, unless there is one, and of the groups above it: what the array
+/// Writes the metadata of a new array of `data_type` at `path`, unless there is one, and of the groups above it: what the array
 /// was to be.
-pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayInfo> {
+pub(super) fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
     let invalid = |property, value: String, rule| StorageError::InvalidSpec {
         path: path.to_path_buf(),
         property,
@@ -44,12 +44,12 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
         }
     }
     let version = version.unwrap_or(ZarrVersion::V3);
-    let wanted = resolve(path.to_path_buf(), version.format(), T::DATA_TYPE, spec)?;
-    let fill_value = T::from_fill(spec.fill_value).ok_or_else(|| {
+    let wanted = resolve(path.to_path_buf(), version.format(), data_type, spec)?;
+    let fill_value = spec.fill_value.to_bytes(data_type).ok_or_else(|| {
         invalid("fill value", spec.fill_value.to_string(), "a value of the array's type of element")
     })?;
     let compression = spec.compression.unwrap_or(Compression::ZARR_DEFAULT);
-    let codec = codec(compression, T::DATA_TYPE, version).ok_or_else(|| {
+    let codec = codec(compression, data_type, version).ok_or_else(|| {
         let rule = "Zstd, Gzip, Blosc or None in Zarr";
         invalid("compression", format!("{compression:?}"), rule)
     })?;
@@ -70,7 +70,7 @@ pub(super) fn create<T: Element>(path: &Path, spec: &ArraySpec) -> Result<ArrayI
     for group in &groups {
         write_new(group, &group_files(version))?;
     }
-    write_new(path, &array_files(&wanted, fill_value.into(), codec, version))?;
+    write_new(path, &array_files(&wanted, FillValue::of_bytes(&fill_value, data_type), codec, version))?;
     Ok(wanted)
 }
 

@@ -11,7 +11,7 @@ use super::ome;
 use super::store::Files;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
-use crate::storage::schema::element::{DataType, Element, FillValue};
+use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::resolve::byte_size;
 use crate::storage::schema::spec::ZarrVersion;
@@ -50,17 +50,13 @@ pub(super) fn data_type(path: &Path, array: &Array<Files>) -> Result<DataType> {
         .ok_or_else(|| StorageError::UnsupportedDataType { path: path.to_path_buf(), data_type: name })
 }
 
-/// The fill value, of an array whose elements are `T`.
-pub(super) fn fill_value<T: Element>(path: &Path, array: &Array<Files>) -> Result<T> {
-    let bytes = array.fill_value().as_ne_bytes().to_vec();
-    let decoded = T::from_array_bytes(array.data_type(), bytes.into());
-    match decoded.as_deref() {
-        Ok([value]) => Ok(*value),
-        _ => Err(StorageError::Metadata {
-            path: path.to_path_buf(),
-            reason: "unreadable fill value".to_owned(),
-        }),
+/// The bytes of the fill value, of an array of elements of `data_type`.
+pub(super) fn fill_value(path: &Path, array: &Array<Files>, data_type: DataType) -> Result<Vec<u8>> {
+    let bytes = array.fill_value().as_ne_bytes();
+    if bytes.len() == data_type.size() {
+        return Ok(bytes.to_vec());
     }
+    Err(StorageError::Metadata { path: path.to_path_buf(), reason: "unreadable fill value".to_owned() })
 }
 
 /// What the array is.

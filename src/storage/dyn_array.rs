@@ -1,0 +1,315 @@
+//! An array on disk whose type of element is a value, seen by ROI: what is true of every format and every type.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
+use crate::storage::backend::{Backend, Opened};
+use crate::storage::error::{Result, StorageError};
+use crate::storage::format;
+use crate::storage::schema::element::DataType;
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::spec::ArraySpec;
+use crate::storage::voxels::{boxes, spans, uninit};
+
+/// An array on disk whose type of element is known when the program runs: bytes in, bytes out.
+///
+/// For what moves voxels and does not compute with them, and for other languages. [`Array`](crate::storage::Array) is its
+/// typed view, and says what goes for both: [`typed`](Self::typed) makes one of it.
+///
+/// Voxels are bytes: [`data_type().size()`](DataType::size) for each, in this machine's byte order, whatever the file's; in
+/// C order over the channel axes, then the extents of the ROI in voxels. No address need be aligned.
+///
+/// ```
+/// # #[cfg(feature = "zarr")] {
+/// use bellis::storage::{ArraySpec, DataType, DynArray};
+/// use bellis::Roi;
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("a.zarr");
+/// let array = DynArray::create(&path, DataType::U16, &ArraySpec::new([4, 6]).fill_value(7u16))?;
+/// let row = Roi::new([1, 0], [1, 3])?;
+/// array.write_bytes(&row, &[1u16, 2, 3].map(u16::to_ne_bytes).concat())?;
+/// assert_eq!(array.read_bytes(&row)?.len(), 3 * array.data_type().size());
+/// assert_eq!(array.typed::<u16>()?.read(&Roi::new([1, 2], [1, 2])?)?, ndarray::arr2(&[[3, 7]]).into_dyn());
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct DynArray {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    info: ArrayInfo,
+    roi: Roi,
+    /// What no two may write at the same time, in world units.
+    cell: Coordinate,
+    /// The bytes of a voxel that nobody wrote.
+    fill_value: Vec<u8>,
+    backend: Box<dyn Backend>,
+}
+
+/// What is to be read, as far as it was checked.
+pub(super) struct Request {
+    /// The ROI in voxels: 0 is the first one of the array.
+    pub voxels: VoxelRange,
+    /// Of the result, channel axes first.
+    pub shape: Vec<usize>,
+    /// All that is wanted, with the channel axes, if it lies inside the array and is not empty.
+    pub inside: Option<Vec<Range<u64>>>,
+}
+
+/// What a ROI and the array have in common, with the channel axes.
+struct Overlap {
+    in_array: Vec<Range<u64>>,
+    /// Counted from the begin of the ROI.
+    in_roi: Vec<Range<u64>>,
+}
+
+impl DynArray {
+    /// Opens the array at `path`: see [`Array::open`](crate::storage::Array::open).
+    ///
+    /// # Errors
+    /// Nothing there, or no array; metadata that cannot be read or is not supported.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_opened(format::of_existing(path)?.open(path)?)
+    }
+
+    /// Creates the array of `data_type` at `path`, or opens it if it exists: see
+    /// [`Array::create`](crate::storage::Array::create).
+    ///
+    /// # Errors
+    /// An array that exists and differs; a `spec` that makes no sense; a place that cannot be written.
+    pub fn create(path: impl AsRef<Path>, data_type: DataType, spec: &ArraySpec) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_opened(format::of_new(path)?.create(path, data_type, spec)?)
+    }
+
+    pub(super) fn from_opened(opened: Opened) -> Result<Self> {
+        let Opened { info, fill_value, backend } = opened;
+        let (roi, cell) = (info.roi()?, info.write_cell()?);
+        Ok(Self { inner: Arc::new(Inner { info, roi, cell, fill_value, backend }) })
+    }
+
+    /// Where the array is.
+    pub fn path(&self) -> &Path {
+        &self.inner.info.path
+    }
+
+    /// What the array is: shape, chunks, axis names, units and all the rest.
+    pub fn info(&self) -> &ArrayInfo {
+        &self.inner.info
+    }
+
+    /// The type of its elements.
+    pub fn data_type(&self) -> DataType {
+        self.inner.info.data_type
+    }
+
+    /// What the array covers, in world units, over its spatial axes.
+    pub fn roi(&self) -> Roi {
+        self.inner.roi
+    }
+
+    /// World units per voxel, over the spatial axes.
+    pub fn voxel_size(&self) -> &Coordinate {
+        &self.inner.info.voxel_size
+    }
+
+    /// The bytes of a voxel that nobody wrote.
+    pub fn fill_value(&self) -> &[u8] {
+        &self.inner.fill_value
+    }
+
+    /// The voxels in `roi`, and the fill value past the border of the array.
+    ///
+    /// # Errors
+    /// A ROI with another number of axes, or that does not fall on whole voxels; a chunk that cannot be read.
+    ///
+    /// # Costs
+    /// Each chunk that `roi` meets is read and decoded once; a ROI that reaches past the border is copied once more.
+    pub fn read_bytes(&self, roi: &Roi) -> Result<Vec<u8>> {
+        let Request { voxels, shape, inside } = self.request(roi)?;
+        if let Some(range) = inside {
+            return self.read_range(&range);
+        }
+        let n_bytes = shape.iter().product::<usize>() * self.data_type().size();
+        if n_bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let result: Vec<Range<u64>> = shape.iter().map(|&extent| 0..extent as u64).collect();
+        let overlap = self.overlap(&voxels);
+        let inner = overlap.as_ref().map(|overlap| self.read_range(&overlap.in_array)).transpose()?;
+        let mut bytes = Vec::new();
+        let fill = |to: &mut [_]| -> Result<()> {
+            spans::fill(&result, &result, to, self.fill_value());
+            if let (Some(inner), Some(Overlap { in_roi: part, .. })) = (&inner, &overlap) {
+                spans::paste(part, part, inner, &result, to, self.data_type().size() as u64);
+            }
+            Ok(())
+        };
+        // SAFETY: the fill value goes everywhere.
+        unsafe { uninit::fill_up(&mut bytes, n_bytes, fill) }?;
+        Ok(bytes)
+    }
+
+    /// Writes `voxels` to `roi`.
+    ///
+    /// # Errors
+    /// A ROI with another number of axes, that does not fall on whole voxels or that reaches past the border; more or less
+    /// bytes than it takes; a chunk that cannot be written, or that is only partly covered and cannot be read.
+    ///
+    /// # Costs
+    /// A chunk that `roi` covers (as far as the array does) is encoded and written; one that it covers in part is read
+    /// and decoded before.
+    pub fn write_bytes(&self, roi: &Roi, voxels: &[u8]) -> Result<()> {
+        let range = self.voxels(roi)?;
+        let expected = self.data_shape(roi, &range)?.iter().product::<usize>() * self.data_type().size();
+        if voxels.len() != expected {
+            let (path, actual) = (self.path().to_path_buf(), voxels.len());
+            return Err(StorageError::SizeDiffers { path, roi: *roi, actual, expected });
+        }
+        match self.range_inside(roi, &range)? {
+            Some(range) => self.backend().write(&range, voxels),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn backend(&self) -> &dyn Backend {
+        &*self.inner.backend
+    }
+
+    /// What reading `roi` asks for.
+    pub(super) fn request(&self, roi: &Roi) -> Result<Request> {
+        let voxels = self.voxels(roi)?;
+        let shape = self.data_shape(roi, &voxels)?;
+        self.require_memory(roi, &shape)?;
+        let inside = self.inside(&voxels).filter(|_| !roi.is_empty());
+        Ok(Request { voxels, shape, inside })
+    }
+
+    /// Where data of `shape` that are written to `roi` go; `None` where there are none.
+    pub(super) fn range_to_write(&self, roi: &Roi, shape: &[usize]) -> Result<Option<Vec<Range<u64>>>> {
+        let voxels = self.voxels(roi)?;
+        let expected = self.data_shape(roi, &voxels)?;
+        if shape != expected {
+            let (path, data) = (self.path().to_path_buf(), shape.to_vec());
+            return Err(StorageError::ShapeDiffers { path, roi: *roi, data, expected });
+        }
+        self.range_inside(roi, &voxels)
+    }
+
+    /// A range of voxels with the channel axes before it.
+    pub(super) fn with_channels(&self, spatial: impl IntoIterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+        let channels = self.inner.info.channel_shape().iter().map(|&extent| 0..extent);
+        channels.chain(spatial).collect()
+    }
+
+    /// The voxels of a range, which lies inside the array.
+    fn read_range(&self, range: &[Range<u64>]) -> Result<Vec<u8>> {
+        let n_bytes = boxes::extents(range).iter().product::<usize>() * self.data_type().size();
+        let mut bytes = Vec::new();
+        // SAFETY: what every backend promises.
+        unsafe { uninit::fill_up(&mut bytes, n_bytes, |voxels| self.backend().read(range, voxels)) }?;
+        Ok(bytes)
+    }
+
+    /// `voxels` of `roi` with the channel axes; `None` where there are none.
+    fn range_inside(&self, roi: &Roi, voxels: &VoxelRange) -> Result<Option<Vec<Range<u64>>>> {
+        if roi.is_empty() {
+            return Ok(None);
+        }
+        let outside = || StorageError::OutsideArray {
+            path: self.path().to_path_buf(),
+            roi: *roi,
+            extent: self.inner.roi,
+        };
+        self.inside(voxels).map(Some).ok_or_else(outside)
+    }
+
+    /// `roi` in voxels: 0 is the first one of the array.
+    fn voxels(&self, roi: &Roi) -> Result<VoxelRange> {
+        let info = &self.inner.info;
+        if roi.n_axes() != info.offset.n_axes() {
+            let array = info.offset.n_axes();
+            return Err(StorageError::AxesDiffer { path: self.path().to_path_buf(), roi: *roi, array });
+        }
+        roi.to_voxels(&info.offset, &info.voxel_size)
+            .map_err(|source| StorageError::Geometry { path: self.path().to_path_buf(), source })
+    }
+
+    /// The shape of the data of `voxels`, channel axes first.
+    fn data_shape(&self, roi: &Roi, voxels: &VoxelRange) -> Result<Vec<usize>> {
+        let channels = self.inner.info.channel_shape().iter().map(|&extent| usize::try_from(extent).ok());
+        let spatial = voxels.iter().map(|range| usize::try_from(range.end - range.start).ok());
+        let shape = channels.chain(spatial).collect::<Option<Vec<_>>>();
+        // ndarray counts elements, and addresses bytes, in isize.
+        let fits = |shape: &Vec<usize>| {
+            let mut extents = shape.iter().filter(|&&extent| extent != 0);
+            let bytes = extents.try_fold(self.data_type().size(), |all, &extent| all.checked_mul(extent));
+            bytes.is_some_and(|bytes| isize::try_from(bytes).is_ok())
+        };
+        shape
+            .filter(fits)
+            .ok_or_else(|| StorageError::TooLarge { path: self.path().to_path_buf(), roi: *roi })
+    }
+
+    /// `voxels` with the channel axes, if they all lie inside the array.
+    fn inside(&self, voxels: &VoxelRange) -> Option<Vec<Range<u64>>> {
+        let axis = |(range, &extent): (&Range<i64>, &u64)| {
+            let range = u64::try_from(range.start).ok()?..u64::try_from(range.end).ok()?;
+            (range.end <= extent).then_some(range)
+        };
+        let spatial = voxels.iter().zip(self.inner.info.spatial_shape());
+        spatial.map(axis).collect::<Option<Vec<_>>>().map(|spatial| self.with_channels(spatial))
+    }
+
+    /// What `voxels` and the array have in common, if anything.
+    fn overlap(&self, voxels: &VoxelRange) -> Option<Overlap> {
+        let axis = |(wanted, &extent): (&Range<i64>, &u64)| {
+            let begin = wanted.start.max(0);
+            // An extent beyond i64 reaches past all that can be wanted.
+            let end = wanted.end.min(i64::try_from(extent).unwrap_or(i64::MAX));
+            let from = |first: i64| (begin - first).unsigned_abs()..(end - first).unsigned_abs();
+            (begin < end).then(|| (from(0), from(wanted.start)))
+        };
+        let both = voxels.iter().zip(self.inner.info.spatial_shape()).map(axis);
+        let (in_array, in_roi): (Vec<_>, Vec<_>) = both.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        Some(Overlap { in_array: self.with_channels(in_array), in_roi: self.with_channels(in_roi) })
+    }
+
+    /// An error, rather than an abort, where the system has no memory for so much.
+    fn require_memory(&self, roi: &Roi, shape: &[usize]) -> Result<()> {
+        const LARGE: usize = 1 << 28;
+        let n_elements: usize = shape.iter().product();
+        let n_bytes = n_elements * self.data_type().size();
+        if n_elements > LARGE && Vec::<u8>::new().try_reserve_exact(n_bytes).is_err() {
+            return Err(StorageError::TooLarge { path: self.path().to_path_buf(), roi: *roi });
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for DynArray {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.info.fmt(f)
+    }
+}
+
+impl OnLattice for DynArray {
+    /// What no two may write at the same time, over the spatial axes: shards, chunks, or single voxels.
+    fn lattice(&self) -> Lattice {
+        Lattice { extent: self.inner.roi, cell: self.inner.cell }
+    }
+
+    fn label(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    /// So it is with compressed HDF5.
+    fn one_process_only(&self) -> Option<String> {
+        self.inner.backend.one_process_only().map(str::to_owned)
+    }
+}

@@ -1,0 +1,91 @@
+//! Boxes of voxels that the library moves between a dataset and memory.
+//!
+//! The bindings would do it for each type in an array of its own; here the memory is there already.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use hdf5::{Dataset, Dataspace, Datatype, H5Type, Hyperslab, SliceOrIndex, h5check};
+use hdf5_sys::h5d::{H5Dread, H5Dwrite};
+use hdf5_sys::h5p::H5P_DEFAULT;
+
+use crate::storage::schema::element::{DataType, dispatch};
+use crate::storage::voxels::boxes;
+
+/// Reads `range`, which lies inside the dataset, to `voxels`. What was never written, in a dataset whose creator asked for
+/// that, is not touched.
+pub(super) fn read(
+    dataset: &Dataset,
+    data_type: DataType,
+    range: &[Range<u64>],
+    voxels: &mut [MaybeUninit<u8>],
+) -> hdf5::Result<()> {
+    let transfer = Transfer::new(dataset, data_type, range, voxels.len())?;
+    let to = voxels.as_mut_ptr().cast();
+    // SAFETY: ids that live as long as `transfer`, and memory of as many bytes as the selected elements take.
+    let code = hdf5::sync::sync(|| unsafe {
+        h5check(H5Dread(
+            dataset.id(),
+            transfer.data_type.id(),
+            transfer.memory.id(),
+            transfer.selected.id(),
+            H5P_DEFAULT,
+            to,
+        ))
+    });
+    code.map(drop)
+}
+
+/// Writes `voxels` to `range`, which lies inside the dataset.
+pub(super) fn write(
+    dataset: &Dataset,
+    data_type: DataType,
+    range: &[Range<u64>],
+    voxels: &[u8],
+) -> hdf5::Result<()> {
+    let transfer = Transfer::new(dataset, data_type, range, voxels.len())?;
+    let from = voxels.as_ptr().cast();
+    // SAFETY: ids that live as long as `transfer`, and memory of as many bytes as the selected elements take.
+    let code = hdf5::sync::sync(|| unsafe {
+        h5check(H5Dwrite(
+            dataset.id(),
+            transfer.data_type.id(),
+            transfer.memory.id(),
+            transfer.selected.id(),
+            H5P_DEFAULT,
+            from,
+        ))
+    });
+    code.map(drop)
+}
+
+/// What the library wants to know of a transfer.
+struct Transfer {
+    /// Of the elements in memory.
+    data_type: Datatype,
+    memory: Dataspace,
+    /// The voxels of the dataset.
+    selected: Dataspace,
+}
+
+impl Transfer {
+    fn new(
+        dataset: &Dataset,
+        data_type: DataType,
+        range: &[Range<u64>],
+        n_bytes: usize,
+    ) -> hdf5::Result<Self> {
+        fn native<T: H5Type>() -> hdf5::Result<Datatype> {
+            Datatype::from_type::<T>()
+        }
+        let memory = Dataspace::try_new(boxes::extents(range))?;
+        let axis = |range: &Range<u64>| SliceOrIndex::from(range.start as usize..range.end as usize);
+        let selection = Hyperslab::from(range.iter().map(axis).collect::<Vec<_>>());
+        let selected = dataset.space()?.select(selection)?;
+        let n_elements = selected.selection_size();
+        if n_elements != memory.size() || n_elements * data_type.size() != n_bytes {
+            return Err(format!("{n_elements} elements selected for {n_bytes} bytes").into());
+        }
+        Ok(Self { data_type: dispatch!(data_type, native())?, memory, selected })
+    }
+}
