@@ -6,26 +6,26 @@
 //!
 //! # How it stays small and fast
 //!
-//! * A block that waits for nothing is never stored before it is handed out: `roots` walks the grid.
+//! * A block that waits for nothing is never stored before it is handed out: `initially_ready` walks the grid.
 //! * A block that waits has a counter from the moment its first dependency completes (`states`, in chunks that
 //!   exist while the frontier passes through them); its first value is computed from the grid.
 //! * A completed block releases its dependents one by one, each in O(1); a block with more dependents than one call
 //!   should walk continues in the next call ([`Scheduler::has_backlog`]).
 //! * A few bits per block of the chunks in use, nothing per block elsewhere, and no heap allocation per block.
 
+mod conflict_table;
 mod event;
+mod initially_ready;
 mod leases;
 mod machine;
-mod neighbourhood;
 mod propagation;
 mod retries;
-mod roots;
 mod sanity;
 mod states;
 mod task_state;
 mod workers;
 
-pub use event::{Actions, Assignment, Cause, Event, Failure, Lease, Outcome, Time, Verdict, WorkerId};
+pub use event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Outcome, Time, WorkerId};
 pub use machine::{Config, Scheduler};
-pub use sanity::Insane;
+pub use sanity::InvariantError;
 pub use task_state::Counts;

@@ -316,9 +316,9 @@ proptest! {
         prop_assert_eq!(rest, in_a.iter().filter(|p| !b.contains(p)).copied().collect::<Vec<_>>());
         let within = a.intersect(&grid.bounds());
         let all: Vec<u64> = inside(&within).iter().map(|p| grid.index(p)).collect();
-        let runs: Vec<_> = grid.runs(&within, skip).collect();
-        prop_assert!(runs.iter().all(|run| run.start < run.end));
-        let walked: Vec<u64> = runs.into_iter().flatten().collect();
+        let ranges: Vec<_> = grid.index_ranges(&within, skip).collect();
+        prop_assert!(ranges.iter().all(|range| range.start < range.end));
+        let walked: Vec<u64> = ranges.into_iter().flatten().collect();
         prop_assert_eq!(&walked[..], &all[(skip as usize).min(all.len())..]);
     }
 }
@@ -442,13 +442,13 @@ proptest! {
         let is_refused = builder("a").build().is_err();
         let task = builder("a").share_chunks(true).build().expect("shared chunks are no error");
         let expected = described.expected();
-        let kept_apart = task.conflicts().and_then(|conflicts| conflicts.kept_apart()).copied();
-        prop_assert_eq!(kept_apart.is_some(), is_refused, "only what would be refused is kept apart");
+        let order_only = task.conflicts().and_then(|conflicts| conflicts.order_only()).copied();
+        prop_assert_eq!(order_only.is_some(), is_refused, "only what would be refused is kept apart");
         let Some(conflicts) = task.conflicts() else {
             prop_assert!(!lattices.iter().any(|lattice| spoils(&described, lattice)));
             return Ok(());
         };
-        let steps = kept_apart.unwrap_or(Coordinate::zeros(n_axes));
+        let steps = order_only.unwrap_or(Coordinate::zeros(n_axes));
         let mut n_found = 0;
         for (a, block) in expected.iter().enumerate() {
             let (mut up, mut down) = (BTreeSet::new(), BTreeSet::new());
@@ -474,7 +474,7 @@ proptest! {
             prop_assert_eq!(index_set(task.grid(), conflicts.upstream(&position)), up);
             prop_assert_eq!(index_set(task.grid(), conflicts.downstream(&position)), down);
         }
-        prop_assert!(n_found > 0 || kept_apart.is_none());
+        prop_assert!(n_found > 0 || order_only.is_none());
         prop_assert_eq!(conflicts.n_differences(), conflicts.differences().count() as u64);
         // No farther than need be: along each axis there are two blocks so far apart in one chunk.
         for axis in 0..n_axes {

@@ -4,12 +4,12 @@ use std::fmt;
 
 use crate::geometry::Roi;
 
-/// A task's place in its [`Plan`](super::Plan): 0 for the first.
+/// A task's index in its [`Plan`](super::Plan).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u32);
 
 impl TaskId {
-    /// The place, for indexing.
+    /// The index, as slices want it.
     #[inline]
     pub fn as_usize(self) -> usize {
         self.0 as usize

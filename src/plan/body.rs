@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Block;
+use super::block::Block;
 
 /// Any error that a closure may return; `?` makes one of every error type.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -63,7 +63,7 @@ impl Body {
         self.check = Some(Arc::new(check));
     }
 
-    /// Whether there is a closure to process blocks with.
+    /// Returns whether there is a closure to process blocks with.
     pub fn has_process(&self) -> bool {
         self.prepare.is_some()
     }
@@ -76,7 +76,7 @@ impl Body {
         self.prepare.as_ref().map(|prepare| prepare(worker))
     }
 
-    /// Whether the block is done already, as the check closure says; `false` without one.
+    /// Returns whether the block is done already, as the check closure says; `false` without one.
     ///
     /// # Errors
     /// What the check closure returns.

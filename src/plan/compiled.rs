@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::{Block, BlockId, Link, Pipeline, PlanError, Task, TaskId};
+use super::block::{Block, BlockId, TaskId};
+use super::error::PlanError;
+use super::link::Link;
+use super::pipeline::Pipeline;
+use super::task::Task;
 
 /// A checked pipeline.
 #[derive(Debug, Clone)]
@@ -74,7 +78,7 @@ impl Plan {
         &self.by_priority
     }
 
-    /// Whether `id` names a block of this plan.
+    /// Returns whether `id` names a block of this plan.
     pub fn contains(&self, id: BlockId) -> bool {
         self.tasks.get(id.task.as_usize()).is_some_and(|planned| id.index < planned.task.grid().n_blocks())
     }
@@ -126,7 +130,7 @@ impl Plan {
 fn describe_conflicts(task: &Task) -> String {
     let Some(conflicts) = task.conflicts() else { return "no conflicts".to_owned() };
     let data = if conflicts.carry_data() { "conflicts" } else { "no conflicts" };
-    match conflicts.kept_apart() {
+    match conflicts.order_only() {
         None => data.to_owned(),
         Some(steps) => format!("{data} but chunks shared by blocks up to {steps} steps apart"),
     }

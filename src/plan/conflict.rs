@@ -11,7 +11,7 @@
 //! those.
 //!
 //! A conflict of the first kind *carries data*: a block that waits for one that failed cannot run. One of the second
-//! kind alone only keeps blocks apart: it ends with the block, however that ends.
+//! kind alone is *order-only*: it ends with the block, however that ends.
 
 use super::grid::Grid;
 use super::reach::{self, Boxes, Reach, Union};
@@ -22,9 +22,9 @@ use crate::geometry::Coordinate;
 pub struct Conflicts {
     /// The differences at which one block reads what the other writes.
     data: Union,
-    /// Those, and the ones at which blocks are only kept apart.
+    /// Those, and the ones that are order-only.
     all: Union,
-    kept_apart: Option<Coordinate>,
+    order_only: Option<Coordinate>,
     /// r + 1 along each axis.
     period: Coordinate,
     grid_shape: Coordinate,
@@ -36,20 +36,20 @@ impl Conflicts {
         Self::new(grid, &read_write(grid), None)
     }
 
-    /// As [`of`](Self::of) when `reads` (and without those conflicts when not), and all blocks that are at most `steps`
-    /// apart along every axis are kept apart.
-    pub(super) fn keeping_apart(grid: &Grid, reads: bool, steps: &Coordinate) -> Option<Self> {
+    /// As [`of`](Self::of) when `reads` (and without those conflicts when not), and order-only conflicts between all
+    /// blocks that are at most `steps` apart along every axis.
+    pub(super) fn with_order_only(grid: &Grid, reads: bool, steps: &Coordinate) -> Option<Self> {
         let data = if reads { read_write(grid).to_vec() } else { Vec::new() };
         Self::new(grid, &data, Some(*steps))
     }
 
-    fn new(grid: &Grid, data: &[Reach], kept_apart: Option<Coordinate>) -> Option<Self> {
-        let all: Vec<Reach> = data.iter().copied().chain(kept_apart.map(Reach::both_ways)).collect();
+    fn new(grid: &Grid, data: &[Reach], order_only: Option<Coordinate>) -> Option<Self> {
+        let all: Vec<Reach> = data.iter().copied().chain(order_only.map(Reach::both_ways)).collect();
         let period = Coordinate::from_fn(grid.n_axes(), |axis| {
             all.iter().map(|reach| reach.before[axis].max(reach.after[axis])).max().unwrap_or(0) + 1
         });
         let grid_shape = *grid.shape();
-        let conflicts = Self { data: Union::of(data), all: Union::of(&all), kept_apart, period, grid_shape };
+        let conflicts = Self { data: Union::of(data), all: Union::of(&all), order_only, period, grid_shape };
         (conflicts.n_levels() > 1).then_some(conflicts)
     }
 
@@ -63,17 +63,17 @@ impl Conflicts {
         &self.period
     }
 
-    /// How far apart along each axis blocks are kept that read nothing of each other, if any are.
-    pub fn kept_apart(&self) -> Option<&Coordinate> {
-        self.kept_apart.as_ref()
+    /// How far order-only conflicts reach along each axis, if there are any.
+    pub fn order_only(&self) -> Option<&Coordinate> {
+        self.order_only.as_ref()
     }
 
-    /// Whether any of the conflicts [carries data](Self::carries_data).
+    /// Returns whether any of the conflicts [carries data](Self::carries_data).
     pub(super) fn carry_data(&self) -> bool {
         self.data.n_differences() > 1
     }
 
-    /// Whether of two blocks that conflict one reads what the other writes. Otherwise they are only kept apart, and it
+    /// Returns whether of two blocks that conflict one reads what the other writes. Otherwise their conflict is order-only: it
     /// does not matter to one how the other ends.
     pub fn carries_data(&self, one: &Coordinate, other: &Coordinate) -> bool {
         self.data.contains(&Coordinate::from_fn(one.n_axes(), |axis| other[axis] - one[axis]))
@@ -141,7 +141,7 @@ impl Conflicts {
         self.all.around(position, &self.grid_shape)
     }
 
-    /// Whether every two blocks that are at most `corner` steps apart along each axis conflict.
+    /// Returns whether every two blocks that are at most `corner` steps apart along each axis conflict.
     pub(super) fn includes_box(&self, corner: &Coordinate) -> bool {
         // All boxes of conflicting differences contain zero: when they contain a corner, they contain all on the way.
         let steps = |sign: u32, axis: usize| if sign >> axis & 1 == 0 { corner[axis] } else { -corner[axis] };
@@ -176,7 +176,7 @@ fn remainder(position: i64, period: i64) -> i64 {
 mod tests {
     use super::*;
     use crate::geometry::Roi;
-    use crate::plan::Fit;
+    use crate::plan::fit::Fit;
 
     fn conflicts(shape: [i64; 2], lo: [i64; 2], hi: [i64; 2]) -> Option<Conflicts> {
         let grown = Coordinate::from_fn(2, |a| shape[a] * 10 + lo[a] + hi[a]);

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Fit;
+use super::fit::Fit;
 use crate::geometry::{Coordinate, GeometryError, Roi};
 
 /// A task or a pipeline that cannot be run.

@@ -4,46 +4,12 @@
 //! of a block is its row-major position in that grid. Total read and total write ROI differ by the context: both
 //! conventions, and the three fits, are Daisy's (<https://github.com/funkelab/daisy>).
 
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 
 use super::error::TaskProblem;
+use super::fit::Fit;
 use super::grid_box::GridBox;
 use crate::geometry::{Coordinate, MAX_AXES, Roi};
-
-/// What happens where a block reaches over the end of the total write ROI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Fit {
-    /// Only blocks whose write ROI fits entirely; the rest of the volume stays untouched. Daisy's default.
-    #[default]
-    Valid,
-    /// Every block whose write ROI begins inside; ROIs keep their full shape and reach over the end.
-    Overhang,
-    /// Every block whose write ROI begins inside; its ROIs are cut off at the total ROIs.
-    Shrink,
-}
-
-impl fmt::Display for Fit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Valid => "valid",
-            Self::Overhang => "overhang",
-            Self::Shrink => "shrink",
-        })
-    }
-}
-
-impl FromStr for Fit {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Valid, Self::Overhang, Self::Shrink]
-            .into_iter()
-            .find(|fit| fit.to_string() == text)
-            .ok_or_else(|| format!("fit {text:?} is unknown: use valid, overhang or shrink"))
-    }
-}
 
 /// The grid of blocks of one task. Everything about a block is computed from its index in O(axes).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,9 +144,10 @@ impl Grid {
         self.roi(|axis| (self.read_bounds(axis, 0).0, self.read_bounds(axis, self.shape[axis] - 1).1))
     }
 
-    /// The indices of the positions of `within`, from its `skip`-th position on, as runs of consecutive indices.
-    pub fn runs(&self, within: &GridBox, skip: u64) -> Runs {
-        Runs::new(self, within, skip)
+    /// The indices of the positions of `within`, from its `skip`-th position on, as ranges of consecutive
+    /// indices.
+    pub fn index_ranges(&self, within: &GridBox, skip: u64) -> IndexRanges {
+        IndexRanges::new(self, within, skip)
     }
 
     /// The position of a block in the grid. `index` must be below [`n_blocks`](Self::n_blocks).
@@ -269,19 +236,19 @@ impl Grid {
     }
 }
 
-/// A walk over a box of the grid, one row of consecutive indices at a time.
+/// The indices of a box of the grid, one row of consecutive indices at a time.
 #[derive(Debug, Clone)]
-pub struct Runs {
+pub struct IndexRanges {
     within: GridBox,
     /// How far apart the indices of neighbours along each axis are.
     strides: [u64; MAX_AXES],
-    /// The next position; its last axis is where the next run begins.
+    /// The next position; its last axis is where the next range begins.
     next: Coordinate,
     next_index: u64,
     n_rows: u64,
 }
 
-impl Runs {
+impl IndexRanges {
     #[inline]
     fn new(grid: &Grid, within: &GridBox, skip: u64) -> Self {
         let n_axes = grid.n_axes();
@@ -290,23 +257,23 @@ impl Runs {
         for axis in (0..n_axes - 1).rev() {
             strides[axis] = strides[axis + 1] * grid.shape[axis + 1] as u64;
         }
-        let mut runs = Self { within: *within, strides, next: within.begin, next_index: 0, n_rows: 0 };
+        let mut ranges = Self { within: *within, strides, next: within.begin, next_index: 0, n_rows: 0 };
         if skip < size {
             let mut rest = skip;
             for axis in (0..n_axes).rev() {
                 let extent = (within.end[axis] - within.begin[axis]) as u64;
-                runs.next[axis] += (rest % extent) as i64;
+                ranges.next[axis] += (rest % extent) as i64;
                 rest /= extent;
             }
             let row = (within.end[n_axes - 1] - within.begin[n_axes - 1]) as u64;
-            runs.n_rows = size / row - skip / row;
-            runs.next_index = (0..n_axes).map(|axis| runs.next[axis] as u64 * strides[axis]).sum();
+            ranges.n_rows = size / row - skip / row;
+            ranges.next_index = (0..n_axes).map(|axis| ranges.next[axis] as u64 * strides[axis]).sum();
         }
-        runs
+        ranges
     }
 }
 
-impl Iterator for Runs {
+impl Iterator for IndexRanges {
     type Item = Range<u64>;
 
     #[inline]
@@ -314,7 +281,7 @@ impl Iterator for Runs {
         self.n_rows = self.n_rows.checked_sub(1)?;
         let last = self.next.n_axes() - 1;
         let length = (self.within.end[last] - self.next[last]) as u64;
-        let run = self.next_index..self.next_index + length;
+        let range = self.next_index..self.next_index + length;
         self.next_index -= (self.next[last] - self.within.begin[last]) as u64;
         self.next[last] = self.within.begin[last];
         for axis in (0..last).rev() {
@@ -327,7 +294,7 @@ impl Iterator for Runs {
             self.next[axis] = self.within.begin[axis];
             self.next_index -= extent * self.strides[axis];
         }
-        Some(run)
+        Some(range)
     }
 }
 
@@ -379,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_walk_a_box_from_anywhere() -> Result<(), TaskProblem> {
+    fn index_ranges_cover_a_box_from_anywhere() -> Result<(), TaskProblem> {
         let total = Roi::new([0, 0, 0], [5, 6, 7])?;
         let (one, zero) = (Coordinate::splat(3, 1), Coordinate::zeros(3));
         let grid = Grid::new(total, one, zero, zero, Fit::Valid)?;
@@ -389,7 +356,7 @@ mod tests {
             let within = GridBox { begin: begin.into(), end: end.into() };
             let all: Vec<u64> = within.positions().map(|position| grid.index(&position)).collect();
             for skip in 0..=all.len() {
-                let walked: Vec<u64> = grid.runs(&within, skip as u64).flatten().collect();
+                let walked: Vec<u64> = grid.index_ranges(&within, skip as u64).flatten().collect();
                 assert_eq!(walked, all[skip..]);
             }
         }

@@ -12,7 +12,7 @@ pub struct GridBox {
 }
 
 impl GridBox {
-    /// Whether no position is inside.
+    /// Returns whether no position is inside.
     #[inline]
     pub fn is_empty(&self) -> bool {
         (0..self.begin.n_axes()).any(|axis| self.end[axis] <= self.begin[axis])
@@ -26,7 +26,7 @@ impl GridBox {
             .product()
     }
 
-    /// Whether `position` is inside.
+    /// Returns whether `position` is inside.
     pub fn contains(&self, position: &Coordinate) -> bool {
         (0..self.begin.n_axes())
             .all(|axis| self.begin[axis] <= position[axis] && position[axis] < self.end[axis])

@@ -3,7 +3,8 @@
 //! A downstream block depends on every upstream block whose write ROI meets its read ROI. Both directions cost a few
 //! divisions per axis, whatever the number of blocks in the box.
 
-use super::grid::{Fit, Grid};
+use super::fit::Fit;
+use super::grid::Grid;
 use super::grid_box::GridBox;
 use crate::geometry::{Coordinate, GeometryError};
 

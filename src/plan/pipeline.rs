@@ -2,7 +2,7 @@
 
 use std::ops::{Add, BitOr};
 
-use super::Task;
+use super::task::Task;
 
 /// A DAG of tasks. A block of a downstream task waits for the upstream blocks whose output it reads, and for no
 /// others, so tasks of a pipeline run at the same time.

@@ -88,7 +88,7 @@ impl Union {
         }
         let mut terms: Vec<(Reach, i64)> = Vec::new();
         for subset in 1u32..1 << boxes.len() {
-            let chosen = (0..boxes.len()).filter(|place| subset >> place & 1 == 1).map(|place| boxes[place]);
+            let chosen = (0..boxes.len()).filter(|index| subset >> index & 1 == 1).map(|index| boxes[index]);
             let Some(common) = chosen.reduce(|a, b| a.common(&b)) else { continue };
             let weight = if subset.count_ones() % 2 == 1 { 1 } else { -1 };
             match terms.iter_mut().find(|(known, _)| *known == common) {
@@ -136,11 +136,11 @@ impl Union {
 
 /// The positions of all boxes, each once.
 pub(super) fn positions(boxes: Boxes) -> impl Iterator<Item = Coordinate> {
-    (0..boxes.len()).flat_map(move |place| {
+    (0..boxes.len()).flat_map(move |index| {
         let before = boxes.clone();
-        boxes[place]
+        boxes[index]
             .positions()
-            .filter(move |position| !before[..place].iter().any(|other| other.contains(position)))
+            .filter(move |position| !before[..index].iter().any(|other| other.contains(position)))
     })
 }
 

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Block;
+use super::block::Block;
 use super::body::{BlockResult, Body, BoxError, WorkerInfo};
 use super::conflict::Conflicts;
 use super::error::{PlanError, TaskProblem};
-use super::grid::{Fit, Grid};
+use super::fit::Fit;
+use super::grid::Grid;
 use super::output::Output;
 use crate::geometry::{Coordinate, GeometryError, OnLattice, Roi};
 
@@ -98,7 +99,7 @@ impl Task {
         &self.inner.body
     }
 
-    /// Whether both are the same task: clones of each other.
+    /// Returns whether both are the same task: clones of each other.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -324,7 +325,7 @@ impl TaskBuilder {
         if apart.all(|steps| steps == 0) {
             return Ok(conflicts);
         }
-        Ok(Conflicts::keeping_apart(grid, self.read_write_conflict, &apart))
+        Ok(Conflicts::with_order_only(grid, self.read_write_conflict, &apart))
     }
 
     fn any_total(&self) -> Result<Roi, TaskProblem> {

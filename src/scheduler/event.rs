@@ -100,7 +100,7 @@ pub struct Failure {
     /// Why.
     pub cause: Cause,
     /// What follows.
-    pub verdict: Verdict,
+    pub disposition: Disposition,
 }
 
 /// Why a block did not succeed.
@@ -114,7 +114,7 @@ pub enum Cause {
 
 /// What follows from a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Disposition {
     /// The block is tried again; this many times it did not succeed so far.
     Retry {
         /// Failures and crashes so far.

@@ -1,16 +1,16 @@
 //! The blocks in flight: one entry each, found by lease in O(1), listed by worker.
 //!
-//! Entries are reused. A lease holds the entry's place and its generation, so that a lease of a former use matches no
+//! Entries are reused. A lease holds the entry's index and its generation, so that a lease of a former use matches no
 //! entry.
 
 use super::event::{Lease, Time, WorkerId};
 use crate::plan::{BlockId, TaskId};
 
-/// The place of an entry; `NONE` ends a list.
-type Place = u32;
+/// The index of an entry; `NONE` ends a list.
+type EntryIndex = u32;
 
 /// No entry.
-const NONE: Place = Place::MAX;
+const NONE: EntryIndex = EntryIndex::MAX;
 
 /// A block in flight.
 #[derive(Debug, Clone, Copy)]
@@ -20,15 +20,15 @@ pub(super) struct Flight {
     /// When it was handed out.
     pub since: Time,
     generation: u32,
-    previous: Place,
-    next: Place,
+    previous: EntryIndex,
+    next: EntryIndex,
 }
 
 /// A worker's blocks in flight, oldest first.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FlightList {
-    first: Place,
-    last: Place,
+    first: EntryIndex,
+    last: EntryIndex,
 }
 
 impl Default for FlightList {
@@ -41,33 +41,33 @@ impl Default for FlightList {
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     entries: Vec<Flight>,
-    free: Vec<Place>,
+    free: Vec<EntryIndex>,
 }
 
-/// In an entry that is free, in place of a worker.
+/// In an entry that is free, instead of a worker.
 const NOBODY: WorkerId = WorkerId(u32::MAX);
 
 impl Leases {
     #[inline]
     pub fn grant(&mut self, block: BlockId, worker: WorkerId, since: Time, list: &mut FlightList) -> Lease {
-        let place = self.free.pop().unwrap_or_else(|| self.new_entry());
+        let index = self.free.pop().unwrap_or_else(|| self.new_entry());
         let previous = list.last;
         match self.entries.get_mut(previous as usize) {
-            Some(last) => last.next = place,
-            None => list.first = place,
+            Some(last) => last.next = index,
+            None => list.first = index,
         }
-        list.last = place;
-        let entry = &mut self.entries[place as usize];
+        list.last = index;
+        let entry = &mut self.entries[index as usize];
         *entry = Flight { block, worker, since, generation: entry.generation, previous, next: NONE };
-        Lease(u64::from(entry.generation) << 32 | u64::from(place))
+        Lease(u64::from(entry.generation) << 32 | u64::from(index))
     }
 
     /// The block that `worker` was given under `lease`, unless it was taken back.
     #[inline]
     pub fn find(&self, lease: Lease, worker: WorkerId) -> Option<&Flight> {
-        // The low half is the place, the high half the generation.
-        let (place, generation) = (lease.0 as u32, (lease.0 >> 32) as u32);
-        let entry = self.entries.get(place as usize)?;
+        // The low half is the index, the high half the generation.
+        let (index, generation) = (lease.0 as u32, (lease.0 >> 32) as u32);
+        let entry = self.entries.get(index as usize)?;
         (entry.generation == generation && entry.worker == worker).then_some(entry)
     }
 
@@ -85,8 +85,8 @@ impl Leases {
     }
 
     #[inline]
-    fn end_at(&mut self, place: Place, list: &mut FlightList) {
-        let Flight { previous, next, generation, .. } = self.entries[place as usize];
+    fn end_at(&mut self, index: EntryIndex, list: &mut FlightList) {
+        let Flight { previous, next, generation, .. } = self.entries[index as usize];
         match self.entries.get_mut(previous as usize) {
             Some(entry) => entry.next = next,
             None => list.first = next,
@@ -95,10 +95,10 @@ impl Leases {
             Some(entry) => entry.previous = previous,
             None => list.last = previous,
         }
-        let entry = &mut self.entries[place as usize];
+        let entry = &mut self.entries[index as usize];
         entry.worker = NOBODY;
         entry.generation = generation.wrapping_add(1);
-        self.free.push(place);
+        self.free.push(index);
     }
 
     /// Number of blocks in flight.
@@ -111,9 +111,9 @@ impl Leases {
         self.entries.iter().filter(|entry| entry.worker != NOBODY)
     }
 
-    fn new_entry(&mut self) -> Place {
-        let place = Place::try_from(self.entries.len()).unwrap_or(NONE);
-        assert!(place != NONE, "fewer than 2^32 - 1 blocks are in flight");
+    fn new_entry(&mut self) -> EntryIndex {
+        let index = EntryIndex::try_from(self.entries.len()).unwrap_or(NONE);
+        assert!(index != NONE, "fewer than 2^32 - 1 blocks are in flight");
         let block = BlockId { task: TaskId(0), index: 0 };
         self.entries.push(Flight {
             block,
@@ -123,7 +123,7 @@ impl Leases {
             previous: NONE,
             next: NONE,
         });
-        place
+        index
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         leases.end(lease, &mut list);
         let again = leases.grant(block(8), WorkerId(1), 0, &mut list);
         assert_ne!(lease, again);
-        assert!(leases.find(lease, WorkerId(1)).is_none(), "the old lease of a place that is used again");
+        assert!(leases.find(lease, WorkerId(1)).is_none(), "the old lease of an entry that is used again");
         assert!(leases.find(Lease(u64::MAX), WorkerId(1)).is_none());
     }
 

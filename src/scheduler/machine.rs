@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::event::{Actions, Assignment, Cause, Event, Failure, Lease, Outcome, Time, Verdict, WorkerId};
+use super::event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Outcome, Time, WorkerId};
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
 use super::task_state::{Counts, TaskState};
@@ -24,11 +24,10 @@ impl Default for Config {
     }
 }
 
-/// At most this many dependents are told of ended blocks in one call, unless [`Scheduler::with_budget`] says another
-/// number.
+/// Maximum number of dependents told of ended blocks in one call, unless [`Scheduler::with_budget`] says another.
 const BUDGET: u64 = 1 << 16;
 
-/// At most this many blocks are handed out in one call, unless [`Scheduler::with_budget`] says less: sending 100,000
+/// Maximum number of blocks handed out in one call, unless [`Scheduler::with_budget`] says less: sending 100,000
 /// messages at once would keep the caller from reading any.
 const MAX_ASSIGNMENTS: u64 = 1024;
 
@@ -94,7 +93,7 @@ impl Scheduler {
         self.propagation.advance(&self.plan, &mut self.tasks, self.budget);
         if !self.is_draining {
             let mut left = self.budget.min(MAX_ASSIGNMENTS);
-            self.assign_hungry(now, &mut left, actions);
+            self.assign_idle(now, &mut left, actions);
             // Others may be about to join: what the first would hold ahead may be all there is.
             if !is_joining {
                 self.assign_ahead(now, &mut left, actions);
@@ -103,12 +102,12 @@ impl Scheduler {
         }
     }
 
-    /// Whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
+    /// Returns whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
     pub fn has_backlog(&self) -> bool {
         self.propagation.is_pending() || self.is_cut_short
     }
 
-    /// Whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
+    /// Returns whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
     pub fn is_finished(&self) -> bool {
         !self.has_backlog()
             && self.leases.len() == 0
@@ -175,8 +174,8 @@ impl Scheduler {
                 self.propagation.start(&self.plan, block, Effect::Release);
             }
             Outcome::Failed(message) => {
-                let judged = task.fail(block.index, worker);
-                self.judge(block, worker, Cause::Error(message), judged, actions);
+                let failed = task.fail(block.index, worker);
+                self.record_failure(block, worker, Cause::Error(message), failed, actions);
             }
         }
     }
@@ -197,8 +196,8 @@ impl Scheduler {
             }
             n_processing -= 1;
             let (attempts, again) = task.crash(block.index, worker);
-            let verdict = verdict(attempts, again);
-            actions.failures.push(Failure { block, worker, cause: Cause::WorkerLost, verdict });
+            let disposition = disposition(attempts, again);
+            actions.failures.push(Failure { block, worker, cause: Cause::WorkerLost, disposition });
             if !again {
                 self.propagation.start(&self.plan, block, Effect::Orphan);
             }
@@ -206,16 +205,16 @@ impl Scheduler {
         self.workers.leave(worker);
     }
 
-    fn judge(
+    fn record_failure(
         &mut self,
         block: BlockId,
         worker: WorkerId,
         cause: Cause,
-        judged: (u32, bool),
+        failed: (u32, bool),
         actions: &mut Actions,
     ) {
-        let (attempts, again) = judged;
-        actions.failures.push(Failure { block, worker, cause, verdict: verdict(attempts, again) });
+        let (attempts, again) = failed;
+        actions.failures.push(Failure { block, worker, cause, disposition: disposition(attempts, again) });
         if !again {
             self.propagation.start(&self.plan, block, Effect::Orphan);
         }
@@ -223,10 +222,10 @@ impl Scheduler {
 
     /// Gives blocks to workers with free slots.
     #[inline]
-    fn assign_hungry(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
+    fn assign_idle(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
         let mut refused = None;
         while *left > 0 && self.tasks.iter().any(TaskState::has_work) {
-            let Some(worker) = self.workers.next_hungry() else { break };
+            let Some(worker) = self.workers.next_idle() else { break };
             if !self.assign(now, worker, |_| true, actions) {
                 debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
                 refused = Some(worker);
@@ -297,6 +296,6 @@ impl Scheduler {
     }
 }
 
-fn verdict(attempts: u32, again: bool) -> Verdict {
-    if again { Verdict::Retry { attempts } } else { Verdict::GiveUp { attempts } }
+fn disposition(attempts: u32, again: bool) -> Disposition {
+    if again { Disposition::Retry { attempts } } else { Disposition::GiveUp { attempts } }
 }

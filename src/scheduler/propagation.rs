@@ -1,7 +1,7 @@
 //! What the end of a block means for the blocks that wait for it, in steps of bounded size.
 //!
 //! A completed block releases its dependents; a failed one orphans them, and theirs in turn, but for those of its own
-//! task that were only kept apart from it: these it releases as well. So each dependency ends once, in one of two ways,
+//! task whose conflict with it is order-only: these it releases as well. So each dependency ends once, in one of two ways,
 //! and a block with one that orphans is never released, in whatever order they end. Unfinished walks stand
 //! on a stack, deepest last, so that a cascade of orphans needs no more memory than the longest chain of dependencies
 //! (times the number of blocks that conflict with one, in a task with conflicts).
@@ -15,7 +15,7 @@ use crate::plan::{BlockId, Plan, TaskId};
 pub(super) enum Effect {
     /// One dependency fewer.
     Release,
-    /// They never run, unless they were only kept apart.
+    /// They never run, unless the dependency is order-only.
     Orphan,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Propagation {
 }
 
 impl Propagation {
-    /// Whether a walk is unfinished.
+    /// Returns whether a walk is unfinished.
     pub fn is_pending(&self) -> bool {
         !self.stack.is_empty()
     }
@@ -83,8 +83,8 @@ impl Propagation {
             let dependents = link.downstream(&position);
             let released = plan.task(*downstream);
             let n_told = (dependents.size() - walk.visited).min(budget);
-            let runs = released.task.grid().runs(&dependents, walk.visited);
-            tasks[downstream.as_usize()].release(released, runs.flatten().take(n_told as usize));
+            let ranges = released.task.grid().index_ranges(&dependents, walk.visited);
+            tasks[downstream.as_usize()].release(released, ranges.flatten().take(n_told as usize));
             budget -= n_told;
             if budget == 0 {
                 walk.visited += n_told;
@@ -104,7 +104,7 @@ impl Propagation {
             budget -= self.find_conflicting(plan, tasks, walk, &position, budget);
             self.stack.push(*walk);
             let mut found = std::mem::take(&mut self.found);
-            release_kept_apart(plan, tasks, walk.block.task, &position, &mut found);
+            release_order_only(plan, tasks, walk.block.task, &position, &mut found);
             for index in found.iter().copied() {
                 if tasks[task.as_usize()].orphan(index) {
                     self.start(plan, BlockId { task, index }, Effect::Orphan);
@@ -115,7 +115,7 @@ impl Propagation {
         }
         while let Some((downstream, link)) = plan.task(task).downstream.get(walk.segment - 1) {
             let grid = plan.task(*downstream).task.grid();
-            for index in grid.runs(&link.downstream(&position), walk.visited).flatten() {
+            for index in grid.index_ranges(&link.downstream(&position), walk.visited).flatten() {
                 if budget == 0 {
                     self.stack.push(*walk);
                     return 0;
@@ -147,8 +147,8 @@ impl Propagation {
         self.found.clear();
         let BlockId { task, index } = walk.block;
         let grid = plan.task(task).task.grid();
-        let n_looked_at = tasks[task.as_usize()].neighbourhood().map_or(0, |neighbourhood| {
-            neighbourhood.find_downstream(grid, position, index, walk.visited, budget, &mut self.found)
+        let n_looked_at = tasks[task.as_usize()].conflict_table().map_or(0, |conflict_table| {
+            conflict_table.find_downstream(grid, position, index, walk.visited, budget, &mut self.found)
         });
         walk.visited += n_looked_at;
         if n_looked_at < budget {
@@ -166,9 +166,9 @@ impl Walk {
     }
 }
 
-/// Takes out of `found` the blocks that were only kept apart from the one at `position`, which will not run (again),
+/// Takes out of `found` the blocks whose conflict with the one at `position`, which will not run (again), is order-only,
 /// and releases them.
-fn release_kept_apart(
+fn release_order_only(
     plan: &Plan,
     tasks: &mut [TaskState],
     task: TaskId,
@@ -176,7 +176,7 @@ fn release_kept_apart(
     found: &mut Vec<u64>,
 ) {
     let planned = plan.task(task);
-    let Some(conflicts) = planned.task.conflicts().filter(|conflicts| conflicts.kept_apart().is_some())
+    let Some(conflicts) = planned.task.conflicts().filter(|conflicts| conflicts.order_only().is_some())
     else {
         return;
     };
@@ -185,7 +185,7 @@ fn release_kept_apart(
     found.retain(is_behind);
 }
 
-/// Whether blocks of a task may have dependents.
+/// Returns whether blocks of a task may have dependents.
 #[inline]
 fn is_watched(plan: &Plan, task: TaskId) -> bool {
     let planned = plan.task(task);

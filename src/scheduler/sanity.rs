@@ -2,15 +2,15 @@
 
 use thiserror::Error;
 
-use super::Scheduler;
 use super::event::WorkerId;
+use super::machine::Scheduler;
 use super::task_state::Counts;
 use crate::plan::TaskId;
 
 /// Two things that must agree do not: a bug in the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Insane {
+pub enum InvariantError {
     /// The counts of a task do not add up to its total.
     #[error("task {task:?}: {counts:?} do not add up")]
     Sum {
@@ -50,7 +50,7 @@ impl Scheduler {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn sanity_check(&self) -> Result<(), Insane> {
+    pub fn sanity_check(&self) -> Result<(), InvariantError> {
         let mut by_task = vec![0; self.tasks.len()];
         let mut by_worker = vec![0; self.workers.iter().count()];
         for flight in self.leases.iter() {
@@ -61,9 +61,9 @@ impl Scheduler {
             let counts = state.counts;
             let sum = counts.open() + counts.completed + counts.failed + counts.orphaned;
             if sum != counts.total || counts.skipped > counts.completed {
-                return Err(Insane::Sum { task, counts });
+                return Err(InvariantError::Sum { task, counts });
             }
-            let ready = state.roots.n_left() + state.states.n_ready() + state.retries.n_waiting();
+            let ready = state.initially_ready.n_left() + state.states.n_ready() + state.retries.n_waiting();
             let waiting = state.retries.waiting().count() as u64;
             for (what, counted, found) in [
                 ("ready", counts.ready, ready),
@@ -71,14 +71,14 @@ impl Scheduler {
                 ("waiting to be tried again", state.retries.n_waiting(), waiting),
             ] {
                 if counted != found {
-                    return Err(Insane::Count { task, what, counted, found });
+                    return Err(InvariantError::Count { task, what, counted, found });
                 }
             }
         }
         for ((worker, entry), found) in self.workers.iter().zip(by_worker) {
             let (counted, capacity) = (u64::from(entry.in_flight), u64::from(self.workers.capacity(entry)));
             if counted != found || counted > capacity {
-                return Err(Insane::Worker { worker, counted, found, capacity });
+                return Err(InvariantError::Worker { worker, counted, found, capacity });
             }
         }
         Ok(())
@@ -89,17 +89,17 @@ impl Scheduler {
     ///
     /// # Errors
     /// What does not agree.
-    pub fn sanity_check_blocks(&self) -> Result<(), Insane> {
+    pub fn sanity_check_blocks(&self) -> Result<(), InvariantError> {
         self.sanity_check()?;
         for (task, state) in (0..).map(TaskId).zip(&self.tasks) {
             let counts = state.counts;
             let ended = (0..counts.total).filter(|index| state.states.has_ended(*index)).count() as u64;
-            let roots = state.roots.remaining().count() as u64;
+            let initially_ready = state.initially_ready.remaining().count() as u64;
             let partly =
                 (0..counts.total).filter(|index| state.states.counter(*index).is_some()).count() as u64;
             for (what, counted, found) in [
                 ("ended", counts.completed + counts.failed + counts.orphaned, ended),
-                ("roots", state.roots.n_left(), roots),
+                ("initially_ready", state.initially_ready.n_left(), initially_ready),
                 (
                     "waiting for only some of their dependencies",
                     partly.min(counts.pending + counts.orphaned),
@@ -107,7 +107,7 @@ impl Scheduler {
                 ),
             ] {
                 if counted != found {
-                    return Err(Insane::Count { task, what, counted, found });
+                    return Err(InvariantError::Count { task, what, counted, found });
                 }
             }
         }

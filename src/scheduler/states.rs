@@ -45,7 +45,7 @@ pub(super) struct States {
     n_blocks: u64,
     /// Whether no block waits for more than 255 others.
     is_narrow: bool,
-    /// For each chunk [`UNTOUCHED`], [`ENDED`], or 1 more than its place in `chunks`. Pages are empty, and the last ones
+    /// For each chunk [`UNTOUCHED`], [`ENDED`], or 1 more than its index in `chunks`. Pages are empty, and the last ones
     /// missing, until one of their chunks is touched.
     directory: Vec<Box<[u32]>>,
     /// A page holds 2 to the power of this many chunks.
@@ -81,12 +81,12 @@ impl States {
         self.n_ready
     }
 
-    /// Whether a block has ended.
+    /// Returns whether a block has ended.
     pub fn has_ended(&self, index: u64) -> bool {
         match self.entry(index / CHUNK) {
             UNTOUCHED => false,
             ENDED => true,
-            place => bit(&self.chunks[place as usize - 1].ended, index % CHUNK),
+            entry => bit(&self.chunks[entry as usize - 1].ended, index % CHUNK),
         }
     }
 
@@ -94,9 +94,9 @@ impl States {
     pub fn counter(&self, index: u64) -> Option<u64> {
         match self.entry(index / CHUNK) {
             UNTOUCHED | ENDED => None,
-            place => {
+            entry => {
                 let within = (index % CHUNK) as usize;
-                let left = match &self.chunks[place as usize - 1].counters {
+                let left = match &self.chunks[entry as usize - 1].counters {
                     Counters::None => 0,
                     Counters::Narrow(counters) => u64::from(counters[within]),
                     Counters::Wide(counters) => counters[within],
@@ -199,12 +199,12 @@ impl States {
 
     #[inline]
     fn entry(&self, number: u64) -> u32 {
-        let (page, within) = self.place_in_directory(number);
+        let (page, within) = self.page_and_offset(number);
         self.directory.get(page).and_then(|page| page.get(within)).copied().unwrap_or(UNTOUCHED)
     }
 
     fn entry_mut(&mut self, number: u64) -> &mut u32 {
-        let (page, within) = self.place_in_directory(number);
+        let (page, within) = self.page_and_offset(number);
         if page >= self.directory.len() {
             self.directory.resize_with(page + 1, Box::default);
         }
@@ -216,8 +216,8 @@ impl States {
     }
 
     #[inline]
-    fn place_in_directory(&self, number: u64) -> (usize, usize) {
-        // A number of 64 bits fits into a usize of the machines this runs on; a place within a page anyway.
+    fn page_and_offset(&self, number: u64) -> (usize, usize) {
+        // A number of 64 bits fits into a usize of the machines this runs on; an offset within a page anyway.
         ((number >> self.page_bits) as usize, (number & ((1 << self.page_bits) - 1)) as usize)
     }
 
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(states.free.len(), 1);
         assert!(states.has_ended(5) && !states.has_ended(CHUNK));
         make_ready(&mut states, CHUNK + 3);
-        assert_eq!(states.chunks.len(), 1, "the next chunk takes the place of the first");
+        assert_eq!(states.chunks.len(), 1, "the next chunk takes over the memory of the first");
         assert!(!states.has_ended(CHUNK + 3) && states.counter(CHUNK + 3).is_none());
         (CHUNK..CHUNK + 10).for_each(|index| states.end(index));
         assert!(states.has_ended(CHUNK + 9));

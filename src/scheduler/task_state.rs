@@ -1,9 +1,9 @@
 //! Where one task stands. A block changes its state here and nowhere else, and every change keeps the counts exact.
 
+use super::conflict_table::ConflictTable;
 use super::event::WorkerId;
-use super::neighbourhood::Neighbourhood;
+use super::initially_ready::InitiallyReady;
 use super::retries::{Attempts, Retries};
-use super::roots::Roots;
 use super::states::States;
 use crate::plan::PlannedTask;
 
@@ -35,7 +35,7 @@ impl Counts {
         self.pending + self.ready + self.in_flight
     }
 
-    /// Whether every block completed.
+    /// Returns whether every block completed.
     pub fn all_completed(&self) -> bool {
         self.completed == self.total
     }
@@ -44,10 +44,10 @@ impl Counts {
 #[derive(Debug)]
 pub(super) struct TaskState {
     pub counts: Counts,
-    pub roots: Roots,
+    pub initially_ready: InitiallyReady,
     pub states: States,
     pub retries: Retries,
-    neighbourhood: Option<Neighbourhood>,
+    conflict_table: Option<ConflictTable>,
     max_in_flight: u64,
     max_retries: u32,
     max_crashes: u32,
@@ -56,29 +56,29 @@ pub(super) struct TaskState {
 impl TaskState {
     pub fn new(planned: &PlannedTask, max_crashes: u32) -> Self {
         let task = &planned.task;
-        let roots = Roots::of(planned);
-        let neighbourhood = task.conflicts().map(Neighbourhood::new);
+        let initially_ready = InitiallyReady::of(planned);
+        let conflict_table = task.conflicts().map(ConflictTable::new);
         let most = planned
             .upstream
             .iter()
-            .fold(neighbourhood.as_ref().map_or(0, Neighbourhood::max_upstream), |most, (_, link)| {
+            .fold(conflict_table.as_ref().map_or(0, ConflictTable::max_upstream), |most, (_, link)| {
                 most.saturating_add(link.max_upstream())
             });
         let total = task.grid().n_blocks();
-        let ready = roots.n_left();
+        let ready = initially_ready.n_left();
         Self {
             counts: Counts { total, ready, pending: total - ready, ..Counts::default() },
-            roots,
+            initially_ready,
             states: States::new(total, most),
             retries: Retries::default(),
-            neighbourhood,
+            conflict_table,
             max_in_flight: task.max_workers().map_or(u64::MAX, u64::from),
             max_retries: task.max_retries(),
             max_crashes,
         }
     }
 
-    /// Whether a block could be handed out now.
+    /// Returns whether a block could be handed out now.
     #[inline]
     pub fn has_work(&self) -> bool {
         self.counts.ready > 0 && self.counts.in_flight < self.max_in_flight
@@ -90,7 +90,7 @@ impl TaskState {
         self.counts.ready.min(self.max_in_flight - self.counts.in_flight.min(self.max_in_flight))
     }
 
-    /// Whether blocks may be handed out ahead of time.
+    /// Returns whether blocks may be handed out ahead of time.
     pub fn may_run_ahead(&self) -> bool {
         self.max_in_flight == u64::MAX
     }
@@ -100,10 +100,10 @@ impl TaskState {
     pub fn take(&mut self, worker: WorkerId, is_only_worker: bool) -> Option<u64> {
         let index = match self.retries.pop(worker, is_only_worker) {
             Some(index) => index,
-            None => match (self.states.peek_ready(), self.roots.peek()) {
-                (Some(ready), Some(root)) if root < ready => self.roots.pop()?,
+            None => match (self.states.peek_ready(), self.initially_ready.peek()) {
+                (Some(ready), Some(initial)) if initial < ready => self.initially_ready.pop()?,
                 (Some(_), _) => self.states.pop_ready()?,
-                (None, _) => self.roots.pop()?,
+                (None, _) => self.initially_ready.pop()?,
             },
         };
         self.counts.ready -= 1;
@@ -173,10 +173,10 @@ impl TaskState {
     #[inline]
     pub fn release(&mut self, planned: &PlannedTask, indices: impl Iterator<Item = u64>) {
         let grid = planned.task.grid();
-        let Self { states, neighbourhood, .. } = self;
+        let Self { states, conflict_table, .. } = self;
         let n_released = states.count_down(indices, |index| {
             let position = grid.position(index);
-            let conflicting = neighbourhood.as_ref().map_or(0, |near| near.n_upstream(&position));
+            let conflicting = conflict_table.as_ref().map_or(0, |near| near.n_upstream(&position));
             conflicting
                 + planned.upstream.iter().map(|(_, link)| link.upstream(&position).size()).sum::<u64>()
         });
@@ -184,9 +184,9 @@ impl TaskState {
         self.counts.ready += n_released;
     }
 
-    /// The blocks of this task that conflict with one and wait for it: see [`Neighbourhood::find_downstream`].
+    /// The blocks of this task that conflict with one and wait for it: see [`ConflictTable::find_downstream`].
     #[inline]
-    pub fn neighbourhood(&mut self) -> Option<&mut Neighbourhood> {
-        self.neighbourhood.as_mut()
+    pub fn conflict_table(&mut self) -> Option<&mut ConflictTable> {
+        self.conflict_table.as_mut()
     }
 }

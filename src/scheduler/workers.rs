@@ -1,6 +1,6 @@
 //! The workers, and which of them gets the next block.
 //!
-//! A worker with a free slot is *hungry*. One whose slots are all busy may still hold a few blocks ahead (its
+//! A worker with a free slot is *idle*. One whose slots are all busy may still hold a few blocks ahead (its
 //! *credits*), so that it never waits for a message. Both kinds queue in order of arrival, each worker at most once
 //! in each queue.
 
@@ -15,14 +15,14 @@ pub(super) struct Worker {
     pub slots: u32,
     pub in_flight: u32,
     pub flights: FlightList,
-    is_hungry_queued: bool,
+    is_idle_queued: bool,
     is_ahead_queued: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     workers: Vec<Worker>,
-    hungry: VecDeque<WorkerId>,
+    idle: VecDeque<WorkerId>,
     ahead: VecDeque<WorkerId>,
     credits: u32,
     n_alive: usize,
@@ -59,12 +59,12 @@ impl Workers {
     }
 
     pub fn join(&mut self, id: WorkerId, slots: u32) {
-        let place = id.0 as usize;
-        if place >= self.workers.len() {
-            self.workers.resize_with(place + 1, Worker::default);
+        let index = id.0 as usize;
+        if index >= self.workers.len() {
+            self.workers.resize_with(index + 1, Worker::default);
         }
         let slots = slots.max(1);
-        self.workers[place].slots = slots;
+        self.workers[index].slots = slots;
         self.n_alive += 1;
         self.n_slots += u64::from(slots);
         self.enqueue(id);
@@ -84,9 +84,9 @@ impl Workers {
     pub fn enqueue(&mut self, id: WorkerId) {
         let worker = &mut self.workers[id.0 as usize];
         if worker.in_flight < worker.slots {
-            if !worker.is_hungry_queued {
-                worker.is_hungry_queued = true;
-                self.hungry.push_back(id);
+            if !worker.is_idle_queued {
+                worker.is_idle_queued = true;
+                self.idle.push_back(id);
             }
         } else if worker.in_flight < worker.slots + self.credits
             && worker.slots > 0
@@ -99,10 +99,10 @@ impl Workers {
 
     /// The next worker with a free slot.
     #[inline]
-    pub fn next_hungry(&mut self) -> Option<WorkerId> {
-        while let Some(id) = self.hungry.pop_front() {
+    pub fn next_idle(&mut self) -> Option<WorkerId> {
+        while let Some(id) = self.idle.pop_front() {
             let worker = &mut self.workers[id.0 as usize];
-            worker.is_hungry_queued = false;
+            worker.is_idle_queued = false;
             if worker.in_flight < worker.slots {
                 return Some(id);
             }

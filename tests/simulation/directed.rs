@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bellis::geometry::{Lattice, OnLattice};
 use bellis::plan::{BlockId, Plan, TaskId};
 use bellis::scheduler::{
-    Actions, Assignment, Cause, Config, Event, Failure, Outcome, Scheduler, Verdict, WorkerId,
+    Actions, Assignment, Cause, Config, Disposition, Event, Failure, Outcome, Scheduler, WorkerId,
 };
 use bellis::{Pipeline, Roi, Task, TaskBuilder};
 
@@ -215,11 +215,11 @@ fn crashes_count_apart_from_retries() {
         block,
         worker: WorkerId(1),
         cause: Cause::WorkerLost,
-        verdict: Verdict::Retry { attempts: 2 },
+        disposition: Disposition::Retry { attempts: 2 },
     };
     assert_eq!(run.actions.failures, [retried]);
     run.fail(third);
-    assert_eq!(run.actions.failures[0].verdict, Verdict::GiveUp { attempts: 3 });
+    assert_eq!(run.actions.failures[0].disposition, Disposition::GiveUp { attempts: 3 });
     assert_eq!(run.scheduler.counts(TaskId(0)).failed, 1);
 
     let mut run = Run::of(build(line("a", 1, 1).max_retries(9)), config);
@@ -227,7 +227,7 @@ fn crashes_count_apart_from_retries() {
     run.join(1, 1);
     run.lose(0);
     run.lose(1);
-    assert_eq!(run.actions.failures[0].verdict, Verdict::GiveUp { attempts: 2 });
+    assert_eq!(run.actions.failures[0].disposition, Disposition::GiveUp { attempts: 2 });
     assert!(run.scheduler.is_finished());
 }
 
@@ -260,7 +260,7 @@ fn a_worker_alone_tries_again_itself() {
     let mut next = run.join(0, 1)[0];
     for attempts in 1..=2 {
         next = run.fail(next)[0];
-        assert_eq!(run.actions.failures[0].verdict, Verdict::Retry { attempts });
+        assert_eq!(run.actions.failures[0].disposition, Disposition::Retry { attempts });
     }
     run.fail(next);
     assert!(run.scheduler.is_finished());

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bellis::plan::{Plan, TaskId};
 use bellis::scheduler::{
-    Actions, Assignment, Cause, Config, Counts, Event, Failure, Lease, Outcome, Scheduler, Verdict, WorkerId,
+    Actions, Assignment, Cause, Config, Counts, Disposition, Event, Failure, Lease, Outcome, Scheduler,
+    WorkerId,
 };
 
 use crate::oracle::{Number, Oracle};
@@ -213,7 +214,7 @@ impl Shadow {
             Outcome::Failed(message) => {
                 self.failures[block] += 1;
                 let again = self.failures[block] <= self.plan.tasks()[task].task.max_retries();
-                self.judge(&assignment, block, Cause::Error(message.clone()), again);
+                self.record_failure(&assignment, block, Cause::Error(message.clone()), again);
             }
         }
     }
@@ -229,18 +230,19 @@ impl Shadow {
             if place < n_processing {
                 self.crashes[block] += 1;
                 let again = self.crashes[block] <= self.config.max_crashes;
-                self.judge(&assignment, block, Cause::WorkerLost, again);
+                self.record_failure(&assignment, block, Cause::WorkerLost, again);
             } else {
                 self.ready_again(block, task, worker);
             }
         }
     }
 
-    fn judge(&mut self, assignment: &Assignment, block: Number, cause: Cause, again: bool) {
+    fn record_failure(&mut self, assignment: &Assignment, block: Number, cause: Cause, again: bool) {
         let attempts = self.failures[block] + self.crashes[block];
-        let verdict = if again { Verdict::Retry { attempts } } else { Verdict::GiveUp { attempts } };
+        let disposition =
+            if again { Disposition::Retry { attempts } } else { Disposition::GiveUp { attempts } };
         let Assignment { block: id, worker, .. } = *assignment;
-        self.expected_failures.push(Failure { block: id, worker, cause, verdict });
+        self.expected_failures.push(Failure { block: id, worker, cause, disposition });
         if again {
             self.ready_again(block, id.task.as_usize(), worker);
             return;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::observe::{ChunkReads, Longest, Report, Snapshot, TaskReport, TaskSnapshot};
 use crate::plan::{BlockId, Plan, TaskId};
-use crate::scheduler::{Cause, Counts, Failure, Scheduler, Verdict};
+use crate::scheduler::{Cause, Counts, Disposition, Failure, Scheduler};
 use crate::wire::Reads;
 
 /// Maximum number of failures of a task that are logged as they happen; the report has the count of all.
@@ -66,7 +66,7 @@ impl RunStats {
         }
     }
 
-    fn record_failure(&mut self, Failure { block, worker, cause, verdict }: Failure) {
+    fn record_failure(&mut self, Failure { block, worker, cause, disposition }: Failure) {
         let message = match cause {
             Cause::Error(message) => message,
             Cause::WorkerLost => "its worker was lost".to_owned(),
@@ -77,12 +77,12 @@ impl RunStats {
         let name = &self.tasks[task].name;
         self.n_logged[task] += 1;
         if self.n_logged[task] <= MAX_LOGGED_FAILURES {
-            match verdict {
-                Verdict::Retry { attempts } => log::warn!(
+            match disposition {
+                Disposition::Retry { attempts } => log::warn!(
                     "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, will be tried \
                      again): {message}"
                 ),
-                Verdict::GiveUp { attempts } => log::error!(
+                Disposition::GiveUp { attempts } => log::error!(
                     "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, given up): \
                      {message}"
                 ),
@@ -90,7 +90,7 @@ impl RunStats {
         } else if self.n_logged[task] == MAX_LOGGED_FAILURES + 1 {
             log::warn!("task {name:?}: more blocks fail; the report at the end counts them");
         }
-        if let Verdict::GiveUp { attempts } = verdict {
+        if let Disposition::GiveUp { attempts } = disposition {
             self.tasks[task].add_failure(index, &write_roi, worker.0, attempts, message);
         }
     }

@@ -11,23 +11,23 @@ use crate::plan::{Conflicts, Grid};
 const MAX_KEPT: u64 = 1 << 20;
 
 #[derive(Debug)]
-pub(super) struct Neighbourhood {
+pub(super) struct ConflictTable {
     conflicts: Conflicts,
     /// All differences in position at which blocks conflict; empty when nothing is kept.
     differences: Vec<Coordinate>,
-    by_level: Vec<Option<Level>>,
+    by_level: Vec<Option<Dependents>>,
 }
 
-/// What holds for all blocks of one level.
+/// Where the dependents of a block lie: the same for all blocks of one level.
 #[derive(Debug, Clone)]
-struct Level {
+struct Dependents {
     /// How far away in index the conflicting blocks of higher level are, in rising order.
     distances: Box<[i64]>,
     /// The difference in position that goes with each distance.
     differences: Box<[u32]>,
 }
 
-impl Neighbourhood {
+impl ConflictTable {
     pub fn new(conflicts: &Conflicts) -> Self {
         let n_kept = conflicts.n_levels().saturating_mul(conflicts.n_differences());
         let (differences, n_levels) = if n_kept <= MAX_KEPT {
@@ -89,7 +89,7 @@ impl Neighbourhood {
 
     /// The list for the level of the block at `position`, as if no border were near.
     #[cold]
-    fn keep(&self, grid: &Grid, position: &Coordinate) -> Level {
+    fn keep(&self, grid: &Grid, position: &Coordinate) -> Dependents {
         let n_axes = position.n_axes();
         let period = self.conflicts.period();
         let level = self.conflicts.level(position);
@@ -104,12 +104,12 @@ impl Neighbourhood {
         let mut kept: Vec<(i64, u32)> = (0..)
             .zip(&self.differences)
             .filter(|(_, difference)| level_at(difference) > level)
-            .map(|(place, difference)| (distance(difference), place))
+            .map(|(index, difference)| (distance(difference), index))
             .collect();
         // Neighbours in index share a chunk of states: see `States::count_down`.
         kept.sort_unstable();
         let (distances, differences): (Vec<i64>, Vec<u32>) = kept.into_iter().unzip();
-        Level { distances: distances.into(), differences: differences.into() }
+        Dependents { distances: distances.into(), differences: differences.into() }
     }
 
     fn find_among_all(
@@ -123,10 +123,10 @@ impl Neighbourhood {
         let level = self.conflicts.level(position);
         let boxes = self.conflicts.reach(position);
         let (mut skip, mut n_looked_at) = (skip, 0);
-        for (place, part) in boxes.iter().enumerate() {
+        for (index, part) in boxes.iter().enumerate() {
             let n_here = part.size().saturating_sub(skip).min(most - n_looked_at);
             let positions = part.positions_from(skip).take(usize::try_from(n_here).unwrap_or(usize::MAX));
-            let is_new = |at: &Coordinate| !boxes[..place].iter().any(|earlier| earlier.contains(at));
+            let is_new = |at: &Coordinate| !boxes[..index].iter().any(|earlier| earlier.contains(at));
             let found_here = positions.filter(|at| is_new(at) && self.conflicts.level(at) > level);
             found.extend(found_here.map(|at| grid.index(&at)));
             n_looked_at += n_here;
@@ -135,7 +135,7 @@ impl Neighbourhood {
         n_looked_at
     }
 
-    /// Whether every conflicting position is inside the grid.
+    /// Returns whether every conflicting position is inside the grid.
     #[inline]
     fn is_inside(&self, grid: &Grid, position: &Coordinate) -> bool {
         let period = self.conflicts.period();

@@ -7,9 +7,9 @@
 use crate::geometry::Coordinate;
 use crate::plan::{Grid, GridBox, PlannedTask};
 
-/// A walk over the level-0 positions of one box.
+/// Goes through the level-0 positions of one box.
 #[derive(Debug, Clone)]
-struct Walk {
+struct Cursor {
     begin: Coordinate,
     end: Coordinate,
     step: Coordinate,
@@ -17,15 +17,15 @@ struct Walk {
     index: u64,
 }
 
-/// The walks over all boxes, merged by index.
+/// A cursor for each box, merged by index.
 #[derive(Debug, Clone)]
-pub(super) struct Roots {
+pub(super) struct InitiallyReady {
     grid: Grid,
-    walks: Vec<Walk>,
+    cursors: Vec<Cursor>,
     n_left: u64,
 }
 
-impl Roots {
+impl InitiallyReady {
     pub fn of(planned: &PlannedTask) -> Self {
         let grid = planned.task.grid();
         let mut boxes = vec![grid.bounds()];
@@ -37,11 +37,11 @@ impl Roots {
         let aligned: Vec<GridBox> =
             boxes.into_iter().map(|part| align(part, &step)).filter(|part| !part.is_empty()).collect();
         let n_left = aligned.iter().map(|part| part.size_by(&step)).sum();
-        let walks = aligned.iter().map(|part| Walk::over(grid, part, step)).collect();
-        Self { grid: grid.clone(), walks, n_left }
+        let cursors = aligned.iter().map(|part| Cursor::over(grid, part, step)).collect();
+        Self { grid: grid.clone(), cursors, n_left }
     }
 
-    /// Number of roots not yet taken.
+    /// Number of blocks not yet taken.
     pub fn n_left(&self) -> u64 {
         self.n_left
     }
@@ -49,32 +49,32 @@ impl Roots {
     /// The lowest index not yet taken.
     #[inline]
     pub fn peek(&self) -> Option<u64> {
-        match self.walks.as_slice() {
-            [walk] => Some(walk.index),
-            walks => walks.iter().map(|walk| walk.index).min(),
+        match self.cursors.as_slice() {
+            [cursor] => Some(cursor.index),
+            cursors => cursors.iter().map(|cursor| cursor.index).min(),
         }
     }
 
-    /// Takes the root that [`peek`](Self::peek) shows.
+    /// Takes the block that [`peek`](Self::peek) shows.
     #[inline]
     pub fn pop(&mut self) -> Option<u64> {
         let index = self.peek()?;
-        let place = self.walks.iter().position(|walk| walk.index == index)?;
+        let lowest = self.cursors.iter().position(|cursor| cursor.index == index)?;
         self.n_left -= 1;
-        if !self.walks[place].advance(&self.grid) {
-            self.walks.swap_remove(place);
+        if !self.cursors[lowest].advance(&self.grid) {
+            self.cursors.swap_remove(lowest);
         }
         Some(index)
     }
 
     /// The indices not yet taken, in no particular order; only for checks and tests.
     pub fn remaining(&self) -> impl Iterator<Item = u64> + '_ {
-        self.walks.iter().flat_map(move |walk| {
-            let mut walk = walk.clone();
-            let mut next = Some(walk.index);
+        self.cursors.iter().flat_map(move |cursor| {
+            let mut cursor = cursor.clone();
+            let mut next = Some(cursor.index);
             std::iter::from_fn(move || {
                 let current = next?;
-                next = walk.advance(&self.grid).then_some(walk.index);
+                next = cursor.advance(&self.grid).then_some(cursor.index);
                 Some(current)
             })
         })
@@ -89,7 +89,7 @@ fn align(part: GridBox, step: &Coordinate) -> GridBox {
     GridBox { begin, end: part.end }
 }
 
-impl Walk {
+impl Cursor {
     fn over(grid: &Grid, part: &GridBox, step: Coordinate) -> Self {
         Self { begin: part.begin, end: part.end, step, position: part.begin, index: grid.index(&part.begin) }
     }
