@@ -2,8 +2,9 @@
 //!
 //! Pure descriptions, computed and never stored: a task of 10^12 blocks takes as much memory as one of ten. Which
 //! blocks there are, which conflict and which wait for which follows from a few integers by arithmetic, in time that
-//! does not depend on the size of the volume. Nothing here reads a file, asks for the time or knows of ranks; the
-//! closures that a task carries are kept here and called elsewhere (`run`).
+//! does not depend on the size of the volume. Nothing here reads a file, asks for the time or knows of ranks. A
+//! [`Plan`] holds no closures: a [`Task`] is its plain data ([`TaskSpec`]) and a [`Body`], and the bodies are called
+//! elsewhere (`run`).
 
 mod block;
 mod body;
@@ -17,6 +18,7 @@ mod link;
 mod output;
 mod pipeline;
 mod reach;
+mod spec;
 mod task;
 
 pub use block::{Block, BlockId, TaskId};
@@ -29,4 +31,5 @@ pub use grid::{Grid, IndexRanges};
 pub use grid_box::{GridBox, Positions};
 pub use link::Link;
 pub use pipeline::Pipeline;
+pub use spec::TaskSpec;
 pub use task::{Task, TaskBuilder};

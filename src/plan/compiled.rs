@@ -1,6 +1,7 @@
 //! A checked pipeline, ready to be scheduled: tasks by number, links in both directions, an order of work.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -9,20 +10,22 @@ use super::block::{Block, BlockId, TaskId};
 use super::error::PlanError;
 use super::link::Link;
 use super::pipeline::Pipeline;
+use super::spec::TaskSpec;
 use super::task::Task;
 
-/// A checked pipeline.
-#[derive(Debug, Clone)]
+/// A checked pipeline: plain data. The closures of its tasks stay with the pipeline ([`Task::body`]); a [`TaskId`] is
+/// an index into [`Pipeline::tasks`] as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     tasks: Vec<PlannedTask>,
     by_priority: Vec<TaskId>,
 }
 
 /// A task and its links.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedTask {
-    /// The task.
-    pub task: Task,
+    /// The task, without its closures.
+    pub spec: Arc<TaskSpec>,
     /// The tasks whose output it reads.
     pub upstream: Vec<(TaskId, Link)>,
     /// The tasks that read its output, with the same links.
@@ -40,7 +43,7 @@ impl Plan {
             .map_err(|cycle| PlanError::Cycle(graph[cycle.node_id()].name().to_owned()))?;
         let mut tasks: Vec<PlannedTask> = graph
             .node_weights()
-            .map(|task| PlannedTask { task: task.clone(), upstream: Vec::new(), downstream: Vec::new() })
+            .map(|task| PlannedTask { spec: (*task).clone(), upstream: Vec::new(), downstream: Vec::new() })
             .collect();
         for edge in graph.raw_edges() {
             let (from, to) = (edge.source(), edge.target());
@@ -80,19 +83,19 @@ impl Plan {
 
     /// Returns whether `id` names a block of this plan.
     pub fn contains(&self, id: BlockId) -> bool {
-        self.tasks.get(id.task.as_usize()).is_some_and(|planned| id.index < planned.task.grid().n_blocks())
+        self.tasks.get(id.task.as_usize()).is_some_and(|planned| id.index < planned.spec.grid().n_blocks())
     }
 
     /// A block with its ROIs. `id` must be of this plan.
     pub fn block(&self, id: BlockId) -> Block {
-        let grid = self.task(id.task).task.grid();
+        let grid = self.task(id.task).spec.grid();
         let position = grid.position(id.index);
         Block { id, read_roi: grid.read_roi(&position), write_roi: grid.write_roi(&position) }
     }
 
     /// Number of blocks of all tasks together.
     pub fn n_blocks(&self) -> u64 {
-        self.tasks.iter().map(|planned| planned.task.grid().n_blocks()).fold(0, u64::saturating_add)
+        self.tasks.iter().map(|planned| planned.spec.grid().n_blocks()).fold(0, u64::saturating_add)
     }
 
     /// All that decides which blocks there are and what they wait for, as text: equal on two ranks exactly when they
@@ -100,7 +103,7 @@ impl Plan {
     pub fn describe(&self) -> String {
         let mut text = String::new();
         for planned in &self.tasks {
-            let task = &planned.task;
+            let task = &planned.spec;
             let grid = task.grid();
             let comma = if text.is_empty() { "" } else { "; " };
             let written = write!(
@@ -120,14 +123,14 @@ impl Plan {
             debug_assert!(written.is_ok(), "writing to a string cannot fail");
             for (up, _) in &planned.upstream {
                 text.push_str(", after ");
-                text.push_str(self.task(*up).task.name());
+                text.push_str(self.task(*up).spec.name());
             }
         }
         text
     }
 }
 
-fn describe_conflicts(task: &Task) -> String {
+fn describe_conflicts(task: &TaskSpec) -> String {
     let Some(conflicts) = task.conflicts() else { return "no conflicts".to_owned() };
     let data = if conflicts.carry_data() { "conflicts" } else { "no conflicts" };
     match conflicts.order_only() {
@@ -140,16 +143,16 @@ fn task_id(node: NodeIndex<u32>) -> TaskId {
     TaskId(u32::try_from(node.index()).unwrap_or(u32::MAX))
 }
 
-fn graph(pipeline: &Pipeline) -> Result<DiGraph<Task, (), u32>, PlanError> {
+fn graph(pipeline: &Pipeline) -> Result<DiGraph<Arc<TaskSpec>, (), u32>, PlanError> {
     let mut graph = DiGraph::with_capacity(pipeline.n_tasks(), pipeline.edges().len());
     if pipeline.n_tasks() == 0 {
         return Err(PlanError::NoTasks);
     }
     for task in pipeline.tasks() {
-        if graph.node_weights().any(|known: &Task| known.name() == task.name()) {
+        if graph.node_weights().any(|known: &Arc<TaskSpec>| known.name() == task.name()) {
             return Err(PlanError::DuplicateName(task.name().to_owned()));
         }
-        graph.add_node(task.clone());
+        graph.add_node(task.spec().clone());
     }
     for (from, to) in pipeline.edges() {
         let find = |name: &String| {
@@ -169,7 +172,7 @@ fn graph(pipeline: &Pipeline) -> Result<DiGraph<Task, (), u32>, PlanError> {
     Ok(graph)
 }
 
-fn link(upstream: &Task, downstream: &Task) -> Result<Link, PlanError> {
+fn link(upstream: &TaskSpec, downstream: &TaskSpec) -> Result<Link, PlanError> {
     let (from, to) = (upstream.grid(), downstream.grid());
     if from.n_axes() == to.n_axes() {
         return Link::between(from, to).map_err(|problem| PlanError::Task {

@@ -10,6 +10,7 @@ use super::error::{PlanError, TaskProblem};
 use super::fit::Fit;
 use super::grid::Grid;
 use super::output::Output;
+use super::spec::TaskSpec;
 use crate::geometry::{Coordinate, GeometryError, OnLattice, Roi};
 
 /// A function mapped over the blocks that tile a total ROI. Cheap to clone: clones are the same task.
@@ -30,16 +31,7 @@ use crate::geometry::{Coordinate, GeometryError, OnLattice, Roi};
 /// ```
 #[derive(Clone)]
 pub struct Task {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    name: String,
-    grid: Grid,
-    conflicts: Option<Conflicts>,
-    max_retries: u32,
-    max_workers: Option<u32>,
-    outputs: Vec<Output>,
+    spec: Arc<TaskSpec>,
     body: Body,
 }
 
@@ -63,45 +55,49 @@ impl Task {
         }
     }
 
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.inner.name
-    }
-
-    /// The grid of blocks.
-    pub fn grid(&self) -> &Grid {
-        &self.inner.grid
-    }
-
-    /// Which blocks conflict, or `None` when all may run at the same time.
-    pub fn conflicts(&self) -> Option<&Conflicts> {
-        self.inner.conflicts.as_ref()
-    }
-
-    /// How often a failed block is tried again.
-    pub fn max_retries(&self) -> u32 {
-        self.inner.max_retries
-    }
-
-    /// How many blocks may be processed at the same time, or `None` for as many as there are slots.
-    pub fn max_workers(&self) -> Option<u32> {
-        self.inner.max_workers
-    }
-
-    /// The name of an output that only one process can write, and why, if there is one.
-    pub fn one_process_only(&self) -> Option<(&str, &str)> {
-        let mut outputs = self.inner.outputs.iter();
-        outputs.find_map(|output| Some((&*output.label, output.one_process_only.as_deref()?)))
+    /// The task without its closures.
+    pub fn spec(&self) -> &Arc<TaskSpec> {
+        &self.spec
     }
 
     /// The closures.
     pub fn body(&self) -> &Body {
-        &self.inner.body
+        &self.body
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        self.spec.name()
+    }
+
+    /// The grid of blocks.
+    pub fn grid(&self) -> &Grid {
+        self.spec.grid()
+    }
+
+    /// Which blocks conflict, or `None` when all may run at the same time.
+    pub fn conflicts(&self) -> Option<&Conflicts> {
+        self.spec.conflicts()
+    }
+
+    /// Maximum number of times that a failed block is tried again.
+    pub fn max_retries(&self) -> u32 {
+        self.spec.max_retries()
+    }
+
+    /// Maximum number of blocks processed at the same time, or `None` for as many as there are slots.
+    pub fn max_workers(&self) -> Option<u32> {
+        self.spec.max_workers()
+    }
+
+    /// The name of an output that only one process can write, and why, if there is one.
+    pub fn one_process_only(&self) -> Option<(&str, &str)> {
+        self.spec.one_process_only()
     }
 
     /// Returns whether both are the same task: clones of each other.
     pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+        Arc::ptr_eq(&self.spec, &other.spec)
     }
 }
 
@@ -301,7 +297,8 @@ impl TaskBuilder {
         let grid = Grid::new(total_read, write_shape, lo, hi, self.fit)?;
         let conflicts = self.conflicts(&grid)?;
         let Self { name, max_retries, max_workers, outputs, body, .. } = self;
-        Ok(Task { inner: Arc::new(Inner { name, grid, conflicts, max_retries, max_workers, outputs, body }) })
+        let spec = TaskSpec { name, grid, conflicts, max_retries, max_workers, outputs };
+        Ok(Task { spec: Arc::new(spec), body })
     }
 
     /// What keeps blocks apart that must not run together: conflicts of reading and writing and, if it may be, chunks

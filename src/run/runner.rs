@@ -1,6 +1,5 @@
 //! How a program runs a pipeline: the options, and the calls.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::RunError;
@@ -12,7 +11,7 @@ use super::worker::processing::process_all;
 use super::worker::slot::Worker;
 use crate::mpi::Comm;
 use crate::observe::{Progress, Report};
-use crate::plan::{BoxError, Pipeline, Plan};
+use crate::plan::{BoxError, Pipeline};
 use crate::storage;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 use crate::storage::MpiIo;
@@ -201,11 +200,11 @@ impl<'c> Runner<'c> {
         session::run(self.communicator, self.prepare(&pipeline.into()), &body)
     }
 
-    fn prepare(&self, pipeline: &Pipeline) -> Prepared {
+    fn prepare(&self, pipeline: &Pipeline) -> Result<Prepared, RunError> {
         let options = self.options.over(environment())?;
         storage::set_cache_capacity(options.cache_mib << 20);
         storage::set_sync(options.sync);
-        Ok((Arc::new(Plan::new(pipeline)?), options))
+        Ok(Prepared::new(pipeline, options)?)
     }
 }
 

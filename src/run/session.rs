@@ -17,27 +17,40 @@ use super::worker::slot::Loop;
 use super::worker::work::work;
 use crate::mpi::Comm;
 use crate::observe::Report;
-use crate::plan::Plan;
+use crate::plan::{Pipeline, Plan, PlanError, Task};
 use crate::scheduler::{Config, Scheduler};
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
 
 /// What a rank needs to run.
-pub(super) type Prepared = Result<(Arc<Plan>, Options), RunError>;
+pub(super) struct Prepared {
+    /// What is scheduled.
+    pub plan: Arc<Plan>,
+    /// The tasks of the plan, in its order, with the closures that the workers call.
+    pub tasks: Arc<[Task]>,
+    pub options: Options,
+}
+
+impl Prepared {
+    /// Checks a pipeline.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(pipeline: &Pipeline, options: Options) -> Result<Self, PlanError> {
+        Ok(Self { plan: Arc::new(Plan::new(pipeline)?), tasks: pipeline.tasks().into(), options })
+    }
+}
 
 /// Runs what was prepared, on the ranks that there are.
 pub(super) fn run(
     communicator: Option<Comm<'_>>,
-    prepared: Prepared,
+    prepared: Result<Prepared, RunError>,
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
     record_leader(true);
     let report = match Membership::find(communicator)? {
-        Membership::Alone => {
-            let (plan, options) = prepared?;
-            alone(&plan, options, body)
-        }
+        Membership::Alone => alone(prepared?, body),
         Membership::Rank { transport, .. } if transport.rank() == 0 => coordinate(transport, prepared, body),
         Membership::Rank { transport, may_share } => {
             record_leader(false);
@@ -54,15 +67,15 @@ pub(super) fn run(
 /// Rank 0 of several.
 fn coordinate(
     mut transport: Box<dyn Transport>,
-    prepared: Prepared,
+    prepared: Result<Prepared, RunError>,
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
     let (local, idle) = match &prepared {
-        Ok((plan, options)) => (ready(plan, options.rank0_slots), options.idle),
+        Ok(Prepared { plan, options, .. }) => (ready(plan, options.rank0_slots), options.idle),
         Err(error) => (unable(error), Idle::default()),
     };
     let gathered = gather(&mut *transport, local, idle);
-    let (peers, (plan, options)) = match (gathered, prepared) {
+    let (peers, Prepared { plan, tasks, options }) = match (gathered, prepared) {
         (Ok(peers), Ok(prepared)) => (peers, prepared),
         (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
             // Not everybody was heard, but everybody waits for an answer.
@@ -88,7 +101,7 @@ fn coordinate(
         return schedule(transport, &plan, &slots, options);
     }
     slots.extend((0..options.rank0_slots).map(|_| 1));
-    with_threads(options.rank0_slots, options, &plan, body, |threads| match threads {
+    with_threads(options.rank0_slots, options, &tasks, body, |threads| match threads {
         Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options),
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
@@ -100,7 +113,7 @@ fn coordinate(
 
 /// What keeps `n_ranks` ranks from processing the plan's blocks: an output that only one process can write.
 fn one_process_only(plan: &Plan, n_ranks: usize) -> Option<RunError> {
-    let mut tasks = plan.tasks().iter().map(|planned| &planned.task).filter(|_| n_ranks > 1);
+    let mut tasks = plan.tasks().iter().map(|planned| &planned.spec).filter(|_| n_ranks > 1);
     tasks.find_map(|task| {
         let (output, why) = task.one_process_only()?;
         Some(RunError::OneProcessOnly {
@@ -116,21 +129,21 @@ fn one_process_only(plan: &Plan, n_ranks: usize) -> Option<RunError> {
 fn join(
     mut transport: Box<dyn Transport>,
     may_share: bool,
-    prepared: Prepared,
+    prepared: Result<Prepared, RunError>,
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
     // A signal to the whole job is rank 0's to answer.
     let _interrupt = Interrupt::listen();
-    let slots = prepared.as_ref().map_or(1, |(_, options)| options.slots.unwrap_or(1));
+    let slots = prepared.as_ref().map_or(1, |prepared| prepared.options.slots.unwrap_or(1));
     let hello = match &prepared {
-        Ok((plan, _)) => ready(plan, slots),
+        Ok(Prepared { plan, .. }) => ready(plan, slots),
         Err(error) => unable(error),
     };
     send_hello(&mut *transport, hello)?;
     let stopped = match prepared {
-        Ok((plan, options)) => {
+        Ok(Prepared { tasks, options, .. }) => {
             let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share };
-            work(transport, setup, &plan, body)?
+            work(transport, setup, &tasks, body)?
         }
         Err(_) => {
             let stopped = wait_for_stop(&mut *transport, Idle::default())?;
@@ -155,14 +168,15 @@ fn refusal(error: &RunError) -> Stop {
 }
 
 /// No other ranks: threads.
-fn alone(plan: &Arc<Plan>, options: Options, body: &Loop<'_>) -> Result<Report, RunError> {
+fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
+    let Prepared { plan, tasks, options } = prepared;
     let n_cores = thread::available_parallelism().map_or(1, usize::from);
     let n_threads = options.slots.unwrap_or_else(|| u32::try_from(n_cores).unwrap_or(1));
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let slots = vec![1; n_threads as usize];
-    with_threads(n_threads, options, plan, body, |threads| {
-        schedule(Box::new(threads?), plan, &slots, options)
+    with_threads(n_threads, options, &tasks, body, |threads| {
+        schedule(Box::new(threads?), &plan, &slots, options)
     })
 }
 
@@ -180,7 +194,7 @@ fn schedule(
 fn with_threads(
     n_threads: u32,
     options: Options,
-    plan: &Arc<Plan>,
+    tasks: &Arc<[Task]>,
     body: &Loop<'_>,
     lead: impl FnOnce(Result<LocalTransport, RunError>) -> Result<Report, RunError>,
 ) -> Result<Report, RunError> {
@@ -190,7 +204,7 @@ fn with_threads(
         let start = |endpoint: LocalTransport| {
             let setup = Setup { rank: endpoint.rank(), slots: 1, idle: options.idle, may_share: false };
             let name = format!("worker {}", setup.rank);
-            let work = move || work(Box::new(endpoint), setup, plan, body);
+            let work = move || work(Box::new(endpoint), setup, tasks, body);
             thread::Builder::new().name(name).spawn_scoped(scope, work)
         };
         let mut workers = Vec::new();
@@ -218,7 +232,6 @@ mod tests {
     use super::*;
     use crate::geometry::Roi;
     use crate::observe::Progress;
-    use crate::plan::{Pipeline, Task};
     use crate::run::messages::tag;
     use crate::run::worker::processing::process_all;
     use crate::wire::{Hello, MessageKind};
@@ -227,8 +240,10 @@ mod tests {
     fn beside(says: impl Fn(&mut LocalTransport, &Plan) + Sync) -> (Result<Report, RunError>, Vec<Stop>) {
         let total = Roi::new([0], [10]).expect("a box");
         let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
-        let plan =
-            Arc::new(Plan::new(&Pipeline::from(task.build().expect("a task"))).expect("one task is a plan"));
+        let options = Options { progress: Progress::Off, ..Options::default() };
+        let pipeline = Pipeline::from(task.build().expect("a task"));
+        let prepared = Prepared::new(&pipeline, options).expect("one task is a plan");
+        let plan = prepared.plan.clone();
         let mut ranks = network(3).into_iter();
         let rank0 = ranks.next().expect("there are three");
         thread::scope(|scope| {
@@ -240,8 +255,7 @@ mod tests {
                 })
             };
             let others: Vec<_> = ranks.map(start).collect();
-            let options = Options { progress: Progress::Off, ..Options::default() };
-            let report = coordinate(Box::new(rank0), Ok((plan.clone(), options)), &process_all);
+            let report = coordinate(Box::new(rank0), Ok(prepared), &process_all);
             (report, others.into_iter().map(|rank| rank.join().expect("it does not panic")).collect())
         })
     }

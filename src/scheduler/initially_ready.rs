@@ -27,13 +27,13 @@ pub(super) struct InitiallyReady {
 
 impl InitiallyReady {
     pub fn of(planned: &PlannedTask) -> Self {
-        let grid = planned.task.grid();
+        let grid = planned.spec.grid();
         let mut boxes = vec![grid.bounds()];
         for (_, link) in &planned.upstream {
             let dependent = link.dependent();
             boxes = boxes.iter().flat_map(|part| part.subtract(&dependent)).collect();
         }
-        let step = planned.task.conflicts().map_or(Coordinate::splat(grid.n_axes(), 1), |c| *c.period());
+        let step = planned.spec.conflicts().map_or(Coordinate::splat(grid.n_axes(), 1), |c| *c.period());
         let aligned: Vec<GridBox> =
             boxes.into_iter().map(|part| align(part, &step)).filter(|part| !part.is_empty()).collect();
         let n_left = aligned.iter().map(|part| part.size_by(&step)).sum();

@@ -70,7 +70,7 @@ impl Propagation {
     #[inline]
     fn release(&mut self, plan: &Plan, tasks: &mut [TaskState], walk: &mut Walk, mut budget: u64) -> u64 {
         let planned = plan.task(walk.block.task);
-        let position = planned.task.grid().position(walk.block.index);
+        let position = planned.spec.grid().position(walk.block.index);
         while walk.segment == 0 {
             if budget == 0 {
                 self.stack.push(*walk);
@@ -83,7 +83,7 @@ impl Propagation {
             let dependents = link.downstream(&position);
             let released = plan.task(*downstream);
             let n_told = (dependents.size() - walk.visited).min(budget);
-            let ranges = released.task.grid().index_ranges(&dependents, walk.visited);
+            let ranges = released.spec.grid().index_ranges(&dependents, walk.visited);
             tasks[downstream.as_usize()].release(released, ranges.flatten().take(n_told as usize));
             budget -= n_told;
             if budget == 0 {
@@ -99,7 +99,7 @@ impl Propagation {
     /// Orphans dependents of `walk`, each at most once, and goes on with theirs before the rest of its own.
     fn orphan(&mut self, plan: &Plan, tasks: &mut [TaskState], walk: &mut Walk, mut budget: u64) -> u64 {
         let BlockId { task, index } = walk.block;
-        let position = plan.task(task).task.grid().position(index);
+        let position = plan.task(task).spec.grid().position(index);
         if walk.segment == 0 {
             budget -= self.find_conflicting(plan, tasks, walk, &position, budget);
             self.stack.push(*walk);
@@ -114,7 +114,7 @@ impl Propagation {
             return budget;
         }
         while let Some((downstream, link)) = plan.task(task).downstream.get(walk.segment - 1) {
-            let grid = plan.task(*downstream).task.grid();
+            let grid = plan.task(*downstream).spec.grid();
             for index in grid.index_ranges(&link.downstream(&position), walk.visited).flatten() {
                 if budget == 0 {
                     self.stack.push(*walk);
@@ -146,7 +146,7 @@ impl Propagation {
     ) -> u64 {
         self.found.clear();
         let BlockId { task, index } = walk.block;
-        let grid = plan.task(task).task.grid();
+        let grid = plan.task(task).spec.grid();
         let n_looked_at = tasks[task.as_usize()].conflict_table().map_or(0, |conflict_table| {
             conflict_table.find_downstream(grid, position, index, walk.visited, budget, &mut self.found)
         });
@@ -176,11 +176,11 @@ fn release_order_only(
     found: &mut Vec<u64>,
 ) {
     let planned = plan.task(task);
-    let Some(conflicts) = planned.task.conflicts().filter(|conflicts| conflicts.order_only().is_some())
+    let Some(conflicts) = planned.spec.conflicts().filter(|conflicts| conflicts.order_only().is_some())
     else {
         return;
     };
-    let is_behind = |index: &u64| conflicts.carries_data(position, &planned.task.grid().position(*index));
+    let is_behind = |index: &u64| conflicts.carries_data(position, &planned.spec.grid().position(*index));
     tasks[task.as_usize()].release(planned, found.iter().copied().filter(|index| !is_behind(index)));
     found.retain(is_behind);
 }
@@ -189,5 +189,5 @@ fn release_order_only(
 #[inline]
 fn is_watched(plan: &Plan, task: TaskId) -> bool {
     let planned = plan.task(task);
-    planned.task.conflicts().is_some() || !planned.downstream.is_empty()
+    planned.spec.conflicts().is_some() || !planned.downstream.is_empty()
 }

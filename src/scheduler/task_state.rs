@@ -55,7 +55,7 @@ pub(super) struct TaskState {
 
 impl TaskState {
     pub fn new(planned: &PlannedTask, max_crashes: u32) -> Self {
-        let task = &planned.task;
+        let task = &planned.spec;
         let initially_ready = InitiallyReady::of(planned);
         let conflict_table = task.conflicts().map(ConflictTable::new);
         let most = planned
@@ -172,7 +172,7 @@ impl TaskState {
     /// One dependency fewer for each of these blocks; those that have none left: pending -> ready.
     #[inline]
     pub fn release(&mut self, planned: &PlannedTask, indices: impl Iterator<Item = u64>) {
-        let grid = planned.task.grid();
+        let grid = planned.spec.grid();
         let Self { states, conflict_table, .. } = self;
         let n_released = states.count_down(indices, |index| {
             let position = grid.position(index);

@@ -52,9 +52,9 @@ impl Oracle {
         let (mut level, mut positions) = (Vec::new(), Vec::new());
         let mut together = Vec::new();
         for (id, planned) in (0..).map(TaskId).zip(plan.tasks()) {
-            let grid = planned.task.grid();
+            let grid = planned.spec.grid();
             let told = &told[id.0 as usize];
-            let is_alone = planned.task.max_workers() == Some(1);
+            let is_alone = planned.spec.max_workers() == Some(1);
             let shared =
                 told.output.filter(|_| !is_alone).map(|output| farthest_together(plan, id, grid, &output));
             let period = Coordinate::from_fn(grid.n_axes(), |axis| {

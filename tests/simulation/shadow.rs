@@ -157,7 +157,7 @@ impl Shadow {
     fn available(&self) -> Vec<Number> {
         let mut blocks = Vec::new();
         for (task, counts) in self.counts.iter().enumerate() {
-            let most = self.plan.tasks()[task].task.max_workers().map_or(u64::MAX, u64::from);
+            let most = self.plan.tasks()[task].spec.max_workers().map_or(u64::MAX, u64::from);
             if counts.ready > 0 && counts.in_flight < most {
                 let own = self.oracle.first[task]..self.oracle.first[task + 1];
                 blocks.extend(own.filter(|b| self.state[*b] == State::Open && self.n_left[*b] == 0));
@@ -213,7 +213,7 @@ impl Shadow {
             }
             Outcome::Failed(message) => {
                 self.failures[block] += 1;
-                let again = self.failures[block] <= self.plan.tasks()[task].task.max_retries();
+                let again = self.failures[block] <= self.plan.tasks()[task].spec.max_retries();
                 self.record_failure(&assignment, block, Cause::Error(message.clone()), again);
             }
         }
@@ -321,7 +321,7 @@ impl Shadow {
         let counts = &mut self.counts[id.task.as_usize()];
         counts.ready -= 1;
         counts.in_flight += 1;
-        let most = self.plan.task(id.task).task.max_workers().map_or(u64::MAX, u64::from);
+        let most = self.plan.task(id.task).spec.max_workers().map_or(u64::MAX, u64::from);
         assert!(counts.in_flight <= most, "more than max_workers blocks of a task in flight");
     }
 

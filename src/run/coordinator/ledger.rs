@@ -28,7 +28,7 @@ pub(super) struct RunStats {
 impl RunStats {
     pub fn new(plan: Arc<Plan>, slots: &[u32]) -> Self {
         let report =
-            |planned: &crate::plan::PlannedTask| TaskReport::new(planned.task.name(), Counts::default());
+            |planned: &crate::plan::PlannedTask| TaskReport::new(planned.spec.name(), Counts::default());
         let tasks: Vec<TaskReport> = plan.tasks().iter().map(report).collect();
         Self {
             busy_us: vec![0; tasks.len()],

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::block_source::{BlockSource, Setup};
 use super::slot::{Loop, Worker};
 use super::uplink::Uplink;
-use crate::plan::{Plan, WorkerInfo};
+use crate::plan::{Task, WorkerInfo};
 use crate::run::error::RunError;
 use crate::transport::{Transport, Waiting};
 use crate::wire::{Assigned, Finished, Stop};
@@ -78,7 +78,7 @@ impl BlockSource for Slot {
 pub(super) fn work(
     transport: Box<dyn Transport>,
     setup: Setup,
-    plan: &Arc<Plan>,
+    tasks: &Arc<[Task]>,
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
     let pool = Arc::new(Pool::default());
@@ -86,7 +86,7 @@ pub(super) fn work(
     let driven = thread::scope(|scope| {
         let start = |slot| {
             let info = WorkerInfo { rank: setup.rank, slot };
-            let mut worker = Worker::new(Box::new(Slot(pool.clone())), info, plan.clone());
+            let mut worker = Worker::new(Box::new(Slot(pool.clone())), info, tasks.clone());
             let drive = move || worker.drive(body);
             thread::Builder::new().name(format!("slot {slot}")).spawn_scoped(scope, drive)
         };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::block_source::{BlockSource, Setup};
 use super::slot::{Loop, Worker};
 use super::uplink::Uplink;
-use crate::plan::{Plan, WorkerInfo};
+use crate::plan::{Task, WorkerInfo};
 use crate::run::error::RunError;
 use crate::transport::{Idle, Transport, Waiting};
 use crate::wire::{Assigned, Finished, Stop};
@@ -70,13 +70,13 @@ impl BlockSource for SingleSlot {
 pub(super) fn work(
     transport: Box<dyn Transport>,
     setup: Setup,
-    plan: &Arc<Plan>,
+    tasks: &Arc<[Task]>,
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
     let uplink = Arc::new(Mutex::new(Uplink::new(transport)));
     let source = SingleSlot { uplink: uplink.clone(), idle: setup.idle, has_helper: setup.may_share };
     let info = WorkerInfo { rank: setup.rank, slot: 0 };
-    let mut worker = Worker::new(Box::new(source), info, plan.clone());
+    let mut worker = Worker::new(Box::new(source), info, tasks.clone());
     let is_over = AtomicBool::new(false);
     let driven = thread::scope(|scope| {
         let help = || help(&uplink, &is_over);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::block_source::BlockSource;
 use super::outcome::BlockOutcome;
-use crate::plan::{Block, BlockId, BoxError, Plan, Task, WorkerInfo};
+use crate::plan::{Block, BlockId, BoxError, Task, WorkerInfo};
 use crate::run::error::{RunError, one_line};
 use crate::run::panics;
 use crate::wire::{Assigned, Finished, Outcome, shorten};
@@ -28,7 +28,7 @@ const BUSY_US: u64 = 50;
 pub struct Worker {
     source: Box<dyn BlockSource>,
     info: WorkerInfo,
-    plan: Arc<Plan>,
+    tasks: Arc<[Task]>,
     held: Vec<Held>,
     /// What went wrong between this worker and rank 0; nothing more can be said to it.
     error: Option<RunError>,
@@ -37,8 +37,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(source: Box<dyn BlockSource>, info: WorkerInfo, plan: Arc<Plan>) -> Self {
-        Self { source, info, plan, held: Vec::new(), error: None, last_release: None }
+    pub(super) fn new(source: Box<dyn BlockSource>, info: WorkerInfo, tasks: Arc<[Task]>) -> Self {
+        Self { source, info, tasks, held: Vec::new(), error: None, last_release: None }
     }
 
     /// Waits for the next block. `None` when the run is over.
@@ -86,7 +86,7 @@ impl Worker {
 
     /// The task of a block.
     pub fn task(&self, block: &Block) -> &Task {
-        &self.plan.task(block.id.task).task
+        &self.tasks[block.id.task.as_usize()]
     }
 
     /// Runs a loop to its end. Blocks that it leaves behind fail, so that they are tried elsewhere and nobody waits

@@ -19,10 +19,9 @@ use crate::wire::{
     Assigned, BatchWriter, FromWorker, Hello, MessageKind, PROTOCOL, Problem, Stop, ToWorker, decode, encode,
 };
 
-fn plan() -> Arc<Plan> {
+fn task() -> Task {
     let total = Roi::new([0], [10]).expect("a box");
-    let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(())).build();
-    Arc::new(Plan::new(&Pipeline::from(task.expect("a task"))).expect("a plan"))
+    Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(())).build().expect("a task")
 }
 
 /// Runs a worker beside `rank0`, which must tell it to stop; how the worker ended.
@@ -36,9 +35,9 @@ fn with_worker(
     let worker = endpoints.pop().expect("there are two");
     let mut mine = endpoints.pop().expect("there are two");
     let setup = Setup { rank: 1, slots, idle: Idle::Sleep, may_share };
-    let plan = plan();
+    let tasks: Arc<[Task]> = [task()].into();
     thread::scope(|scope| {
-        let worker = scope.spawn(|| work(Box::new(worker), setup, &plan, body));
+        let worker = scope.spawn(|| work(Box::new(worker), setup, &tasks, body));
         rank0(&mut mine);
         worker.join().expect("a worker does not panic")
     })
@@ -83,7 +82,7 @@ fn nonsense_while_a_block_is_processed_is_not_lost() {
         Ok(())
     };
     let ended = with_worker(1, true, slow, |mine| {
-        let plan = plan();
+        let plan = Plan::new(&Pipeline::from(task())).expect("a plan");
         let block = plan.block(crate::plan::BlockId { task: crate::plan::TaskId(0), index: 0 });
         let mut batch = BatchWriter::default();
         let (read_roi, write_roi) = (block.read_roi, block.write_roi);

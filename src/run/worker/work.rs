@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::block_source::Setup;
 use super::slot::Loop;
 use super::{pool, single_slot};
-use crate::plan::Plan;
+use crate::plan::Task;
 use crate::run::error::RunError;
 use crate::transport::Transport;
 use crate::wire::Stop;
@@ -14,12 +14,12 @@ use crate::wire::Stop;
 pub(in crate::run) fn work(
     transport: Box<dyn Transport>,
     setup: Setup,
-    plan: &Arc<Plan>,
+    tasks: &Arc<[Task]>,
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
     if setup.slots > 1 {
-        pool::work(transport, setup, plan, body)
+        pool::work(transport, setup, tasks, body)
     } else {
-        single_slot::work(transport, setup, plan, body)
+        single_slot::work(transport, setup, tasks, body)
     }
 }

@@ -1,0 +1,54 @@
+//! What there is to know of a task without its closures: plain data, equal on every rank.
+
+use super::conflict::Conflicts;
+use super::grid::Grid;
+use super::output::Output;
+
+/// A task without its closures: all that planning, scheduling and the handshake need.
+///
+/// It comes from [`Task::builder`](super::Task::builder) and is part of a [`Task`](super::Task). Its links to other
+/// tasks depend on the pipeline it is in, and stand beside it in [`PlannedTask`](super::PlannedTask).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskSpec {
+    pub(super) name: String,
+    pub(super) grid: Grid,
+    pub(super) conflicts: Option<Conflicts>,
+    pub(super) max_retries: u32,
+    pub(super) max_workers: Option<u32>,
+    pub(super) outputs: Vec<Output>,
+}
+
+impl TaskSpec {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The grid of blocks.
+    #[inline]
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// Which blocks conflict, or `None` when all may run at the same time.
+    #[inline]
+    pub fn conflicts(&self) -> Option<&Conflicts> {
+        self.conflicts.as_ref()
+    }
+
+    /// Maximum number of times that a failed block is tried again.
+    pub fn max_retries(&self) -> u32 {
+        self.max_retries
+    }
+
+    /// Maximum number of blocks processed at the same time, or `None` for as many as there are slots.
+    pub fn max_workers(&self) -> Option<u32> {
+        self.max_workers
+    }
+
+    /// The name of an output that only one process can write, and why, if there is one.
+    pub fn one_process_only(&self) -> Option<(&str, &str)> {
+        let mut outputs = self.outputs.iter();
+        outputs.find_map(|output| Some((&*output.label, output.one_process_only.as_deref()?)))
+    }
+}
