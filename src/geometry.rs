@@ -4,13 +4,13 @@
 //! guess. The module knows nothing of blocks, tasks or files, and uses nothing but the standard library.
 
 mod axes;
+mod chunk_grid;
 mod coordinate;
 mod error;
-mod lattice;
 mod roi;
 
 pub use axes::MAX_AXES;
+pub use chunk_grid::{ChunkGrid, WriteTarget};
 pub use coordinate::Coordinate;
 pub use error::{GeometryError, Result};
-pub use lattice::{Lattice, OnLattice};
 pub use roi::{Roi, Snap, VoxelRange};

@@ -1,6 +1,6 @@
 //! Every mistake in a task or a pipeline, with the words it is answered with.
 
-use bellis::geometry::{Lattice, OnLattice};
+use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::plan::{Plan, PlanError};
 use bellis::{Coordinate, Fit, Pipeline, Roi, Task, TaskBuilder};
 
@@ -12,10 +12,10 @@ fn named(name: &str) -> Task {
     Task::builder(name).total_roi(roi([0], [10])).block_shape([2]).build().expect("a good task")
 }
 
-struct Chunked(Lattice);
+struct Chunked(ChunkGrid);
 
-impl OnLattice for Chunked {
-    fn lattice(&self) -> Lattice {
+impl WriteTarget for Chunked {
+    fn chunk_grid(&self) -> ChunkGrid {
         self.0
     }
 
@@ -24,8 +24,8 @@ impl OnLattice for Chunked {
     }
 }
 
-fn chunked<const N: usize>(extent: Roi, cell: [i64; N]) -> Chunked {
-    Chunked(Lattice { extent, cell: cell.into() })
+fn chunked<const N: usize>(extent: Roi, chunk_shape: [i64; N]) -> Chunked {
+    Chunked(ChunkGrid { extent, chunk_shape: chunk_shape.into() })
 }
 
 #[test]

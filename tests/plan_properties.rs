@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use bellis::geometry::{Lattice, OnLattice};
+use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::plan::{Conflicts, Grid, GridBox, Link, Plan, PlanError, TaskProblem};
 use bellis::{Coordinate, Fit, Roi, Task, TaskBuilder};
 use proptest::prelude::*;
@@ -323,10 +323,10 @@ proptest! {
     }
 }
 
-struct Chunked(Lattice);
+struct Chunked(ChunkGrid);
 
-impl OnLattice for Chunked {
-    fn lattice(&self) -> Lattice {
+impl WriteTarget for Chunked {
+    fn chunk_grid(&self) -> ChunkGrid {
         self.0
     }
 
@@ -336,13 +336,13 @@ impl OnLattice for Chunked {
 }
 
 /// Whether two blocks that do not conflict write one chunk.
-fn spoils(described: &Described, lattice: &Lattice) -> bool {
+fn spoils(described: &Described, chunk_grid: &ChunkGrid) -> bool {
     let expected = described.expected();
     let chunks = |block: &Expected| -> Vec<(i64, i64)> {
         let axes = block.write.iter().enumerate();
         axes.map(|(axis, (begin, end))| {
-            let (origin, cell) = (lattice.extent.begin()[axis], lattice.cell[axis]);
-            ((begin - origin).div_euclid(cell), (end - 1 - origin).div_euclid(cell) + 1)
+            let (origin, chunk_shape) = (chunk_grid.extent.begin()[axis], chunk_grid.chunk_shape[axis]);
+            ((begin - origin).div_euclid(chunk_shape), (end - 1 - origin).div_euclid(chunk_shape) + 1)
         })
         .collect()
     };
@@ -368,24 +368,26 @@ proptest! {
     fn outputs_are_refused_exactly_when_a_chunk_is_shared(
         described in any_described(),
         margin in prop::collection::vec(prop::sample::select(vec![0i64, 0, 1, 3, 8]), 4),
-        cell in prop::collection::vec(1i64..12, 4),
+        chunk_shape in prop::collection::vec(1i64..12, 4),
         is_multiple in prop::collection::vec(any::<bool>(), 4),
     ) {
         let Some(task) = grid_of(&described) else { return Ok(()) };
         let n_axes = described.n_axes();
         let written = task.grid().written();
         let margin = coordinate(&margin[..n_axes]);
-        let cell = Coordinate::from_fn(n_axes, |axis| {
+        let chunk_shape = Coordinate::from_fn(n_axes, |axis| {
             // Half of them divide the block, so that some are accepted.
-            let whole = (1..=cell[axis]).rev().find(|c| described.block[axis] % c == 0);
-            if is_multiple[axis] { whole.expect("1 divides all") } else { cell[axis] }
+            let whole = (1..=chunk_shape[axis]).rev().find(|c| described.block[axis] % c == 0);
+            if is_multiple[axis] { whole.expect("1 divides all") } else { chunk_shape[axis] }
         });
-        let lattice = Lattice { extent: written.grow(&margin, &margin).expect("small numbers"), cell };
-        let found = problem(described.builder("a").writes(&Chunked(lattice)).build());
+        let extent = written.grow(&margin, &margin).expect("small numbers");
+        let chunk_grid = ChunkGrid { extent, chunk_shape };
+        let found = problem(described.builder("a").writes(&Chunked(chunk_grid)).build());
         let is_shared = matches!(found, Some(TaskProblem::SharedChunk { .. }));
-        prop_assert_eq!(is_shared, spoils(&described, &lattice), "{:?}", found);
+        prop_assert_eq!(is_shared, spoils(&described, &chunk_grid), "{:?}", found);
         prop_assert!(is_shared || found.is_none(), "{:?}", found);
-        prop_assert_eq!(problem(described.builder("a").max_workers(1).writes(&Chunked(lattice)).build()), None);
+        let on_one = described.builder("a").max_workers(1).writes(&Chunked(chunk_grid));
+        prop_assert_eq!(problem(on_one.build()), None);
         let Some(TaskProblem::SharedChunk { fitting_shape, begin: hinted, fitting_begin, .. }) = found else {
             return Ok(());
         };
@@ -398,7 +400,7 @@ proptest! {
             .context(described.lo.clone(), described.hi.clone())
             .fit(if described.fit == Fit::Overhang { Fit::Shrink } else { described.fit })
             .read_write_conflict(described.is_conflicting)
-            .writes(&Chunked(lattice));
+            .writes(&Chunked(chunk_grid));
         match problem(better.build()) {
             None => {}
             Some(TaskProblem::NoBlocks { fit: Fit::Valid, .. }) => {
@@ -411,10 +413,10 @@ proptest! {
 }
 
 /// Chunks that a block writes, along each axis.
-fn chunks_written(block: &Expected, lattice: &Lattice) -> Vec<(i64, i64)> {
+fn chunks_written(block: &Expected, chunk_grid: &ChunkGrid) -> Vec<(i64, i64)> {
     let along = |(axis, (begin, end)): (usize, &(i64, i64))| {
-        let (origin, cell) = (lattice.extent.begin()[axis], lattice.cell[axis]);
-        ((begin - origin).div_euclid(cell), (end - 1 - origin).div_euclid(cell) + 1)
+        let (origin, chunk_shape) = (chunk_grid.extent.begin()[axis], chunk_grid.chunk_shape[axis]);
+        ((begin - origin).div_euclid(chunk_shape), (end - 1 - origin).div_euclid(chunk_shape) + 1)
     };
     block.write.iter().enumerate().map(along).collect()
 }
@@ -426,16 +428,16 @@ proptest! {
     fn blocks_that_share_a_chunk_are_kept_apart(
         described in any_described(),
         margin in prop::collection::vec(prop::sample::select(vec![0i64, 0, 1, 3, 8]), 4),
-        cells in prop::collection::vec(prop::collection::vec(1i64..12, 4), 1..3),
+        chunk_shapes in prop::collection::vec(prop::collection::vec(1i64..12, 4), 1..3),
     ) {
         let Some(task) = grid_of(&described) else { return Ok(()) };
         let n_axes = described.n_axes();
         let margin = coordinate(&margin[..n_axes]);
         let extent = task.grid().written().grow(&margin, &margin).expect("small numbers");
-        let lattices: Vec<Lattice> =
-            cells.iter().map(|cell| Lattice { extent, cell: coordinate(&cell[..n_axes]) }).collect();
+        let chunk_grid = |shape: &Vec<i64>| ChunkGrid { extent, chunk_shape: coordinate(&shape[..n_axes]) };
+        let chunk_grids: Vec<ChunkGrid> = chunk_shapes.iter().map(chunk_grid).collect();
         let builder = |name: &str| {
-            lattices.iter().fold(described.builder(name), |task, lattice| task.writes(&Chunked(*lattice)))
+            chunk_grids.iter().fold(described.builder(name), |task, grid| task.writes(&Chunked(*grid)))
         };
         let alone = builder("a").share_chunks(true).max_workers(1).build().expect("one at a time");
         prop_assert_eq!(alone.conflicts().cloned(), task.conflicts().cloned(), "nothing more to keep apart");
@@ -445,7 +447,7 @@ proptest! {
         let order_only = task.conflicts().and_then(|conflicts| conflicts.order_only()).copied();
         prop_assert_eq!(order_only.is_some(), is_refused, "only what would be refused is kept apart");
         let Some(conflicts) = task.conflicts() else {
-            prop_assert!(!lattices.iter().any(|lattice| spoils(&described, lattice)));
+            prop_assert!(!chunk_grids.iter().any(|chunk_grid| spoils(&described, chunk_grid)));
             return Ok(());
         };
         let steps = order_only.unwrap_or(Coordinate::zeros(n_axes));
@@ -459,13 +461,14 @@ proptest! {
                 let carries_data = described.is_conflicting && conflict(block, other);
                 prop_assert_eq!(conflicts.carries_data(&position, &there), carries_data);
                 let is_near = (0..n_axes).all(|x| (position[x] - there[x]).abs() <= steps[x]);
-                let share = |lattice: &Lattice| meet(&chunks_written(block, lattice), &chunks_written(other, lattice));
+                let share =
+                    |grid: &ChunkGrid| meet(&chunks_written(block, grid), &chunks_written(other, grid));
                 if carries_data || is_near {
                     let other_level = conflicts.level(&there);
                     prop_assert_ne!(level, other_level, "equal levels never conflict");
                     if other_level < level { up.insert(b as u64) } else { down.insert(b as u64) };
                 } else {
-                    prop_assert!(!lattices.iter().any(share), "{position} and {there} share a chunk");
+                    prop_assert!(!chunk_grids.iter().any(share), "{position} and {there} share a chunk");
                 }
             }
             prop_assert_eq!(conflicts.n_upstream(&position), up.len() as u64);
@@ -478,8 +481,8 @@ proptest! {
         prop_assert_eq!(conflicts.n_differences(), conflicts.differences().count() as u64);
         // No farther than need be: along each axis there are two blocks so far apart in one chunk.
         for axis in 0..n_axes {
-            let is_reached = lattices.iter().any(|lattice| {
-                let along = |block: &Expected| vec![chunks_written(block, lattice)[axis]];
+            let is_reached = chunk_grids.iter().any(|chunk_grid| {
+                let along = |block: &Expected| vec![chunks_written(block, chunk_grid)[axis]];
                 expected.iter().any(|a| {
                     expected.iter().any(|b| {
                         b.position[axis] - a.position[axis] == steps[axis] && meet(&along(a), &along(b))

@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 fn run<T: Measured>(arguments: &Arguments) -> bellis::Result {
     let source = Source::<T>::open(&arguments.src, Loss::default())?;
     let block =
-        block_shape(arguments.block.as_deref(), &source.info, &source.info.voxel_size, &source.lattice)?;
+        block_shape(arguments.block.as_deref(), &source.info, &source.info.voxel_size, &source.chunk_grid)?;
     let folder = arguments.scratch.as_deref().unwrap_or(Path::new(""));
     let scratch = Scratch::inside(folder, &arguments.src, "stats");
     let n_bins = arguments.bins.map(usize::try_from).transpose()?;

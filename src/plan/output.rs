@@ -6,7 +6,7 @@
 
 use super::error::TaskProblem;
 use super::grid::Grid;
-use crate::geometry::{Coordinate, Lattice, OnLattice};
+use crate::geometry::{ChunkGrid, Coordinate, WriteTarget};
 
 /// At most this many chunks along an axis are looked at.
 const MAX_CHUNKS: i64 = 1 << 20;
@@ -15,14 +15,18 @@ const MAX_CHUNKS: i64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Output {
     pub label: String,
-    pub lattice: Lattice,
+    pub chunk_grid: ChunkGrid,
     /// Why only one process can write it, if that is so.
     pub one_process_only: Option<String>,
 }
 
 impl Output {
-    pub fn new(output: &impl OnLattice) -> Self {
-        Self { label: output.label(), lattice: output.lattice(), one_process_only: output.one_process_only() }
+    pub fn new(output: &impl WriteTarget) -> Self {
+        Self {
+            label: output.label(),
+            chunk_grid: output.chunk_grid(),
+            one_process_only: output.one_process_only(),
+        }
     }
 
     /// How many steps along each axis two blocks of `grid` can be apart and still write one chunk: all 0 when no chunk
@@ -31,7 +35,7 @@ impl Output {
     /// # Errors
     /// Blocks that write outside of the output.
     pub fn farthest_together(&self, grid: &Grid) -> Result<Coordinate, TaskProblem> {
-        let extent = self.lattice.extent;
+        let extent = self.chunk_grid.extent;
         if extent.n_axes() != grid.n_axes() {
             let (output_axes, task_axes) = (extent.n_axes(), grid.n_axes());
             return Err(TaskProblem::OutputAxes { output: self.label.clone(), output_axes, task_axes });
@@ -52,23 +56,24 @@ impl Output {
     /// Two blocks share a chunk when they do so along every axis, and the axes know nothing of each other: so the
     /// farthest along each axis say it all.
     fn farthest_along(&self, grid: &Grid, axis: usize) -> i64 {
-        let cell = self.lattice.cell[axis];
+        let chunk_size = self.chunk_grid.chunk_shape[axis];
         let stride = grid.write_shape()[axis];
         // All distances count from where the first block begins; the first chunk begins there or before.
         let written = grid.written_end(axis) - grid.total_write().begin()[axis];
-        let before = (grid.total_write().begin()[axis] - self.lattice.extent.begin()[axis]).rem_euclid(cell);
-        let n_chunks = written.saturating_add(before).saturating_add(cell - 1) / cell;
+        let before =
+            (grid.total_write().begin()[axis] - self.chunk_grid.extent.begin()[axis]).rem_euclid(chunk_size);
+        let n_chunks = written.saturating_add(before).saturating_add(chunk_size - 1) / chunk_size;
         // Chunks begin at the same places within blocks again after this many.
-        let period = stride / greatest_common_divisor(stride, cell);
+        let period = stride / greatest_common_divisor(stride, chunk_size);
         let last_block = grid.shape()[axis] - 1;
         let n_looked_at = n_chunks.min(period.saturating_add(1));
         if n_looked_at > MAX_CHUNKS {
-            return ((stride - 1).saturating_add(cell - 1) / stride).min(last_block);
+            return ((stride - 1).saturating_add(chunk_size - 1) / stride).min(last_block);
         }
         let steps = |chunk: i64| {
-            let begin = chunk * cell - before;
+            let begin = chunk * chunk_size - before;
             let first = begin.max(0) / stride;
-            let last = (begin.saturating_add(cell).min(written) - 1) / stride;
+            let last = (begin.saturating_add(chunk_size).min(written) - 1) / stride;
             last.min(last_block) - first
         };
         (0..n_looked_at).map(steps).max().unwrap_or(0)
@@ -76,8 +81,8 @@ impl Output {
 
     /// The way out: whole chunks to each block, along the axes where chunks are shared.
     pub fn shared_chunk(&self, grid: &Grid, together: &Coordinate) -> TaskProblem {
-        let (cell, begin, origin) =
-            (self.lattice.cell, *grid.total_write().begin(), *self.lattice.extent.begin());
+        let (chunk_shape, begin, origin) =
+            (self.chunk_grid.chunk_shape, *grid.total_write().begin(), *self.chunk_grid.extent.begin());
         let along = |change: &dyn Fn(usize) -> i64, keep: &Coordinate| {
             Coordinate::from_fn(
                 grid.n_axes(),
@@ -86,13 +91,13 @@ impl Output {
                 },
             )
         };
-        let on_chunk = |axis: usize| begin[axis] - (begin[axis] - origin[axis]).rem_euclid(cell[axis]);
-        let whole = |axis: usize| next_multiple(grid.write_shape()[axis], cell[axis]);
+        let on_chunk = |axis: usize| begin[axis] - (begin[axis] - origin[axis]).rem_euclid(chunk_shape[axis]);
+        let whole = |axis: usize| next_multiple(grid.write_shape()[axis], chunk_shape[axis]);
         TaskProblem::SharedChunk {
             block_shape: *grid.write_shape(),
             begin,
             output: self.label.clone(),
-            chunk_shape: cell,
+            chunk_shape,
             chunk_begin: origin,
             fitting_shape: along(&whole, grid.write_shape()),
             fitting_begin: along(&on_chunk, &begin),
@@ -104,8 +109,8 @@ fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
-/// The multiple of `cell` at or past `extent`, or the last one below when that does not fit.
-fn next_multiple(extent: i64, cell: i64) -> i64 {
-    let below = extent - extent.rem_euclid(cell);
-    if below == extent { extent } else { below.checked_add(cell).unwrap_or(below) }
+/// The multiple of `chunk_size` at or past `extent`, or the last one below when that does not fit.
+fn next_multiple(extent: i64, chunk_size: i64) -> i64 {
+    let below = extent - extent.rem_euclid(chunk_size);
+    if below == extent { extent } else { below.checked_add(chunk_size).unwrap_or(below) }
 }

@@ -11,7 +11,7 @@ use super::fit::Fit;
 use super::grid::Grid;
 use super::output::Output;
 use super::spec::TaskSpec;
-use crate::geometry::{Coordinate, GeometryError, OnLattice, Roi};
+use crate::geometry::{Coordinate, GeometryError, Roi, WriteTarget};
 
 /// A function mapped over the blocks that tile a total ROI. Cheap to clone: clones are the same task.
 ///
@@ -205,7 +205,7 @@ impl TaskBuilder {
     /// of which two blocks would write the same chunk (or shard) at the same time, and names a block shape that fits;
     /// unless the task may [`share_chunks`](Self::share_chunks). A run on several ranks is refused when only one process
     /// can write the array, as with compressed HDF5.
-    pub fn writes(mut self, output: &impl OnLattice) -> Self {
+    pub fn writes(mut self, output: &impl WriteTarget) -> Self {
         self.outputs.push(Output::new(output));
         self
     }
@@ -221,13 +221,13 @@ impl TaskBuilder {
     /// in the chunks that change.
     ///
     /// ```
-    /// # use bellis::geometry::{Lattice, OnLattice};
+    /// # use bellis::geometry::{ChunkGrid, WriteTarget};
     /// use bellis::{Coordinate, Roi, Task};
     /// # struct Output;
-    /// # impl OnLattice for Output {
-    /// #     fn lattice(&self) -> Lattice {
+    /// # impl WriteTarget for Output {
+    /// #     fn chunk_grid(&self) -> ChunkGrid {
     /// #         let extent = Roi::new([0, 0], [200, 200]).expect("fits");
-    /// #         Lattice { extent, cell: Coordinate::from([64, 64]) }
+    /// #         ChunkGrid { extent, chunk_shape: Coordinate::from([64, 64]) }
     /// #     }
     /// #     fn label(&self) -> String {
     /// #         "a.zarr".to_owned()

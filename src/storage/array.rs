@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-use crate::geometry::{Coordinate, Lattice, OnLattice, Roi};
+use crate::geometry::{ChunkGrid, Coordinate, Roi, WriteTarget};
 use crate::storage::dyn_array::{DynArray, Request};
 use crate::storage::error::{Result, StorageError};
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
@@ -51,7 +51,7 @@ use crate::storage::voxels::{boxes, uninit};
 /// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is
 /// killed while it writes leaves the former one. That holds for the end of a node only with
 /// [`Options::sync`](crate::Options::sync). Threads that write parts of one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
-/// to one chunk at the same time: see [`OnLattice`]. Tasks that declare the array see to it
+/// to one chunk at the same time: see [`WriteTarget`]. Tasks that declare the array see to it
 /// ([`TaskBuilder::writes`](crate::TaskBuilder::writes)).
 ///
 /// In uncompressed HDF5 each voxel has its own bytes, which are written in place: all may write at the same time, and
@@ -244,10 +244,10 @@ impl<T> std::fmt::Debug for Array<T> {
     }
 }
 
-impl<T: Element> OnLattice for Array<T> {
+impl<T: Element> WriteTarget for Array<T> {
     /// What no two may write at the same time, over the spatial axes: shards, chunks, or single voxels.
-    fn lattice(&self) -> Lattice {
-        self.array.lattice()
+    fn chunk_grid(&self) -> ChunkGrid {
+        self.array.chunk_grid()
     }
 
     fn label(&self) -> String {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::geometry::{Coordinate, Lattice, OnLattice, Roi, VoxelRange};
+use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelRange, WriteTarget};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format;
@@ -42,9 +42,8 @@ pub struct DynArray {
 
 struct Inner {
     info: ArrayInfo,
-    roi: Roi,
-    /// What no two may write at the same time, in world units.
-    cell: Coordinate,
+    /// What the array covers, and what no two may write at the same time.
+    chunk_grid: ChunkGrid,
     /// The bytes of a voxel that nobody wrote.
     fill_value: Vec<u8>,
     backend: Box<dyn Backend>,
@@ -89,8 +88,8 @@ impl DynArray {
 
     pub(super) fn from_opened(opened: Opened) -> Result<Self> {
         let Opened { info, fill_value, backend } = opened;
-        let (roi, cell) = (info.roi()?, info.write_cell()?);
-        Ok(Self { inner: Arc::new(Inner { info, roi, cell, fill_value, backend }) })
+        let chunk_grid = info.chunk_grid()?;
+        Ok(Self { inner: Arc::new(Inner { info, chunk_grid, fill_value, backend }) })
     }
 
     /// Where the array is.
@@ -110,7 +109,7 @@ impl DynArray {
 
     /// What the array covers, in world units, over its spatial axes.
     pub fn roi(&self) -> Roi {
-        self.inner.roi
+        self.inner.chunk_grid.extent
     }
 
     /// World units per voxel, over the spatial axes.
@@ -221,11 +220,8 @@ impl DynArray {
         if roi.is_empty() {
             return Ok(None);
         }
-        let outside = || StorageError::OutsideArray {
-            path: self.path().to_path_buf(),
-            roi: *roi,
-            extent: self.inner.roi,
-        };
+        let outside =
+            || StorageError::OutsideArray { path: self.path().to_path_buf(), roi: *roi, extent: self.roi() };
         self.inside(voxels).map(Some).ok_or_else(outside)
     }
 
@@ -298,10 +294,10 @@ impl std::fmt::Debug for DynArray {
     }
 }
 
-impl OnLattice for DynArray {
+impl WriteTarget for DynArray {
     /// What no two may write at the same time, over the spatial axes: shards, chunks, or single voxels.
-    fn lattice(&self) -> Lattice {
-        Lattice { extent: self.inner.roi, cell: self.inner.cell }
+    fn chunk_grid(&self) -> ChunkGrid {
+        self.inner.chunk_grid
     }
 
     fn label(&self) -> String {

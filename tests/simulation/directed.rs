@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bellis::geometry::{Lattice, OnLattice};
+use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::plan::{BlockId, Plan, TaskId};
 use bellis::scheduler::{
     Actions, Assignment, Cause, Config, Disposition, Event, Failure, Outcome, Scheduler, WorkerId,
@@ -326,9 +326,9 @@ fn an_upstream_block_that_completes_after_its_dependents_were_orphaned_changes_n
 /// An output in chunks of this many voxels.
 struct Chunks<const N: usize>([i64; N]);
 
-impl<const N: usize> OnLattice for Chunks<N> {
-    fn lattice(&self) -> Lattice {
-        Lattice { extent: Roi::new([0; N], [MILLION; N]).expect("fits"), cell: self.0.into() }
+impl<const N: usize> WriteTarget for Chunks<N> {
+    fn chunk_grid(&self) -> ChunkGrid {
+        ChunkGrid { extent: Roi::new([0; N], [MILLION; N]).expect("fits"), chunk_shape: self.0.into() }
     }
 
     fn label(&self) -> String {

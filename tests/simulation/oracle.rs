@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellis::geometry::Lattice;
+use bellis::geometry::ChunkGrid;
 use bellis::plan::{BlockId, Grid, Plan, TaskId};
 use bellis::{Coordinate, Roi};
 
@@ -138,10 +138,11 @@ impl Oracle {
 }
 
 /// How far apart along each axis two blocks are at most that write into one chunk along that axis.
-fn farthest_together(plan: &Plan, task: TaskId, grid: &Grid, output: &Lattice) -> Vec<i64> {
+fn farthest_together(plan: &Plan, task: TaskId, grid: &Grid, output: &ChunkGrid) -> Vec<i64> {
     let blocks: Vec<Roi> =
         (0..grid.n_blocks()).map(|index| plan.block(BlockId { task, index }).write_roi).collect();
-    let chunk = |at: i64, axis: usize| (at - output.extent.begin()[axis]).div_euclid(output.cell[axis]);
+    let chunk =
+        |at: i64, axis: usize| (at - output.extent.begin()[axis]).div_euclid(output.chunk_shape[axis]);
     let along = |axis: usize| {
         let ordinal: Vec<i64> =
             blocks.iter().map(|roi| roi.begin()[axis]).collect::<BTreeSet<_>>().into_iter().collect();

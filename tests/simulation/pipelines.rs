@@ -1,6 +1,6 @@
 //! Random pipelines: any DAG of one to four tasks, in one to three dimensions, of at most so many blocks each.
 
-use bellis::geometry::{Lattice, OnLattice};
+use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::plan::Plan;
 use bellis::{Coordinate, Fit, Pipeline, Roi, Task};
 
@@ -11,7 +11,7 @@ use crate::rng::Rng;
 pub struct Told {
     pub read_write_conflict: bool,
     /// Where its blocks share chunks.
-    pub output: Option<Lattice>,
+    pub output: Option<ChunkGrid>,
 }
 
 /// A plan, and what each of its tasks was told.
@@ -44,8 +44,8 @@ fn attempt(rng: &mut Rng, max_blocks: i64) -> Option<(Plan, Vec<Told>)> {
     Some((Plan::new(&pipeline).ok()?, all_told))
 }
 
-impl OnLattice for Told {
-    fn lattice(&self) -> Lattice {
+impl WriteTarget for Told {
+    fn chunk_grid(&self) -> ChunkGrid {
         self.output.expect("asked of those that have one")
     }
 
@@ -95,8 +95,8 @@ fn task(
     let output = rng.chance(35).then(|| {
         let margin = |rng: &mut Rng| Coordinate::from_fn(n_axes, |axis| block[axis] + rng.signed(0, 5));
         let extent = Roi::new(offset, extent).ok()?.grow(&margin(rng), &margin(rng)).ok()?;
-        let cell = Coordinate::from_fn(n_axes, |axis| rng.signed(1, 2 * block[axis] + 1));
-        Some(Lattice { extent, cell })
+        let chunk_shape = Coordinate::from_fn(n_axes, |axis| rng.signed(1, 2 * block[axis] + 1));
+        Some(ChunkGrid { extent, chunk_shape })
     });
     let told = Told { read_write_conflict, output: output.flatten() };
     if told.output.is_some() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use bellis::geometry::OnLattice;
+use bellis::geometry::WriteTarget;
 use bellis::storage::ArraySpec;
 use bellis::{Array, Coordinate};
 use ndarray::s;
@@ -96,7 +96,7 @@ fn real_data_of_reference_implementations() {
         assert_eq!(array.read(&block).unwrap(), voxels.slice(s![50..120, 60..71, ..]).into_dyn(), "{name}");
     }
     let shards = Array::<u8>::open(data.join("mni152_v3.zarr/t1_sharded")).unwrap();
-    assert_eq!(shards.lattice().cell, Coordinate::from([128_000; 3]));
+    assert_eq!(shards.chunk_grid().chunk_shape, Coordinate::from([128_000; 3]));
     assert_eq!(shards.info().chunks, [32; 3]);
 }
 
@@ -110,7 +110,7 @@ fn sharded(path: &Path) -> Array<u16> {
 fn shards_are_read_and_written() {
     let dir = tempfile::tempdir().unwrap();
     let array = sharded(&dir.path().join("a.zarr"));
-    assert_eq!(array.lattice().cell, Coordinate::from([8, 8, 8]));
+    assert_eq!(array.chunk_grid().chunk_shape, Coordinate::from([8, 8, 8]));
     let mut data = counting::<u16>(&[10, 16, 9]);
     array.write(&array.roi(), &data).unwrap();
     let part = roi([1, 5, 0], [8, 6, 9]);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bellis::geometry::OnLattice;
+use bellis::geometry::WriteTarget;
 use bellis::storage::{ArraySpec, DataType, Element, FillValue, describe};
 use bellis::{Array, Border, Coordinate};
 use ndarray::{Array3, ArrayD, IxDyn, ShapeBuilder, Slice, s};
@@ -97,12 +97,12 @@ fn one_to_five_axes_with_and_without_channels() {
                     false => Slice::new(1, Some(-1), 1),
                 });
                 assert_eq!(array.read(&inner).unwrap(), expected);
-                let lattice = array.lattice();
-                assert_eq!(lattice.extent, array.roi());
-                let cell = if kind.has_chunk_files { 3 } else { 1 };
+                let chunk_grid = array.chunk_grid();
+                assert_eq!(chunk_grid.extent, array.roi());
+                let chunk = if kind.has_chunk_files { 3 } else { 1 };
                 assert_eq!(
-                    lattice.cell,
-                    voxel_size.checked_mul(&Coordinate::splat(n_spatial, cell)).unwrap()
+                    chunk_grid.chunk_shape,
+                    voxel_size.checked_mul(&Coordinate::splat(n_spatial, chunk)).unwrap()
                 );
                 assert_eq!(array.label(), path.display().to_string());
             }

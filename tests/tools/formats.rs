@@ -187,7 +187,7 @@ fn blocks_are_whole_chunks_and_shards_unless_said() {
         assert!(read::<u8>(folder.path(), name).iter().all(|voxel| *voxel == 3), "{name}");
     }
     let array = Array::<u8>::open(folder.path().join("b.zarr")).unwrap();
-    assert_eq!(bellis::geometry::OnLattice::lattice(&array).cell, Coordinate::from([16, 16, 9]));
+    assert_eq!(bellis::geometry::WriteTarget::chunk_grid(&array).chunk_shape, Coordinate::from([16, 16, 9]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellis::geometry::{Lattice, OnLattice as _};
+use bellis::geometry::{ChunkGrid, WriteTarget as _};
 use bellis::storage::{ArrayInfo, Element};
 use bellis::{Array, ArraySpec, Coordinate};
 
@@ -51,9 +51,9 @@ impl Blocks {
 
     /// The shape of blocks that write `to`, which is called `name` and made from the array that `info` is of.
     fn shape<T: Element>(&self, info: &ArrayInfo, to: &Array<T>, name: &Path) -> bellis::Result<Coordinate> {
-        let Lattice { extent, cell } = to.lattice();
-        let whole = if to.info().is_contiguous { cell } else { cell.max(&chunk_of(to)?)? };
-        let pieces = Lattice { extent, cell: whole };
+        let ChunkGrid { extent, chunk_shape } = to.chunk_grid();
+        let whole = if to.info().is_contiguous { chunk_shape } else { chunk_shape.max(&chunk_of(to)?)? };
+        let pieces = ChunkGrid { extent, chunk_shape: whole };
         let block = block_shape(self.block.as_deref(), info, to.voxel_size(), &pieces)?;
         if !self.share_chunks {
             require_whole_chunks(&block, to, name)?;
@@ -68,29 +68,29 @@ fn chunk_of<T: Element>(to: &Array<T>) -> bellis::Result<Coordinate> {
     Ok(Coordinate::from_fn(chunks.len(), |axis| chunks[axis].cast_signed()).checked_mul(to.voxel_size())?)
 }
 
-/// Voxels in a block where nothing is said: at most so many, unless a cell of the output has more.
+/// Voxels in a block where nothing is said: at most so many, unless a chunk of the output has more.
 const MOST_VOXELS: i64 = 1 << 21;
 
-/// The shape of a block in world units: what was asked for, or as many whole cells of `lattice` as are still few voxels,
+/// The shape of a block in world units: what was asked for, or as many whole chunks of `chunk_grid` as are still few voxels,
 /// but at least one: who writes a part of a shard has all of it in memory anyway.
 pub fn block_shape(
     asked: Option<&[u64]>,
     info: &ArrayInfo,
     voxel_size: &Coordinate,
-    lattice: &Lattice,
+    chunk_grid: &ChunkGrid,
 ) -> bellis::Result<Coordinate> {
     if let Some(asked) = asked {
         require_axes("--block", asked, info)?;
         let voxels = Coordinate::from_fn(asked.len(), |axis| asked[axis].cast_signed());
         return Ok(voxels.checked_mul(voxel_size)?);
     }
-    let mut shape = lattice.cell;
+    let mut shape = chunk_grid.chunk_shape;
     let voxels = |shape: &Coordinate| {
         (0..shape.n_axes()).map(|axis| shape[axis] / voxel_size[axis]).fold(1, i64::saturating_mul)
     };
     // Along the shortest axis that blocks do not span yet.
     while let Some(axis) = (0..shape.n_axes())
-        .filter(|&axis| shape[axis] < lattice.extent.shape()[axis])
+        .filter(|&axis| shape[axis] < chunk_grid.extent.shape()[axis])
         .min_by_key(|&axis| shape[axis] / voxel_size[axis])
         .filter(|_| voxels(&shape).saturating_mul(2) <= MOST_VOXELS)
     {
@@ -102,8 +102,8 @@ pub fn block_shape(
 /// Refuses blocks that would share chunks of the output, in voxels, as `--block` was given; the planner would in world
 /// units.
 fn require_whole_chunks<T: Element>(block: &Coordinate, to: &Array<T>, name: &Path) -> bellis::Result {
-    let Lattice { extent, cell } = to.lattice();
-    let is_whole = |axis: usize| block[axis] % cell[axis] == 0 || block[axis] >= extent.shape()[axis];
+    let ChunkGrid { extent, chunk_shape } = to.chunk_grid();
+    let is_whole = |axis: usize| block[axis] % chunk_shape[axis] == 0 || block[axis] >= extent.shape()[axis];
     if (0..block.n_axes()).all(is_whole) {
         return Ok(());
     }
@@ -111,9 +111,10 @@ fn require_whole_chunks<T: Element>(block: &Coordinate, to: &Array<T>, name: &Pa
         let voxels = (0..block.n_axes()).map(|axis| (extent(axis) / to.voxel_size()[axis]).to_string());
         voxels.collect::<Vec<_>>().join(",")
     };
-    let next =
-        |axis: usize| if is_whole(axis) { block[axis] } else { (block[axis] / cell[axis] + 1) * cell[axis] };
-    let (given, piece, fitting) = (text(&|axis| block[axis]), text(&|axis| cell[axis]), text(&next));
+    let next = |axis: usize| {
+        if is_whole(axis) { block[axis] } else { (block[axis] / chunk_shape[axis] + 1) * chunk_shape[axis] }
+    };
+    let (given, piece, fitting) = (text(&|axis| block[axis]), text(&|axis| chunk_shape[axis]), text(&next));
     let (path, pieces) = (name.display(), if to.info().shards.is_some() { "shards" } else { "chunks" });
     Err(format!(
         "--block {given} cuts the {pieces} of {path} ({piece}), and two blocks would write one: use {fitting}, or \

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellis::geometry::{Lattice, OnLattice};
+use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::storage::{Element, describe};
 use bellis::{Array, ArraySpec, Fit, Progress, Runner, Task};
 use tempfile::TempDir;
@@ -48,9 +48,9 @@ impl<T: Element> Rehearsal<T> {
 }
 
 /// Called what the output is called.
-impl<T: Element> OnLattice for Rehearsal<T> {
-    fn lattice(&self) -> Lattice {
-        self.array.lattice()
+impl<T: Element> WriteTarget for Rehearsal<T> {
+    fn chunk_grid(&self) -> ChunkGrid {
+        self.array.chunk_grid()
     }
 
     fn label(&self) -> String {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bellis::geometry::{Lattice, OnLattice};
+use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::storage::{ArrayInfo, describe};
 use bellis::{Array, ArraySpec, Roi};
 use ndarray::ArrayD;
@@ -22,7 +22,7 @@ pub struct Source<T> {
     /// An array like it.
     pub spec: ArraySpec,
     /// What is read best in one piece.
-    pub lattice: Lattice,
+    pub chunk_grid: ChunkGrid,
     read: Arc<Read<T>>,
 }
 
@@ -35,9 +35,9 @@ impl<T: Number> Source<T> {
     /// The same of an array that is open.
     pub fn of<S: Number>(array: Array<S>, loss: Loss) -> Self {
         let (info, roi, spec) = (array.info().clone(), array.roi(), ArraySpec::like(&array));
-        let lattice = array.lattice();
+        let chunk_grid = array.chunk_grid();
         let read = move |roi: &Roi| cast::<S, T>(array.read(roi)?, loss);
-        Self { info, roi, spec, lattice, read: Arc::new(read) }
+        Self { info, roi, spec, chunk_grid, read: Arc::new(read) }
     }
 
     /// The voxels in the part of `roi` that the array covers.

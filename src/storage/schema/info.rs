@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::element::{DataType, FillValue};
-use crate::geometry::{Coordinate, GeometryError, Roi};
+use crate::geometry::{ChunkGrid, Coordinate, GeometryError, Roi};
 use crate::storage::error::{Result, StorageError};
 
 /// What an array is: see [`describe`](crate::storage::describe) and [`Array::info`](crate::storage::Array::info).
@@ -27,8 +27,8 @@ pub struct ArrayInfo {
     pub shards: Option<Vec<u64>>,
     /// Whether the array is in one piece, uncompressed, as HDF5 has it by default.
     pub is_contiguous: bool,
-    /// Voxels of what must not be written by two at the same time: a shard, a chunk, or a voxel.
-    pub write_grid: Vec<u64>,
+    /// Voxels along each axis of what must not be written by two at the same time: a shard, a chunk, or a voxel.
+    pub write_chunk: Vec<u64>,
     /// Where voxel 0 begins, in world units.
     pub offset: Coordinate,
     /// World units per voxel.
@@ -67,13 +67,15 @@ impl ArrayInfo {
         Roi::new(self.offset, shape).map_err(failed)
     }
 
-    /// [`write_grid`](Self::write_grid) in world units, over the spatial axes.
+    /// The [write chunks](Self::write_chunk) in world units, over the spatial axes.
     ///
     /// # Errors
-    /// An extent beyond 64 bits.
-    pub fn write_cell(&self) -> Result<Coordinate> {
-        self.in_world_units(&self.write_grid)
-            .map_err(|source| StorageError::Geometry { path: self.path.clone(), source })
+    /// An extent or an end beyond 64 bits.
+    pub fn chunk_grid(&self) -> Result<ChunkGrid> {
+        let chunk_shape = self
+            .in_world_units(&self.write_chunk)
+            .map_err(|source| StorageError::Geometry { path: self.path.clone(), source })?;
+        Ok(ChunkGrid { extent: self.roi()?, chunk_shape })
     }
 
     fn in_world_units(&self, extents: &[u64]) -> Result<Coordinate, GeometryError> {

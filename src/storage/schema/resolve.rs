@@ -26,7 +26,7 @@ pub fn resolve(
         format,
         data_type,
         shape: spec.shape.clone(),
-        write_grid: shards.as_ref().unwrap_or(&chunks).clone(),
+        write_chunk: shards.as_ref().unwrap_or(&chunks).clone(),
         chunks,
         shards,
         is_contiguous: false,
@@ -38,8 +38,7 @@ pub fn resolve(
         path: path.clone(),
     };
     // The world must be able to hold it.
-    info.roi()?;
-    info.write_cell()?;
+    info.chunk_grid()?;
     Ok(info)
 }
 

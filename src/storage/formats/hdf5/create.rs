@@ -83,7 +83,7 @@ fn wanted(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<Wanted
         // The library refuses larger ones.
         info.chunks = info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
     }
-    info.write_grid = vec![1; info.shape.len()];
+    info.write_chunk = vec![1; info.shape.len()];
     if spec.fill_value.to_bytes(data_type).is_none() {
         let rule = "a value of the array's type of element";
         return Err(invalid("fill value", spec.fill_value.to_string(), rule));

@@ -97,7 +97,7 @@ impl Metadata {
             shards: None,
             is_contiguous: self.chunks.is_none(),
             // Bytes go to their own address, or through a lock that all of the process share.
-            write_grid: vec![1; self.shape.len()],
+            write_chunk: vec![1; self.shape.len()],
             offset: found.offset,
             voxel_size: found.voxel_size,
             axis_names: found.axis_names,

@@ -98,7 +98,7 @@ impl Dataset {
             chunks: self.chunks.clone(),
             shards: None,
             is_contiguous: false,
-            write_grid: self.chunks.clone(),
+            write_chunk: self.chunks.clone(),
             offset: found.offset,
             voxel_size: found.voxel_size,
             axis_names: found.axis_names,

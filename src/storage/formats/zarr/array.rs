@@ -39,7 +39,7 @@ fn info(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
 fn opened(path: &Path, array: zarrs::array::Array<Files>) -> Result<Opened> {
     let info = info(path, &array)?;
     let fill_value = metadata::fill_value(path, &array, info.data_type)?;
-    let cut = Cut { shape: info.shape.clone(), cell: info.write_grid.clone(), chunk: info.chunks.clone() };
+    let cut = Cut { shape: info.shape.clone(), cell: info.write_chunk.clone(), chunk: info.chunks.clone() };
     let codec = ZarrCodec::of(path, array)?;
     Ok(Opened { info, backend: Box::new(ChunkedArray::new(codec, cut, &fill_value)), fill_value })
 }

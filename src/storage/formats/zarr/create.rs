@@ -142,7 +142,7 @@ fn array_files(
                 "node_type": "array",
                 "shape": info.shape,
                 "data_type": info.data_type.name(),
-                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": info.write_grid}},
+                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": info.write_chunk}},
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
                 "fill_value": fill_value_json(fill_value),
                 "codecs": codecs,

@@ -74,17 +74,17 @@ pub(super) fn info(
         |reason: &str| StorageError::Metadata { path: path.to_path_buf(), reason: reason.to_owned() };
     let grid = array.chunk_grid();
     let chunk_shape = grid.chunk_shape_u64(&vec![0; array.shape().len()]).ok().flatten();
-    let write_grid = chunk_shape
+    let write_chunk = chunk_shape
         .filter(|_| grid.metadata().name() == "regular")
         .ok_or_else(|| unsupported("its chunks are not all of one shape"))?;
-    if byte_size(&write_grid, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+    if byte_size(&write_chunk, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
         return Err(unsupported("its chunks do not fit into memory"));
     }
     let inner = array.effective_subchunk_shape();
     let inner = inner.map(|inner| inner.iter().map(|extent| extent.get()).collect::<Vec<_>>());
     let (chunks, shards) = match inner {
-        Some(chunks) => (chunks, Some(write_grid.clone())),
-        None => (write_grid.clone(), None),
+        Some(chunks) => (chunks, Some(write_chunk.clone())),
+        None => (write_chunk.clone(), None),
     };
     let says_where = |name: &&str| array.attributes().contains_key(*name);
     let of_pyramid = match ["offset", "voxel_size", "resolution"].iter().any(says_where) {
@@ -101,7 +101,7 @@ pub(super) fn info(
         chunks,
         shards,
         is_contiguous: false,
-        write_grid,
+        write_chunk,
         offset: found.offset,
         voxel_size: found.voxel_size,
         axis_names: found.axis_names,

@@ -1,0 +1,31 @@
+//! The chunks that space is divided into: an array's, seen from outside the file.
+
+use super::coordinate::Coordinate;
+use super::roi::Roi;
+
+/// Space divided into equal chunks, counted from the begin of `extent`: what an array can write on its own.
+///
+/// Two writers that touch the same chunk at the same time spoil it. All in world units. The chunks at the end of the
+/// extent may be cut off by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkGrid {
+    /// The space that is divided; the first chunk begins where it begins.
+    pub extent: Roi,
+    /// The shape of a chunk: at least 1 along every axis.
+    pub chunk_shape: Coordinate,
+}
+
+/// Something that is written chunk by chunk: see [`ChunkGrid`].
+pub trait WriteTarget {
+    /// The chunks that must not be written by two at the same time.
+    fn chunk_grid(&self) -> ChunkGrid;
+
+    /// What to call it in a message, such as its path.
+    fn label(&self) -> String;
+
+    /// Why it can be written by one process only, and what to write instead, if that is so: then a run on several ranks
+    /// is refused before its first block. Threads of one process are not several.
+    fn one_process_only(&self) -> Option<String> {
+        None
+    }
+}
