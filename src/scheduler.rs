@@ -25,7 +25,10 @@ mod states;
 mod task_state;
 mod workers;
 
-pub use event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Outcome, Time, WorkerId};
+pub use event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Time, WorkerId};
 pub use machine::{Config, Scheduler};
 pub use sanity::InvariantError;
 pub use task_state::Counts;
+
+// As part of `Event`.
+pub use crate::plan::Outcome;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::plan::BlockId;
+use crate::plan::{BlockId, Outcome};
 
 /// Microseconds since a moment that the caller chose.
 pub type Time = u64;
@@ -49,17 +49,6 @@ pub enum Event {
     Tick,
     /// Hand out no more blocks; wait for those in flight.
     Drain,
-}
-
-/// How a block ended on its worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was processed.
-    Success,
-    /// A check found that it need not be processed.
-    Skipped,
-    /// It failed, and why.
-    Failed(String),
 }
 
 /// What to do now. The caller clears it before each call, or lets it collect.

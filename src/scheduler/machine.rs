@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Outcome, Time, WorkerId};
+use super::event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Time, WorkerId};
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
 use super::task_state::{Counts, TaskState};
 use super::workers::Workers;
-use crate::plan::{BlockId, Plan, TaskId};
+use crate::plan::{BlockId, Outcome, Plan, TaskId};
 
 /// How a [`Scheduler`] behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
