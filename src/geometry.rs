@@ -8,9 +8,16 @@ mod chunk_grid;
 mod coordinate;
 mod error;
 mod roi;
+// Array formats are what uses all of it.
+#[cfg_attr(not(all(feature = "hdf5", feature = "n5", feature = "zarr")), allow(dead_code))]
+mod voxel_box;
+#[cfg_attr(not(all(feature = "hdf5", feature = "n5", feature = "zarr")), allow(dead_code))]
+mod voxel_grid;
 
 pub use axes::MAX_AXES;
 pub use chunk_grid::{ChunkGrid, WriteTarget};
 pub use coordinate::Coordinate;
 pub use error::{GeometryError, Result};
 pub use roi::{Roi, Snap, VoxelRange};
+pub(crate) use voxel_box::VoxelBox;
+pub(crate) use voxel_grid::VoxelGrid;

@@ -60,8 +60,8 @@
 //!   for blosc);
 //! * `chunked` reads and writes what is cut into files, as Zarr and N5 are: which files, under which lock (`array`); `codec`
 //!   is what it asks of a format, `partial_write` what is written of a part, `cache` keeps what was decoded;
-//! * `voxels` computes with boxes of voxels (`boxes`), with the bytes that they are (`spans`) and with what lies past an
-//!   array's end (`border`), and has the memory that they are copied to (`uninit`, `scratch`);
+//! * `voxels` copies parts of boxes of voxels (`buffer`), span by span of their bytes (`spans`), fills what lies past an array's
+//!   end (`border`), and has the memory for all that (`uninit`, `scratch`); the boxes are geometry's;
 //! * `disk` replaces `files`, reads their metadata (`json`) and lets threads take turns (`locks`).
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence

@@ -1,12 +1,11 @@
 //! An array on disk of one type of element, seen by ROI.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::path::Path;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-use crate::geometry::{ChunkGrid, Coordinate, Roi, WriteTarget};
+use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, WriteTarget};
 use crate::storage::dyn_array::{DynArray, Request};
 use crate::storage::error::{Result, StorageError};
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
@@ -15,7 +14,7 @@ use crate::storage::schema::element::Element;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
 use crate::storage::voxels::border::{self, AxisPlan, Border};
-use crate::storage::voxels::{boxes, uninit};
+use crate::storage::voxels::uninit;
 
 /// An array of `T` on disk, read and written by ROI in world units.
 ///
@@ -181,9 +180,9 @@ impl<T: Element> Array<T> {
     }
 
     /// The voxels of a range, which lies inside the array.
-    fn read_range(&self, range: &[Range<u64>]) -> Result<ArrayD<T>> {
+    fn read_range(&self, range: &VoxelBox) -> Result<ArrayD<T>> {
         // SAFETY: what every backend promises.
-        unsafe { uninit::filled(&boxes::extents(range), |voxels| self.array.backend().read(range, voxels)) }
+        unsafe { uninit::filled(&range.shape(), |voxels| self.array.backend().read(range, voxels)) }
     }
 
     /// Writes `data`, in any memory order, to the voxels in `roi`.

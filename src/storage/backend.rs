@@ -1,26 +1,25 @@
 //! What a file format must offer, so that [`DynArray`](crate::storage::DynArray) need not know which one it holds.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
+use crate::geometry::VoxelBox;
 use crate::storage::error::Result;
 use crate::storage::schema::info::ArrayInfo;
 
 /// An open array of one format: voxel boxes in, voxel boxes out.
 ///
-/// Ranges have one entry per axis, channel axes included. The caller has checked that they lie inside the array and
-/// hold at least one voxel. Voxels are bytes in C order, as many as the range takes, in this machine's byte order. One
-/// value is used by many threads at once.
+/// The caller has checked that boxes, which have channel axes too, lie inside the array and hold at least one voxel. Voxels
+/// are bytes in C order, as many as the box takes, in this machine's byte order. One value is used by many threads at once.
 ///
 /// # Safety
 /// Where [`read`](Self::read) returns `Ok`, it has written every byte that it was given.
 pub(super) unsafe trait Backend: Send + Sync {
     /// Puts the voxels in `range` into memory that need not be initialized; those that were never written have the fill
     /// value.
-    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()>;
+    fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()>;
 
     /// Writes `voxels` to `range`.
-    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()>;
+    fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()>;
 
     /// Why only one process can write it, and what to write instead, if that is so.
     fn one_process_only(&self) -> Option<&'static str> {

@@ -4,14 +4,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelRange, WriteTarget};
+use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, VoxelRange, WriteTarget};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format;
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
-use crate::storage::voxels::{boxes, spans, uninit};
+use crate::storage::voxels::buffer::VoxelsMut;
+use crate::storage::voxels::uninit;
 
 /// An array on disk whose type of element is known when the program runs: bytes in, bytes out.
 ///
@@ -56,14 +57,14 @@ pub(super) struct Request {
     /// Of the result, channel axes first.
     pub shape: Vec<usize>,
     /// All that is wanted, with the channel axes, if it lies inside the array and is not empty.
-    pub inside: Option<Vec<Range<u64>>>,
+    pub inside: Option<VoxelBox>,
 }
 
 /// What a ROI and the array have in common, with the channel axes.
 struct Overlap {
-    in_array: Vec<Range<u64>>,
+    in_array: VoxelBox,
     /// Counted from the begin of the ROI.
-    in_roi: Vec<Range<u64>>,
+    in_roi: VoxelBox,
 }
 
 impl DynArray {
@@ -138,14 +139,15 @@ impl DynArray {
         if n_bytes == 0 {
             return Ok(Vec::new());
         }
-        let result: Vec<Range<u64>> = shape.iter().map(|&extent| 0..extent as u64).collect();
+        let result: VoxelBox = shape.iter().map(|&extent| 0..extent as u64).collect();
         let overlap = self.overlap(&voxels);
         let inner = overlap.as_ref().map(|overlap| self.read_range(&overlap.in_array)).transpose()?;
         let mut bytes = Vec::new();
-        let fill = |to: &mut [_]| -> Result<()> {
-            spans::fill(&result, &result, to, self.fill_value());
-            if let (Some(inner), Some(Overlap { in_roi: part, .. })) = (&inner, &overlap) {
-                spans::paste(part, part, inner, &result, to, self.data_type().size() as u64);
+        let fill = |bytes: &mut [_]| -> Result<()> {
+            let mut to = VoxelsMut { range: &result, bytes, element: self.data_type().size() };
+            to.fill(&result, self.fill_value());
+            if let (Some(inner), Some(Overlap { in_roi, .. })) = (&inner, &overlap) {
+                to.copy_from(in_roi, in_roi, inner);
             }
             Ok(())
         };
@@ -190,7 +192,7 @@ impl DynArray {
     }
 
     /// Where data of `shape` that are written to `roi` go; `None` where there are none.
-    pub(super) fn range_to_write(&self, roi: &Roi, shape: &[usize]) -> Result<Option<Vec<Range<u64>>>> {
+    pub(super) fn range_to_write(&self, roi: &Roi, shape: &[usize]) -> Result<Option<VoxelBox>> {
         let voxels = self.voxels(roi)?;
         let expected = self.data_shape(roi, &voxels)?;
         if shape != expected {
@@ -201,14 +203,14 @@ impl DynArray {
     }
 
     /// A range of voxels with the channel axes before it.
-    pub(super) fn with_channels(&self, spatial: impl IntoIterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    pub(super) fn with_channels(&self, spatial: impl IntoIterator<Item = Range<u64>>) -> VoxelBox {
         let channels = self.inner.info.channel_shape().iter().map(|&extent| 0..extent);
         channels.chain(spatial).collect()
     }
 
     /// The voxels of a range, which lies inside the array.
-    fn read_range(&self, range: &[Range<u64>]) -> Result<Vec<u8>> {
-        let n_bytes = boxes::extents(range).iter().product::<usize>() * self.data_type().size();
+    fn read_range(&self, range: &VoxelBox) -> Result<Vec<u8>> {
+        let n_bytes = range.n_voxels() as usize * self.data_type().size();
         let mut bytes = Vec::new();
         // SAFETY: what every backend promises.
         unsafe { uninit::fill_up(&mut bytes, n_bytes, |voxels| self.backend().read(range, voxels)) }?;
@@ -216,7 +218,7 @@ impl DynArray {
     }
 
     /// `voxels` of `roi` with the channel axes; `None` where there are none.
-    fn range_inside(&self, roi: &Roi, voxels: &VoxelRange) -> Result<Option<Vec<Range<u64>>>> {
+    fn range_inside(&self, roi: &Roi, voxels: &VoxelRange) -> Result<Option<VoxelBox>> {
         if roi.is_empty() {
             return Ok(None);
         }
@@ -253,7 +255,7 @@ impl DynArray {
     }
 
     /// `voxels` with the channel axes, if they all lie inside the array.
-    fn inside(&self, voxels: &VoxelRange) -> Option<Vec<Range<u64>>> {
+    fn inside(&self, voxels: &VoxelRange) -> Option<VoxelBox> {
         let axis = |(range, &extent): (&Range<i64>, &u64)| {
             let range = u64::try_from(range.start).ok()?..u64::try_from(range.end).ok()?;
             (range.end <= extent).then_some(range)

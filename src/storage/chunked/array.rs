@@ -1,202 +1,169 @@
-//! Arrays cut into cells, each in a file of its own: what Zarr and N5 have in common.
+//! Arrays whose write chunks (chunks, or shards of several chunks) are files of their own: what Zarr and N5 have in common.
 //!
-//! A cell is what is written at once: a chunk, or a shard of several chunks. A format says where a cell's file is and
-//! how its content is coded ([`CellCodec`]); which cells are touched, in which order and under which lock, what is kept
-//! decoded and when a file is replaced, is decided here. Everything runs on the calling thread.
+//! A format says where a write chunk's file is and how its content is coded ([`ChunkCodec`]); which ones are touched, in
+//! which order and under which lock, what is kept decoded and when a file is replaced, is decided here. Everything runs on
+//! the calling thread.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
-use super::cache::{Shelf, count_decoded, count_read};
-use super::codec::{CellCodec, CodecError, Content};
-use super::partial_write::Change;
+use super::cache::{ChunkCache, ChunkReader, ReadThrough, WhenBusy, count_decoded, count_read};
+use super::codec::{ChunkCodec, ChunkContent, CodecError};
+use super::partial_write::PartialWrite;
+use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::backend::Backend;
 use crate::storage::disk::files::{self, Version};
 use crate::storage::disk::locks::Locks;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::voxels::{boxes, scratch, spans, uninit};
+use crate::storage::voxels::buffer::{self, Voxels, VoxelsMut};
+use crate::storage::voxels::{scratch, uninit};
 
-/// The shapes of an array that is cut into cells.
-#[derive(Debug, Clone)]
-pub struct Cut {
-    /// Of the array.
-    pub shape: Vec<u64>,
-    /// Of a cell.
-    pub cell: Vec<u64>,
-    /// Of what is decoded at once, and kept decoded: a chunk, many of which may make up a cell.
-    pub chunk: Vec<u64>,
-}
-
-/// An open array that is cut into cells.
+/// An open array whose write chunks are files.
 pub struct ChunkedArray<C> {
     codec: C,
-    cut: Cut,
+    /// What is written at once, and is a file: chunks or shards.
+    write_chunks: VoxelGrid,
+    /// What is decoded at once, and kept decoded: many of them may make up a write chunk.
+    chunks: VoxelGrid,
     /// The bytes of a voxel that nobody wrote.
     fill_value: Vec<u8>,
-    /// Of those who write parts of a cell.
-    locks: Locks,
-    /// Of those who decode a chunk that others will want too.
-    decoding: Locks,
-    shelf: Shelf,
+    /// The turns of those who write parts of a write chunk.
+    writing: Locks,
+    cache: ChunkCache,
 }
 
-/// A cell and a chunk in it, which is read once the others are.
-type Later = (Vec<u64>, Vec<u64>);
+/// A chunk that is read once the others are.
+struct Deferred {
+    write_chunk: Vec<u64>,
+    chunk: Vec<u64>,
+}
 
 impl<C> ChunkedArray<C> {
     /// `fill_value` are the bytes of a voxel that nobody wrote.
-    pub fn new(codec: C, cut: Cut, fill_value: &[u8]) -> Self {
+    pub fn new(codec: C, write_chunks: VoxelGrid, chunks: VoxelGrid, fill_value: &[u8]) -> Self {
         let fill_value = fill_value.to_vec();
-        Self { codec, cut, fill_value, locks: Locks::new(), decoding: Locks::new(), shelf: Shelf::new() }
+        Self { codec, write_chunks, chunks, fill_value, writing: Locks::new(), cache: ChunkCache::new() }
     }
 }
 
-// SAFETY: the cells make up the whole range, and what is read of each is written in full.
-unsafe impl<C: CellCodec> Backend for ChunkedArray<C> {
-    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
-        let mut later = Vec::new();
-        for index in boxes::chunks_of(range, &self.cut.cell) {
-            self.read_cell(&index, None, range, voxels, Some(&mut later))?;
+// SAFETY: the write chunks make up the whole range, and what is read of each is written in full.
+unsafe impl<C: ChunkCodec> Backend for ChunkedArray<C> {
+    fn read(&self, range: &VoxelBox, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let n_bytes = bytes.len();
+        let mut to = VoxelsMut { range, bytes, element: self.element() };
+        let mut deferred = Vec::new();
+        for index in self.write_chunks.chunks_of(range) {
+            self.read_write_chunk(&index, &mut to, &mut deferred)?;
         }
         // By now the other threads have decoded them.
-        for (index, chunk) in &later {
-            self.read_cell(index, Some(chunk), range, voxels, None)?;
+        for Deferred { write_chunk, chunk } in &deferred {
+            self.read_deferred(write_chunk, chunk, &mut to)?;
         }
-        count_read(voxels.len());
+        count_read(n_bytes);
         Ok(())
     }
 
-    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
-        let mut cells = boxes::chunks_of(range, &self.cut.cell);
-        cells.try_for_each(|index| self.write_cell(&index, range, voxels))
+    fn write(&self, range: &VoxelBox, bytes: &[u8]) -> Result<()> {
+        let voxels = Voxels { range, bytes, element: self.element() };
+        let mut write_chunks = self.write_chunks.chunks_of(range);
+        write_chunks.try_for_each(|index| self.write_write_chunk(&index, voxels))
     }
 }
 
-impl<C: CellCodec> ChunkedArray<C> {
-    /// Reads what `range`, whose voxels go to `data`, has of a cell, or of one chunk in it.
-    ///
-    /// Chunks that another thread is decoding, to keep them, are put off and added to `later`, or waited for without it.
-    fn read_cell(
+impl<C: ChunkCodec> ChunkedArray<C> {
+    /// Reads what the memory takes of a write chunk. Chunks that another thread is decoding, to keep them, are put off.
+    fn read_write_chunk(
         &self,
         index: &[u64],
-        only: Option<&[u64]>,
-        range: &[Range<u64>],
-        data: &mut [MaybeUninit<u8>],
-        mut later: Option<&mut Vec<Later>>,
+        to: &mut VoxelsMut<'_>,
+        deferred: &mut Vec<Deferred>,
     ) -> Result<()> {
-        let cell = boxes::chunk_box(index, &self.cut.cell);
-        let wanted = boxes::common(range, &cell);
-        let path = self.codec.path_of(index);
-        let Some((file, version)) = files::open(&path).map_err(StorageError::io("open chunk", &path))? else {
-            spans::fill(&wanted, range, data, &self.fill_value);
+        let Some(opened) = self.open(index)? else {
+            self.fill(index, to);
             return Ok(());
         };
-        let content = self.codec.content(file, version.length());
-        let is_wanted = |position: &Vec<u64>| only.is_none_or(|only| only == position);
-        for position in boxes::chunks_of(&wanted, &self.cut.chunk).filter(is_wanted) {
-            let number = self.number(&position);
-            let chunk = boxes::chunk_box(&position, &self.cut.chunk);
-            let part = boxes::common(&wanted, &chunk);
-            let find = || number.and_then(|number| self.shelf.find(number, version));
-            let paste = |kept: &[u8], data: &mut _| {
-                spans::paste(&part, &chunk, kept, range, data, self.element());
-            };
-            if let Some(kept) = find() {
-                paste(&kept, data);
-                continue;
+        let wanted = to.range.intersect(&opened.write_chunk);
+        for chunk in self.chunks.chunks_of(&wanted) {
+            match opened.read_chunk(&chunk, to, WhenBusy::Defer)? {
+                ReadThrough::Done => {}
+                ReadThrough::Deferred => deferred.push(Deferred { write_chunk: index.to_vec(), chunk }),
             }
-            let is_whole = part == boxes::inside(&chunk, &self.cut.shape);
-            let to_keep = number.filter(|_| !is_whole && self.shelf.has_room_for(self.bytes_of(&chunk)));
-            let decoded = if let Some(number) = to_keep {
-                let _turn = match (self.decoding.try_of(&position), &mut later) {
-                    (Some(turn), _) => turn,
-                    (None, Some(later)) => {
-                        later.push((index.to_vec(), position));
-                        continue;
-                    }
-                    (None, None) => self.decoding.of(&position),
-                };
-                // Another thread may have been faster.
-                if let Some(kept) = find() {
-                    paste(&kept, data);
-                    continue;
-                }
-                let mut voxels = Vec::new();
-                self.decode(&content, &chunk, &cell, &mut voxels).map(|()| {
-                    paste(&voxels, data);
-                    self.shelf.keep(number, version, Arc::new(voxels));
-                })
-            } else {
-                let decoded = if is_whole { &chunk } else { &part };
-                self.decode_once(&content, [&part, decoded, &cell, range], data)
-            };
-            decoded.map_err(|error| error.at("read chunk", &path))?;
         }
         Ok(())
     }
 
-    /// Reads a part, of what is decoded, of a cell, to its place in `range`, and keeps nothing.
-    fn decode_once(
-        &self,
-        content: &impl Content,
-        [part, decoded, cell, range]: [&[Range<u64>]; 4],
-        data: &mut [MaybeUninit<u8>],
-    ) -> Result<(), CodecError> {
-        if let Some(place) = spans::one_run(part, range, self.element()).filter(|_| part == decoded) {
-            count_decoded(place.len());
-            return content.decode(&boxes::relative(part, cell), &mut data[place]);
+    /// Reads what the memory takes of one chunk of a write chunk, once whoever is decoding it has done so.
+    fn read_deferred(&self, index: &[u64], chunk: &[u64], to: &mut VoxelsMut<'_>) -> Result<()> {
+        match self.open(index)? {
+            Some(opened) => opened.read_chunk(chunk, to, WhenBusy::Wait).map(drop),
+            // Removed meanwhile.
+            None => {
+                let part = to.range.intersect(&self.chunks.chunk(chunk));
+                to.fill(&part, &self.fill_value);
+                Ok(())
+            }
         }
-        scratch::with(|voxels| {
-            self.decode(content, decoded, cell, voxels)?;
-            spans::paste(part, decoded, voxels, range, data, self.element());
-            Ok(())
-        })
     }
 
-    /// Writes what `range`, whose voxels are `data`, has of a cell.
-    fn write_cell(&self, index: &[u64], range: &[Range<u64>], data: &[u8]) -> Result<()> {
-        let cell = boxes::chunk_box(index, &self.cut.cell);
-        let common = boxes::common(range, &cell);
-        let covers_what_exists = common == boxes::inside(&cell, &self.cut.shape);
+    /// Fills what the memory takes of a write chunk that nobody wrote.
+    fn fill(&self, index: &[u64], to: &mut VoxelsMut<'_>) {
+        let part = to.range.intersect(&self.write_chunks.chunk(index));
+        to.fill(&part, &self.fill_value);
+    }
+
+    /// A write chunk's file, opened; `None` where there is none.
+    fn open(&self, index: &[u64]) -> Result<Option<OpenedChunk<'_, C, impl ChunkContent + use<'_, C>>>> {
+        let path = self.codec.path_of(index);
+        let opened = files::open(&path).map_err(StorageError::io("open chunk", &path))?;
+        Ok(opened.map(|(file, version)| OpenedChunk {
+            array: self,
+            write_chunk: self.write_chunks.chunk(index),
+            content: self.codec.content(file, version.length()),
+            version,
+            path,
+        }))
+    }
+
+    /// Writes what `voxels` have of a write chunk.
+    fn write_write_chunk(&self, index: &[u64], voxels: Voxels<'_>) -> Result<()> {
+        let write_chunk = self.write_chunks.chunk(index);
+        let part = voxels.range.intersect(&write_chunk);
         let path = self.codec.path_of(index);
 
-        let _turn = self.locks.of(index);
-        if range == cell {
-            return self.store(index, data, &path).map(drop);
+        let _turn = self.writing.lock(index);
+        if *voxels.range == write_chunk {
+            return self.store(index, voxels.bytes, &path).map(drop);
         }
-        if covers_what_exists {
-            // At the array's border a cell reaches past it: nothing of the former content is kept.
-            return scratch::with(|voxels| {
-                self.make_empty(&cell, voxels).map_err(|error| error.of_encoding(&path))?;
-                spans::cut(&common, &cell, voxels, range, data, self.element());
-                self.store(index, voxels, &path).map(drop)
+        if part == self.write_chunks.inside(&write_chunk) {
+            // At the array's border a chunk reaches past it: nothing of the former content is kept.
+            return scratch::with(|whole| {
+                self.make_empty(&write_chunk, whole).map_err(|error| error.of_encoding(&path))?;
+                voxels.copy_to(&part, &write_chunk, whole);
+                self.store(index, whole, &path).map(drop)
             });
         }
-        let change = Change { shape: &self.cut.shape, cell: &cell, range, data, element: self.element() };
-        if self.patch(&change, &path)? {
+        let write = PartialWrite { grid: &self.write_chunks, write_chunk: &write_chunk, voxels };
+        if self.write_partially(&write, &path)? {
             return Ok(());
         }
-        let mut voxels = self.former(index, &cell, &path)?;
-        spans::cut(&common, &cell, &mut voxels, range, data, self.element());
-        let version = self.store(index, &voxels, &path)?;
+        let mut whole = self.former(index, &write_chunk, &path)?;
+        voxels.copy_to(&part, &write_chunk, &mut whole);
+        let version = self.store(index, &whole, &path)?;
         // Whoever wrote a part of it is likely to write the next one.
-        let number = self.number(index).filter(|_| self.cut.cell == self.cut.chunk);
-        if let (Some(number), Some(version)) = (number, version) {
-            self.shelf.keep(number, version, Arc::new(voxels));
+        if let (Some(position), Some(version)) = (self.position_of_single_chunk(index), version) {
+            self.cache.keep(position, version, whole);
         }
         Ok(())
     }
 
-    /// Changes the file of a cell of several chunks: whether there is one.
-    fn patch(&self, change: &Change<'_>, path: &Path) -> Result<bool> {
-        let Some(patcher) = self.codec.patcher() else { return Ok(false) };
+    /// Changes the file of a write chunk of several chunks. Returns whether there is one.
+    fn write_partially(&self, write: &PartialWrite<'_>, path: &Path) -> Result<bool> {
+        let Some(encoder) = self.codec.partial_encoder() else { return Ok(false) };
         let opened = files::open(path).map_err(StorageError::io("open chunk", path))?;
         let Some((former, version)) = opened else { return Ok(false) };
         scratch::with(|file| {
-            let has_voxels = patcher.patch(&former, version.length(), change, file);
-            if has_voxels.map_err(|error| error.at("read chunk", path))? {
+            let has_voxels = encoder.encode_partially(&former, version.length(), write, file);
+            if has_voxels.map_err(|error| error.of_decoding(path))? {
                 files::replace(path, file).map(drop).map_err(StorageError::io("write chunk", path))?;
             } else {
                 files::remove(path).map_err(StorageError::io("remove chunk", path))?;
@@ -205,9 +172,10 @@ impl<C: CellCodec> ChunkedArray<C> {
         })
     }
 
-    /// Puts the voxels of a cell into its file, or removes the file where none of them need be stored: its version.
+    /// Puts the voxels of a write chunk into its file, or removes the file where none of them need be stored. Returns its
+    /// version.
     fn store(&self, index: &[u64], voxels: &[u8], path: &Path) -> Result<Option<Version>> {
-        if spans::is_all(voxels, &self.fill_value) {
+        if buffer::is_all(voxels, &self.fill_value) {
             files::remove(path).map_err(StorageError::io("remove chunk", path))?;
             return Ok(None);
         }
@@ -217,41 +185,40 @@ impl<C: CellCodec> ChunkedArray<C> {
         })
     }
 
-    /// The voxels of a cell as they are.
-    fn former(&self, index: &[u64], cell: &[Range<u64>], path: &Path) -> Result<Vec<u8>> {
+    /// The voxels of a write chunk as they are.
+    fn former(&self, index: &[u64], write_chunk: &VoxelBox, path: &Path) -> Result<Vec<u8>> {
         let opened = files::open(path).map_err(StorageError::io("open chunk", path))?;
         let mut voxels = Vec::new();
         let Some((file, version)) = opened else {
-            let made = self.make_empty(cell, &mut voxels);
+            let made = self.make_empty(write_chunk, &mut voxels);
             return made.map(|()| voxels).map_err(|error| error.of_encoding(path));
         };
-        let number = self.number(index).filter(|_| self.cut.cell == self.cut.chunk);
-        if let Some(kept) = number.and_then(|number| self.shelf.find(number, version)) {
+        let position = self.position_of_single_chunk(index);
+        if let Some(kept) = position.and_then(|position| self.cache.find(position, version)) {
             return Ok(kept.to_vec());
         }
         let content = self.codec.content(file, version.length());
-        let decoded = self.decode(&content, cell, cell, &mut voxels);
-        decoded.map(|()| voxels).map_err(|error| error.at("read chunk", path))
+        let decoded = self.decode(&content, &write_chunk.relative_to(write_chunk), &mut voxels);
+        decoded.map(|()| voxels).map_err(|error| error.of_decoding(path))
     }
 
-    /// Puts the voxels of `part` of a cell into an empty buffer.
+    /// Puts the voxels of a box, counted from the write chunk's begin, into an empty buffer.
     fn decode(
         &self,
-        content: &impl Content,
-        part: &[Range<u64>],
-        cell: &[Range<u64>],
+        content: &impl ChunkContent,
+        part: &VoxelBox,
         voxels: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         let n_bytes = self.bytes_of(part) as usize;
         uninit::make_room(voxels, n_bytes)?;
         count_decoded(n_bytes);
         // SAFETY: what content promises.
-        unsafe { uninit::fill_up(voxels, n_bytes, |to| content.decode(&boxes::relative(part, cell), to)) }
+        unsafe { uninit::fill_up(voxels, n_bytes, |to| content.decode(part, to)) }
     }
 
-    /// Puts a cell that nobody wrote into an empty buffer.
-    fn make_empty(&self, cell: &[Range<u64>], voxels: &mut Vec<u8>) -> Result<(), CodecError> {
-        let n_bytes = self.bytes_of(cell) as usize;
+    /// Puts a write chunk that nobody wrote into an empty buffer.
+    fn make_empty(&self, write_chunk: &VoxelBox, voxels: &mut Vec<u8>) -> Result<(), CodecError> {
+        let n_bytes = self.bytes_of(write_chunk) as usize;
         uninit::make_room(voxels, n_bytes)?;
         if self.fill_value.iter().all(|&byte| byte == 0) {
             voxels.resize(n_bytes, 0);
@@ -261,16 +228,91 @@ impl<C: CellCodec> ChunkedArray<C> {
         Ok(())
     }
 
-    fn number(&self, chunk: &[u64]) -> Option<u64> {
-        boxes::number(chunk, &self.cut.shape, &self.cut.chunk)
+    /// Where the cache has a write chunk that is a single chunk.
+    fn position_of_single_chunk(&self, index: &[u64]) -> Option<u64> {
+        let is_chunk = self.write_chunks.chunk_shape() == self.chunks.chunk_shape();
+        is_chunk.then(|| self.chunks.position(index)).flatten()
     }
 
-    fn element(&self) -> u64 {
-        self.fill_value.len() as u64
+    fn element(&self) -> usize {
+        self.fill_value.len()
     }
 
-    /// Opening an array has checked that a cell fits into memory.
-    fn bytes_of(&self, part: &[Range<u64>]) -> u64 {
-        part.iter().fold(self.element(), |bytes, range| bytes * (range.end - range.start))
+    /// Opening an array has checked that a write chunk fits into memory.
+    fn bytes_of(&self, part: &VoxelBox) -> u64 {
+        part.n_voxels() * self.element() as u64
+    }
+}
+
+/// The file of a write chunk, as it was when it was opened.
+struct OpenedChunk<'a, C, F> {
+    array: &'a ChunkedArray<C>,
+    write_chunk: VoxelBox,
+    content: F,
+    version: Version,
+    path: PathBuf,
+}
+
+impl<C: ChunkCodec, F: ChunkContent> OpenedChunk<'_, C, F> {
+    /// Reads what the memory takes of the chunk at `index`.
+    fn read_chunk(&self, index: &[u64], to: &mut VoxelsMut<'_>, when_busy: WhenBusy) -> Result<ReadThrough> {
+        let chunk = self.array.chunks.chunk(index);
+        let wanted = to.range.intersect(&chunk);
+        let key = self.array.chunks.position(index).map(|position| (position, self.version));
+        let mut reader = PartOfChunk { opened: self, chunk: &chunk, wanted: &wanted, to };
+        let read = self.array.cache.read_through(key, when_busy, &mut reader);
+        read.map_err(|error| error.of_decoding(&self.path))
+    }
+}
+
+/// What a read wants of one chunk.
+struct PartOfChunk<'a, 'b, C, F> {
+    opened: &'a OpenedChunk<'a, C, F>,
+    chunk: &'a VoxelBox,
+    wanted: &'a VoxelBox,
+    to: &'a mut VoxelsMut<'b>,
+}
+
+impl<C: ChunkCodec, F: ChunkContent> PartOfChunk<'_, '_, C, F> {
+    /// Puts the voxels of a box into an empty buffer.
+    fn decode_box(&self, part: &VoxelBox, voxels: &mut Vec<u8>) -> Result<(), CodecError> {
+        let OpenedChunk { array, write_chunk, content, .. } = self.opened;
+        array.decode(content, &part.relative_to(write_chunk), voxels)
+    }
+}
+
+impl<C: ChunkCodec, F: ChunkContent> ChunkReader for PartOfChunk<'_, '_, C, F> {
+    type Error = CodecError;
+
+    fn n_bytes(&self) -> u64 {
+        self.opened.array.bytes_of(self.chunk)
+    }
+
+    fn wants_all(&self) -> bool {
+        *self.wanted == self.opened.array.chunks.inside(self.chunk)
+    }
+
+    fn decode(&mut self, voxels: &mut Vec<u8>) -> Result<bool, CodecError> {
+        self.decode_box(self.chunk, voxels).map(|()| true)
+    }
+
+    fn copy_from(&mut self, voxels: &[u8]) {
+        self.to.copy_from(self.wanted, self.chunk, voxels);
+    }
+
+    /// A chunk that is wanted as far as the array has it is decoded as a whole: codecs are better at that.
+    fn decode_wanted(&mut self) -> Result<(), CodecError> {
+        let decoded = if self.wants_all() { self.chunk } else { self.wanted };
+        if self.wanted == decoded
+            && let Some(piece) = self.to.piece(self.wanted)
+        {
+            count_decoded(piece.len());
+            return self.opened.content.decode(&self.wanted.relative_to(&self.opened.write_chunk), piece);
+        }
+        scratch::with(|voxels| {
+            self.decode_box(decoded, voxels)?;
+            self.to.copy_from(self.wanted, decoded, voxels);
+            Ok(())
+        })
     }
 }

@@ -12,13 +12,15 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::storage::disk::files::Version;
+use crate::storage::disk::locks::Locks;
 
-/// What a process keeps unless it is told otherwise: enough for three planes of 24 x 24 chunks of 256 KiB, so that none of
+/// Maximum number of bytes that a process keeps unless it is told otherwise: enough for three planes of 24 x 24 chunks of 256 KiB, so that none of
 /// them is decoded again while the blocks on both of its sides go by.
 pub(crate) const DEFAULT_BYTES: u64 = 512 << 20;
-/// No chunk takes more than this part of the cache: some must fit, or none stays until it is asked for again.
+/// Minimum number of chunks that fit into the cache: larger ones are not kept, as none of them would stay until it is asked
+/// for again.
 const MIN_CHUNKS: u64 = 8;
-/// What an entry takes beside its bytes, about.
+/// Bytes that an entry takes beside its voxels, about.
 const OVERHEAD: u64 = 128;
 
 /// How much of what was read came out of memory.
@@ -70,12 +72,12 @@ static N_MISSES: AtomicU64 = AtomicU64::new(0);
 static BYTES_READ: AtomicU64 = AtomicU64::new(0);
 static BYTES_DECODED: AtomicU64 = AtomicU64::new(0);
 
-/// Keeps at most so many bytes from now on; 0 keeps nothing.
+/// Sets the maximum number of bytes that are kept; 0 keeps nothing.
 pub(crate) fn set_capacity(bytes: u64) {
     CACHE.set_capacity(bytes);
 }
 
-/// What happened since this was asked last, in the whole process; `None` where nothing was read.
+/// Returns what was counted since the last call, in the whole process; `None` where nothing was read.
 pub(crate) fn take_statistics() -> Option<Statistics> {
     // One look, where there is nothing: workers ask for every few blocks.
     if BYTES_READ.load(Ordering::Relaxed) == 0 {
@@ -90,31 +92,104 @@ pub(crate) fn take_statistics() -> Option<Statistics> {
     })
 }
 
-/// A read returned so many bytes.
+/// Counts the bytes that a read returned.
 pub fn count_read(bytes: usize) {
     BYTES_READ.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
-/// A chunk had to be decoded, or a part of one.
+/// Counts a chunk, or a part of one, that had to be decoded, and the bytes that decoding made.
 pub fn count_decoded(bytes: usize) {
     N_MISSES.fetch_add(1, Ordering::Relaxed);
     BYTES_DECODED.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
-/// The part of the cache that an open array has.
-pub struct Shelf {
-    array: u64,
+/// A chunk that a read wants, or a part of it.
+pub trait ChunkReader {
+    type Error;
+
+    /// Bytes of the whole chunk, decoded.
+    fn n_bytes(&self) -> u64;
+
+    /// Returns whether all that the array has of the chunk is wanted.
+    fn wants_all(&self) -> bool;
+
+    /// Decodes the whole chunk into an empty buffer. Returns whether it did: where nothing is stored that could be decoded,
+    /// the read has got what it wanted some other way.
+    fn decode(&mut self, voxels: &mut Vec<u8>) -> Result<bool, Self::Error>;
+
+    /// Takes what is wanted from the decoded chunk.
+    fn copy_from(&mut self, voxels: &[u8]);
+
+    /// Decodes what is wanted to where it belongs, and keeps nothing.
+    fn decode_wanted(&mut self) -> Result<(), Self::Error>;
 }
 
-impl Shelf {
+/// What to do about a chunk that another thread is decoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Nothing: it is read later, once the others are.
+    Defer,
+    /// Wait until it is decoded.
+    Wait,
+}
+
+/// What became of a chunk that was to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum ReadThrough {
+    Done,
+    /// Another thread is decoding it.
+    Deferred,
+}
+
+/// The part of the cache that an open array has, and the turns of the threads that decode for it.
+pub struct ChunkCache {
+    array: u64,
+    decoding: Locks,
+}
+
+impl ChunkCache {
     pub fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        Self { array: COUNT.fetch_add(1, Ordering::Relaxed) }
+        Self { array: COUNT.fetch_add(1, Ordering::Relaxed), decoding: Locks::new() }
     }
 
-    /// Whether chunks of so many bytes are kept.
-    pub fn has_room_for(&self, bytes: u64) -> bool {
-        bytes <= CACHE.capacity() / MIN_CHUNKS
+    /// Reads a chunk: from the cache, or decoded, and then kept if others are likely to want it. A chunk that is kept is
+    /// decoded by one thread, for all.
+    ///
+    /// `key` is the position of the chunk among those of the array and the version of the file that it is in; without it
+    /// nothing is found or kept.
+    pub fn read_through<R: ChunkReader>(
+        &self,
+        key: Option<(u64, Version)>,
+        when_busy: WhenBusy,
+        reader: &mut R,
+    ) -> Result<ReadThrough, R::Error> {
+        let find = || key.and_then(|(chunk, version)| self.find(chunk, version));
+        if let Some(kept) = find() {
+            reader.copy_from(&kept);
+            return Ok(ReadThrough::Done);
+        }
+        let cacheable = key.filter(|_| !reader.wants_all() && self.has_room_for(reader.n_bytes()));
+        let Some((chunk, version)) = cacheable else {
+            return reader.decode_wanted().map(|()| ReadThrough::Done);
+        };
+        let _turn = match (self.decoding.try_lock(&chunk), when_busy) {
+            (Some(turn), _) => turn,
+            (None, WhenBusy::Defer) => return Ok(ReadThrough::Deferred),
+            (None, WhenBusy::Wait) => self.decoding.lock(&chunk),
+        };
+        // Another thread may have been faster.
+        if let Some(kept) = find() {
+            reader.copy_from(&kept);
+            return Ok(ReadThrough::Done);
+        }
+        let mut voxels = Vec::new();
+        if reader.decode(&mut voxels)? {
+            reader.copy_from(&voxels);
+            self.keep(chunk, version, voxels);
+        }
+        Ok(ReadThrough::Done)
     }
 
     /// A chunk, if it is kept and its file still has this version.
@@ -124,11 +199,16 @@ impl Shelf {
         Some(found.chunk)
     }
 
-    /// Keeps a chunk of a file of this version.
-    pub fn keep(&self, chunk: u64, version: Version, bytes: Arc<Vec<u8>>) {
-        if self.has_room_for(bytes.len() as u64) {
-            CACHE.insert(self.key(chunk), Entry { version, chunk: bytes });
+    /// Keeps a chunk of a file of this version, if there is room for it.
+    pub fn keep(&self, chunk: u64, version: Version, voxels: Vec<u8>) {
+        if self.has_room_for(voxels.len() as u64) {
+            CACHE.insert(self.key(chunk), Entry { version, chunk: Arc::new(voxels) });
         }
+    }
+
+    /// Returns whether chunks of so many bytes are kept.
+    fn has_room_for(&self, bytes: u64) -> bool {
+        bytes <= CACHE.capacity() / MIN_CHUNKS
     }
 
     fn key(&self, chunk: u64) -> Key {
@@ -136,7 +216,7 @@ impl Shelf {
     }
 }
 
-impl Drop for Shelf {
+impl Drop for ChunkCache {
     fn drop(&mut self) {
         CACHE.retain(|key, _| key.array != self.array);
     }

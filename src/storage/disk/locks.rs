@@ -1,10 +1,10 @@
 //! Locks between the threads of one process, chunk by chunk.
 
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// Lets threads that write parts of one chunk take turns. Few locks serve all chunks, so they need no clearing up.
+/// Lets threads that want the same chunk take turns. Few locks serve all chunks, so they need no clearing up.
 pub struct Locks {
     locks: Vec<Mutex<()>>,
     hasher: RandomState,
@@ -16,23 +16,23 @@ impl Locks {
         Self { locks: (0..N_LOCKS).map(|_| Mutex::new(())).collect(), hasher: RandomState::new() }
     }
 
-    /// Waits for this chunk's turn, which lasts as long as the result is held.
-    pub fn of(&self, chunk: &[u64]) -> MutexGuard<'_, ()> {
+    /// Waits for the turn of `key`, which lasts as long as the result is held.
+    pub fn lock(&self, key: &(impl Hash + ?Sized)) -> MutexGuard<'_, ()> {
         // A thread that panicked while it held the lock left no state behind: files are replaced as a whole.
-        self.lock(chunk).lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock_of(key).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This chunk's turn, unless somebody else has it, or that of a chunk with the same lock.
-    pub fn try_of(&self, chunk: &[u64]) -> Option<MutexGuard<'_, ()>> {
-        match self.lock(chunk).try_lock() {
+    /// Takes the turn of `key`, unless somebody else has it, or that of another key with the same lock.
+    pub fn try_lock(&self, key: &(impl Hash + ?Sized)) -> Option<MutexGuard<'_, ()>> {
+        match self.lock_of(key).try_lock() {
             Ok(turn) => Some(turn),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
-    fn lock(&self, chunk: &[u64]) -> &Mutex<()> {
-        let index = self.hasher.hash_one(chunk) % self.locks.len() as u64;
+    fn lock_of(&self, key: &(impl Hash + ?Sized)) -> &Mutex<()> {
+        let index = self.hasher.hash_one(key) % self.locks.len() as u64;
         &self.locks[index as usize]
     }
 }

@@ -6,9 +6,9 @@ use super::chunk::FilteredArray;
 use super::direct::DirectArray;
 use super::handle::Handle;
 use super::library::LibraryArray;
-use super::location::Location;
+use super::location::{self, Location};
 use super::metadata::Metadata;
-use super::{byte_layout, create, creation_lock};
+use super::{create, creation_lock};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::error::Result;
 use crate::storage::schema::element::DataType;
@@ -49,8 +49,8 @@ fn opened(at: Location) -> Result<Opened> {
     handle.close();
     let backend: Box<dyn Backend> = if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata) {
         Box::new(filtered)
-    } else if let Some(place) = metadata.place {
-        Box::new(DirectArray::open(&at, place, metadata.shape, metadata.data_type)?)
+    } else if let Some(layout) = metadata.byte_layout {
+        Box::new(DirectArray::open(&at, layout, &metadata.shape, metadata.data_type)?)
     } else {
         Box::new(LibraryArray::new(at, handle, &metadata))
     };
@@ -61,8 +61,8 @@ fn opened(at: Location) -> Result<Opened> {
 /// time of its own.
 pub(super) fn resolve_link(at: Location) -> Result<Location> {
     let handle = Handle::of(&at.file);
-    let home = handle.with(&at, |dataset| Ok(byte_layout::home(dataset, &at.file)))?;
-    let Some((file, dataset)) = home else { return Ok(at) };
+    let target = handle.with(&at, |dataset| Ok(location::link_target(dataset, &at.file)))?;
+    let Some((file, dataset)) = target else { return Ok(at) };
     // The former has the latter open.
     handle.close();
     creation_lock::wait(&file);

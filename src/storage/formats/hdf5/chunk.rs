@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,11 +19,15 @@ use super::handle::Handle;
 use super::library::LibraryArray;
 use super::location::Location;
 use super::metadata::Metadata;
+use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::backend::Backend;
-use crate::storage::chunked::cache::{Shelf, count_decoded, count_read};
+use crate::storage::chunked::cache::{
+    ChunkCache, ChunkReader, ReadThrough, WhenBusy, count_decoded, count_read,
+};
 use crate::storage::disk::files::Version;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::voxels::{boxes, scratch, spans, uninit};
+use crate::storage::voxels::buffer::VoxelsMut;
+use crate::storage::voxels::{scratch, uninit};
 
 /// An open array of compressed chunks.
 pub(super) struct FilteredArray {
@@ -32,12 +35,11 @@ pub(super) struct FilteredArray {
     handle: Arc<Handle>,
     library: LibraryArray,
     file: File,
-    shape: Vec<u64>,
-    chunks: Vec<u64>,
+    grid: VoxelGrid,
     filters: Filters,
     /// Bytes of a voxel.
     element: usize,
-    shelf: Shelf,
+    cache: ChunkCache,
     has_space: AtomicBool,
     /// How often this process had written to the file when the array was opened.
     n_writes: u64,
@@ -50,11 +52,10 @@ impl FilteredArray {
         Some(Self {
             file: File::open(&at.file).ok()?,
             library: LibraryArray::new(at.clone(), handle.clone(), metadata),
-            shape: metadata.shape.clone(),
-            chunks: chunks.clone(),
+            grid: VoxelGrid::new(&metadata.shape, chunks),
             filters: filters.clone(),
             element: metadata.data_type.size(),
-            shelf: Shelf::new(),
+            cache: ChunkCache::new(),
             has_space: AtomicBool::new(false),
             n_writes: handle.n_writes(),
             handle: handle.clone(),
@@ -62,61 +63,9 @@ impl FilteredArray {
         })
     }
 
-    /// Reads what `range`, whose voxels go to `data`, has of a chunk. `version` is that of the file, if chunks are kept.
-    fn read_chunk(
-        &self,
-        index: &[u64],
-        range: &[Range<u64>],
-        data: &mut [MaybeUninit<u8>],
-        version: Option<Version>,
-    ) -> Result<()> {
-        let element = self.element;
-        let chunk = boxes::chunk_box(index, &self.chunks);
-        let part = boxes::common(range, &chunk);
-        let paste = |voxels: &[u8], data: &mut [MaybeUninit<u8>]| {
-            spans::paste(&part, &chunk, voxels, range, data, element as u64);
-        };
-        let number = boxes::number(index, &self.shape, &self.chunks).zip(version);
-        if let Some(kept) = number.and_then(|(number, version)| self.shelf.find(number, version)) {
-            paste(&kept, data);
-            return Ok(());
-        }
-        let n_bytes = boxes::extents(&chunk).iter().product::<usize>() * element;
-        let is_whole = part == boxes::inside(&chunk, &self.shape);
-        let to_keep = number.filter(|_| !is_whole && self.shelf.has_room_for(n_bytes as u64));
-        let is_decoded = if let Some((number, version)) = to_keep {
-            let mut voxels = Vec::new();
-            let is_decoded = self.decode(&chunk, n_bytes, &mut voxels)?;
-            if is_decoded {
-                paste(&voxels, data);
-                self.shelf.keep(number, version, Arc::new(voxels));
-            }
-            is_decoded
-        } else {
-            scratch::with(|voxels| {
-                let is_decoded = self.decode(&chunk, n_bytes, voxels)?;
-                if is_decoded {
-                    paste(voxels, data);
-                }
-                Ok(is_decoded)
-            })?
-        };
-        if !is_decoded {
-            // The library knows what is there instead, or what is wrong.
-            let n_bytes = boxes::extents(&part).iter().product::<usize>() * element;
-            scratch::with(|voxels| {
-                // SAFETY: what the library's backend promises.
-                unsafe { uninit::fill_up(voxels, n_bytes, |to| self.library.read(&part, to)) }?;
-                spans::paste(&part, &part, voxels, range, data, element as u64);
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Puts a chunk of so many bytes into an empty buffer; whether it was found.
-    fn decode(&self, chunk: &[Range<u64>], n_bytes: usize, voxels: &mut Vec<u8>) -> Result<bool> {
-        let begin: Vec<u64> = chunk.iter().map(|range| range.start).collect();
+    /// Puts a chunk into an empty buffer. Returns whether it was found.
+    fn decode(&self, chunk: &VoxelBox, voxels: &mut Vec<u8>) -> Result<bool> {
+        let (begin, n_bytes) = (chunk.begin(), self.bytes_of(chunk));
         scratch::with(|stored| {
             let read = self.handle.with(&self.at, |dataset| {
                 Ok(if self.has_space(dataset) { read_stored(dataset, &begin, stored) } else { Ok(None) })
@@ -140,7 +89,26 @@ impl FilteredArray {
 }
 
 impl FilteredArray {
-    /// Whether any chunk was ever written. The library adds all of them up for that, so it is asked until it is so: and
+    /// Reads what the memory takes of the chunk at `index`. `version` is that of the file, if chunks are kept.
+    fn read_chunk(
+        &self,
+        index: &[u64],
+        version: Option<Version>,
+        to: &mut VoxelsMut<'_>,
+        when_busy: WhenBusy,
+    ) -> Result<ReadThrough> {
+        let chunk = self.grid.chunk(index);
+        let wanted = to.range.intersect(&chunk);
+        let key = self.grid.position(index).zip(version);
+        let mut reader = PartOfChunk { array: self, chunk: &chunk, wanted: &wanted, to };
+        self.cache.read_through(key, when_busy, &mut reader)
+    }
+
+    fn bytes_of(&self, part: &VoxelBox) -> usize {
+        part.n_voxels() as usize * self.element
+    }
+
+    /// Returns whether any chunk was ever written. The library adds all of them up for that, so it is asked until it is so: and
     /// before anything else, as it would make the space, also in a file that it may only read.
     fn has_space(&self, dataset: &Dataset) -> bool {
         if !self.has_space.load(Ordering::Relaxed) {
@@ -185,22 +153,87 @@ fn read_stored(dataset: &Dataset, begin: &[u64], bytes: &mut Vec<u8>) -> Result<
 
 // SAFETY: the chunks make up the whole range, and what is read of each is written in full.
 unsafe impl Backend for FilteredArray {
-    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+    fn read(&self, range: &VoxelBox, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
         // What this process writes may leave the time of the file as it was.
         let is_kept = self.handle.n_writes() == self.n_writes;
         let version = is_kept.then(|| Version::of(&self.file).ok()).flatten();
-        for index in boxes::chunks_of(range, &self.chunks) {
-            self.read_chunk(&index, range, voxels, version)?;
+        let n_bytes = bytes.len();
+        let mut to = VoxelsMut { range, bytes, element: self.element };
+        let mut deferred = Vec::new();
+        for index in self.grid.chunks_of(range) {
+            match self.read_chunk(&index, version, &mut to, WhenBusy::Defer)? {
+                ReadThrough::Done => {}
+                ReadThrough::Deferred => deferred.push(index),
+            }
         }
-        count_read(voxels.len());
+        // By now the other threads have decoded them.
+        for index in &deferred {
+            let _: ReadThrough = self.read_chunk(index, version, &mut to, WhenBusy::Wait)?;
+        }
+        count_read(n_bytes);
         Ok(())
     }
 
-    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
+    fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
         self.library.write(range, voxels)
     }
 
     fn one_process_only(&self) -> Option<&'static str> {
         self.library.one_process_only()
+    }
+}
+
+/// What a read wants of one chunk.
+struct PartOfChunk<'a, 'b> {
+    array: &'a FilteredArray,
+    chunk: &'a VoxelBox,
+    wanted: &'a VoxelBox,
+    to: &'a mut VoxelsMut<'b>,
+}
+
+impl PartOfChunk<'_, '_> {
+    /// Reads what is wanted by the library, which knows what is there instead of the chunk, or what is wrong.
+    fn read_by_library(&mut self) -> Result<()> {
+        scratch::with(|voxels| {
+            let (library, wanted) = (&self.array.library, self.wanted);
+            let n_bytes = self.array.bytes_of(wanted);
+            // SAFETY: what every backend promises.
+            unsafe { uninit::fill_up(voxels, n_bytes, |to| library.read(wanted, to)) }?;
+            self.to.copy_from(wanted, wanted, voxels);
+            Ok(())
+        })
+    }
+}
+
+impl ChunkReader for PartOfChunk<'_, '_> {
+    type Error = StorageError;
+
+    fn n_bytes(&self) -> u64 {
+        self.array.bytes_of(self.chunk) as u64
+    }
+
+    fn wants_all(&self) -> bool {
+        *self.wanted == self.array.grid.inside(self.chunk)
+    }
+
+    fn decode(&mut self, voxels: &mut Vec<u8>) -> Result<bool> {
+        let is_decoded = self.array.decode(self.chunk, voxels)?;
+        if !is_decoded {
+            self.read_by_library()?;
+        }
+        Ok(is_decoded)
+    }
+
+    fn copy_from(&mut self, voxels: &[u8]) {
+        self.to.copy_from(self.wanted, self.chunk, voxels);
+    }
+
+    fn decode_wanted(&mut self) -> Result<()> {
+        scratch::with(|voxels| {
+            if self.decode(voxels)? {
+                self.copy_from(voxels);
+            }
+            Ok(())
+        })
     }
 }

@@ -13,11 +13,10 @@ use hdf5::plist::file_create::FileSpaceStrategy;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, H5Type, OpenMode};
 
-use super::byte_layout;
 use super::creation_lock::CreationLock;
 use super::failure::failed;
 use super::handle::{self, Handle};
-use super::location::Location;
+use super::location::{self, Location};
 use super::metadata::FORMAT;
 use crate::storage::disk::files::unique_beside;
 use crate::storage::error::{Result, StorageError};
@@ -125,7 +124,7 @@ fn in_the_way(file: &File, at: &Location, path: &str) -> Option<String> {
     }
     let shown = at.file.join(path).display().to_string();
     match file.group(path) {
-        Ok(group) if byte_layout::is_in(&group, &at.file) => None,
+        Ok(group) if location::is_in(&group, &at.file) => None,
         Ok(group) => Some(format!("{shown}, a link to {}", group.filename())),
         Err(_) if file.dataset(path).is_ok() => Some(format!("the dataset {shown}")),
         Err(_) => Some(format!("{shown}, which leads nowhere")),

@@ -3,33 +3,34 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::byte_layout::Place;
+use super::byte_layout::ByteLayout;
 use super::location::Location;
+use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::backend::Backend;
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::DataType;
-use crate::storage::voxels::spans::{Run, for_each_run};
-use crate::storage::voxels::{boxes, uninit};
+use crate::storage::voxels::spans::{Span, Spans};
+use crate::storage::voxels::uninit;
 
-/// A gap between two short runs is read along when it is at most so long: one call more costs as much.
+/// Maximum number of bytes between two short spans that are read along with them: one call more costs as much.
 const MAX_GAP: u64 = 4 << 10;
-/// Longer runs are read on their own.
-const SHORT_RUN: u64 = 16 << 10;
-/// What is read, or written, in one call, where runs are put together.
-const MAX_SPAN: u64 = 1 << 20;
+/// Maximum number of bytes of a span that is read or written together with others.
+const SHORT_SPAN: u64 = 16 << 10;
+/// Maximum number of bytes of one call, where spans are put together.
+const MAX_GROUP: u64 = 1 << 20;
 
-/// An open array whose bytes have their place.
+/// An open array whose bytes have their address.
 pub(super) struct DirectArray {
     path: PathBuf,
     file: PathBuf,
-    place: Place,
-    shape: Vec<u64>,
+    layout: ByteLayout,
+    /// All voxels of the array.
+    whole: VoxelBox,
     /// Bytes of a voxel.
     element: u64,
     reader: File,
@@ -37,14 +38,19 @@ pub(super) struct DirectArray {
 }
 
 impl DirectArray {
-    pub(super) fn open(at: &Location, place: Place, shape: Vec<u64>, data_type: DataType) -> Result<Self> {
+    pub(super) fn open(
+        at: &Location,
+        layout: ByteLayout,
+        shape: &[u64],
+        data_type: DataType,
+    ) -> Result<Self> {
         let reader = File::open(&at.file).map_err(StorageError::io("open", &at.file))?;
         let actual = reader.metadata().map_err(StorageError::io("look at", &at.file))?.len();
         let array = Self {
             path: at.path.clone(),
             file: at.file.clone(),
-            place,
-            shape,
+            layout,
+            whole: VoxelBox::of_shape(shape),
             element: data_type.size() as u64,
             reader,
             writer: OnceLock::new(),
@@ -58,44 +64,39 @@ impl DirectArray {
 
     /// The byte after the last one.
     fn end(&self) -> u64 {
-        let bytes = |shape: &[u64]| shape.iter().product::<u64>() * self.element;
-        match &self.place {
-            Place::Contiguous { begin } => begin + bytes(&self.shape),
-            Place::Chunked { chunks, addresses } => {
-                let n_chunks: u64 =
-                    self.shape.iter().zip(chunks).map(|(n, chunk)| n.div_ceil(*chunk)).product();
-                let last = (0..n_chunks).rev().take(1).map(|last| addresses.at(last, bytes(chunks))).max();
-                last.map_or(0, |last| last + bytes(chunks))
+        match &self.layout {
+            ByteLayout::Contiguous { begin } => begin + self.whole.n_voxels() * self.element,
+            ByteLayout::Chunked { grid, addresses } => {
+                let chunk_bytes = self.bytes_of_chunk(grid);
+                let last = grid.n_chunks().and_then(|n_chunks| n_chunks.checked_sub(1));
+                last.map_or(0, |last| addresses.at(last, chunk_bytes) + chunk_bytes)
             }
         }
     }
 
-    /// The runs that make up `range`, in the order of the file piece by piece.
-    fn runs(&self, range: &[Range<u64>]) -> Vec<Run> {
+    /// The spans that make up `range`, in the order of the file piece by piece.
+    fn spans(&self, range: &VoxelBox) -> Vec<Span> {
         let mut all = Vec::new();
-        let mut add = |part: &[Range<u64>], piece: &[Range<u64>], begin: u64| {
-            for_each_run(part, piece, range, self.element, |run| {
-                all.push(Run { in_store: begin + run.in_store, ..run });
-            });
+        let mut add = |part: &VoxelBox, store: &VoxelBox, begin: u64| {
+            let spans = Spans { part, store, memory: range, element: self.element as usize };
+            spans.for_each(|span| all.push(Span { in_store: begin + span.in_store, ..span }));
         };
-        match &self.place {
-            Place::Contiguous { begin } => {
-                let whole: Vec<_> = self.shape.iter().map(|&extent| 0..extent).collect();
-                add(range, &whole, *begin);
-            }
-            Place::Chunked { chunks, addresses } => {
-                let grid: Vec<u64> =
-                    self.shape.iter().zip(chunks).map(|(n, chunk)| n.div_ceil(*chunk)).collect();
-                let bytes = chunks.iter().product::<u64>() * self.element;
-                for index in boxes::chunks_of(range, chunks) {
-                    let position = index.iter().zip(&grid).fold(0, |all, (index, n)| all * n + index);
-                    let chunk = boxes::chunk_box(&index, chunks);
-                    let part = boxes::common(range, &chunk);
-                    add(&part, &chunk, addresses.at(position, bytes));
+        match &self.layout {
+            ByteLayout::Contiguous { begin } => add(range, &self.whole, *begin),
+            ByteLayout::Chunked { grid, addresses } => {
+                let chunk_bytes = self.bytes_of_chunk(grid);
+                for index in grid.chunks_of(range) {
+                    let position = grid.position(&index).expect("one of so many chunks as a number tells");
+                    let chunk = grid.chunk(&index);
+                    add(&range.intersect(&chunk), &chunk, addresses.at(position, chunk_bytes));
                 }
             }
         }
         all
+    }
+
+    fn bytes_of_chunk(&self, grid: &VoxelGrid) -> u64 {
+        grid.chunk_shape().iter().product::<u64>() * self.element
     }
 
     fn writer(&self) -> Result<&File> {
@@ -108,20 +109,20 @@ impl DirectArray {
         Ok(self.writer.get().unwrap_or(&self.reader))
     }
 
-    fn read_runs(&self, runs: &[Run], data: &mut [MaybeUninit<u8>]) -> io::Result<()> {
-        let mut span = Vec::new();
-        for group in together(runs, MAX_GAP) {
-            if let [run] = group {
-                let target = &mut data[run.in_memory..run.in_memory + run.length];
-                uninit::read_exact_at(&self.reader, target, run.in_store)?;
+    fn read_spans(&self, spans: &[Span], data: &mut [MaybeUninit<u8>]) -> io::Result<()> {
+        let mut joined = Vec::new();
+        for group in groups(spans, MAX_GAP) {
+            if let [span] = group {
+                let target = &mut data[span.in_memory..span.in_memory + span.length];
+                uninit::read_exact_at(&self.reader, target, span.in_store)?;
                 continue;
             }
             let (begin, end) = bounds(group);
-            span.resize((end - begin) as usize, 0);
-            self.reader.read_exact_at(&mut span, begin)?;
-            for run in group {
-                let from = (run.in_store - begin) as usize;
-                uninit::copy(&span[from..from + run.length], &mut data[run.in_memory..][..run.length]);
+            joined.resize((end - begin) as usize, 0);
+            self.reader.read_exact_at(&mut joined, begin)?;
+            for span in group {
+                let from = (span.in_store - begin) as usize;
+                uninit::copy(&joined[from..from + span.length], &mut data[span.in_memory..][..span.length]);
             }
         }
         Ok(())
@@ -139,19 +140,19 @@ impl DirectArray {
         }
     }
 
-    fn write_runs(&self, runs: &[Run], data: &[u8]) -> Result<()> {
+    fn write_spans(&self, spans: &[Span], data: &[u8]) -> Result<()> {
         let file = self.writer()?;
-        let mut span = Vec::new();
-        for group in together(runs, 0) {
+        let mut joined = Vec::new();
+        for group in groups(spans, 0) {
             let (begin, _) = bounds(group);
-            let written = if let [run] = group {
-                file.write_all_at(&data[run.in_memory..run.in_memory + run.length], begin)
+            let written = if let [span] = group {
+                file.write_all_at(&data[span.in_memory..span.in_memory + span.length], begin)
             } else {
-                span.clear();
-                group.iter().for_each(|run| {
-                    span.extend_from_slice(&data[run.in_memory..run.in_memory + run.length]);
+                joined.clear();
+                group.iter().for_each(|span| {
+                    joined.extend_from_slice(&data[span.in_memory..span.in_memory + span.length]);
                 });
-                file.write_all_at(&span, begin)
+                file.write_all_at(&joined, begin)
             };
             written.map_err(StorageError::io("write", &self.path))?;
         }
@@ -162,28 +163,28 @@ impl DirectArray {
     }
 }
 
-// SAFETY: the runs make up the whole range, and all are read in full.
+// SAFETY: the spans make up the whole range, and all are read in full.
 unsafe impl Backend for DirectArray {
-    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
-        self.read_runs(&self.runs(range), voxels).map_err(|error| self.read_error(error))
+    fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+        self.read_spans(&self.spans(range), voxels).map_err(|error| self.read_error(error))
     }
 
-    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
-        self.write_runs(&self.runs(range), voxels)
+    fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
+        self.write_spans(&self.spans(range), voxels)
     }
 }
 
-/// Groups of runs that go in one call, gaps included.
-fn together(runs: &[Run], max_gap: u64) -> impl Iterator<Item = &[Run]> {
-    let mut rest = runs;
+/// Groups of spans that go in one call, gaps included.
+fn groups(spans: &[Span], max_gap: u64) -> impl Iterator<Item = &[Span]> {
+    let mut rest = spans;
     std::iter::from_fn(move || {
         let first = rest.first()?;
-        let fits = |a: &Run, b: &Run| {
+        let fits = |a: &Span, b: &Span| {
             let (end, length) = (a.in_store + a.length as u64, a.length as u64);
             let gap = b.in_store.checked_sub(end);
-            length <= SHORT_RUN
+            length <= SHORT_SPAN
                 && gap.is_some_and(|gap| gap <= max_gap)
-                && b.in_store + b.length as u64 - first.in_store <= MAX_SPAN
+                && b.in_store + b.length as u64 - first.in_store <= MAX_GROUP
         };
         let n = 1 + rest.windows(2).take_while(|pair| fits(&pair[0], &pair[1])).count();
         let (group, others) = rest.split_at(n);
@@ -193,9 +194,9 @@ fn together(runs: &[Run], max_gap: u64) -> impl Iterator<Item = &[Run]> {
 }
 
 /// The first byte of a group, and the one after its last.
-fn bounds(group: &[Run]) -> (u64, u64) {
-    let end = group.last().map_or(0, |run| run.in_store + run.length as u64);
-    (group.first().map_or(0, |run| run.in_store), end)
+fn bounds(group: &[Span]) -> (u64, u64) {
+    let end = group.last().map_or(0, |span| span.in_store + span.length as u64);
+    (group.first().map_or(0, |span| span.in_store), end)
 }
 
 #[cfg(test)]
@@ -203,13 +204,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_runs_are_read_together() {
-        let runs: Vec<Run> =
-            (0..4).map(|n| Run { in_store: n * 80, in_memory: 10 * n as usize, length: 10 }).collect();
-        assert_eq!(together(&runs, 70).map(<[Run]>::len).collect::<Vec<_>>(), [4]);
-        assert_eq!(together(&runs, 69).map(<[Run]>::len).collect::<Vec<_>>(), [1; 4]);
-        let adjacent: Vec<Run> =
-            (0..3).map(|n| Run { in_store: n * 10, in_memory: 20 * n as usize, length: 10 }).collect();
-        assert_eq!(together(&adjacent, 0).map(<[Run]>::len).collect::<Vec<_>>(), [3]);
+    fn short_spans_are_read_groups() {
+        let spans: Vec<Span> =
+            (0..4).map(|n| Span { in_store: n * 80, in_memory: 10 * n as usize, length: 10 }).collect();
+        assert_eq!(groups(&spans, 70).map(<[Span]>::len).collect::<Vec<_>>(), [4]);
+        assert_eq!(groups(&spans, 69).map(<[Span]>::len).collect::<Vec<_>>(), [1; 4]);
+        let adjacent: Vec<Span> =
+            (0..3).map(|n| Span { in_store: n * 10, in_memory: 20 * n as usize, length: 10 }).collect();
+        assert_eq!(groups(&adjacent, 0).map(<[Span]>::len).collect::<Vec<_>>(), [3]);
     }
 }

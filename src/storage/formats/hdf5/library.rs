@@ -1,7 +1,6 @@
 //! Data read and written by the library, one call at a time: compressed datasets, and others that have no addresses.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::failure::failed;
@@ -9,6 +8,7 @@ use super::handle::Handle;
 use super::location::Location;
 use super::metadata::Metadata;
 use super::{pipeline, transfer};
+use crate::geometry::VoxelBox;
 use crate::storage::backend::Backend;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::DataType;
@@ -42,7 +42,7 @@ impl LibraryArray {
 
 // SAFETY: what is not written by the library was set to 0 before.
 unsafe impl Backend for LibraryArray {
-    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+    fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
         // The library leaves memory as it was for chunks without space, where the file says not to fill them.
         voxels.fill(MaybeUninit::new(0));
         self.explained(self.handle.with(&self.at, |dataset| {
@@ -50,7 +50,7 @@ unsafe impl Backend for LibraryArray {
         }))
     }
 
-    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
+    fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
         self.explained(self.handle.with_writable(&self.at, |dataset| {
             transfer::write(dataset, self.data_type, range, voxels).map_err(failed("write", &self.at.path))
         }))

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use hdf5::Dataset;
+
 use crate::storage::format::Format;
 
 /// A dataset inside a file.
@@ -22,5 +24,26 @@ impl Location {
         let rest = path.strip_prefix(&file).unwrap_or(Path::new(""));
         let parts: Vec<_> = rest.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         Self { path: path.to_path_buf(), dataset: parts.join("/"), file }
+    }
+}
+
+/// The file that holds `dataset`, which was found in `file`, and its name in there, where an external link led to another
+/// file and the library can tell.
+pub(super) fn link_target(dataset: &Dataset, file: &Path) -> Option<(PathBuf, String)> {
+    if is_in(dataset, file) {
+        return None;
+    }
+    let (name, real) = (dataset.name(), PathBuf::from(dataset.filename()));
+    // Where a soft link led to the external one, the name is that of the soft one.
+    let here = dataset.loc_info().ok()?.token;
+    let there = dataset.file().ok()?.loc_info_by_name(&name).ok()?.token;
+    (here == there && is_in(dataset, &real)).then(|| (real, name.trim_start_matches('/').to_owned()))
+}
+
+/// Returns whether `file` itself holds a dataset, or a group.
+pub(super) fn is_in(object: &hdf5::Location, file: &Path) -> bool {
+    match (Path::new(&object.filename()).canonicalize(), file.canonicalize()) {
+        (Ok(real), Ok(file)) => real == file,
+        _ => false,
     }
 }

@@ -5,10 +5,10 @@ use hdf5::{Attribute, Dataset, Datatype, File, Group, H5Type};
 use hdf5_sys::h5t::{H5T_class_t, H5Tget_class};
 use serde_json::{Map, Value, json};
 
-use super::byte_layout::{self, Place};
+use super::byte_layout::ByteLayout;
 use super::codec::Filters;
 use super::failure::failed;
-use super::location::Location;
+use super::location::{self, Location};
 use super::pipeline;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
@@ -26,7 +26,7 @@ pub(super) struct Metadata {
     pub(super) data_type: DataType,
     pub(super) shape: Vec<u64>,
     /// Where its bytes are, if they can be read and written without the library.
-    pub(super) place: Option<Place>,
+    pub(super) byte_layout: Option<ByteLayout>,
     /// What was done to its chunks, if they can be decoded without the library.
     pub(super) filters: Option<Filters>,
     pub(super) chunks: Option<Vec<u64>>,
@@ -48,7 +48,7 @@ impl Metadata {
         let fill_value = dispatch!(data_type, fill_value(&creation));
         let is_filtered = pipeline::n_filters(&creation) != Some(0);
         // What leads out of the file is the library's.
-        let is_here = creation.external().is_empty() && byte_layout::is_in(dataset, &at.file);
+        let is_here = creation.external().is_empty() && location::is_in(dataset, &at.file);
         let is_native = is_native(data_type, dataset).map_err(&failed)?;
         // Chunks at the end of the array may be stored as they are, whatever the others are.
         let is_regular = creation.chunk_opts().is_none_or(|options| options.is_empty());
@@ -57,8 +57,8 @@ impl Metadata {
         } else {
             None
         };
-        let place = if !is_filtered && is_here && is_native {
-            byte_layout::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
+        let byte_layout = if !is_filtered && is_here && is_native {
+            ByteLayout::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
         } else {
             None
         };
@@ -68,10 +68,10 @@ impl Metadata {
                 attributes.insert(name.to_owned(), value_of(&attribute).map_err(&failed)?);
             }
         }
-        Ok(Self { data_type, shape, place, filters, chunks, is_filtered, fill_value, attributes })
+        Ok(Self { data_type, shape, byte_layout, filters, chunks, is_filtered, fill_value, attributes })
     }
 
-    /// Why only one process can write what has no place, and what to write instead.
+    /// Why only one process can write what has no addresses, and what to write instead.
     pub(super) fn why_one_process_only(&self) -> &'static str {
         if self.is_filtered {
             "it is compressed HDF5; write Zarr, with shards if few files are wanted, or HDF5 without compression"

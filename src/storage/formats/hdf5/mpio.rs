@@ -8,7 +8,6 @@
 use std::ffi::{c_int, c_void};
 use std::fs::OpenOptions;
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ops::Range;
 use std::path::Path;
 
 use hdf5::{Dataset, File, FileBuilder, OpenMode};
@@ -19,6 +18,7 @@ use super::handle::Handle;
 use super::location::Location;
 use super::metadata::Metadata;
 use super::{array, create, transfer};
+use crate::geometry::VoxelBox;
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
@@ -213,7 +213,7 @@ fn look(at: Location, data_type: DataType) -> Result<Found> {
     let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
     handle.close();
     let info = metadata.info(&at)?;
-    let one_process_only = metadata.place.is_none().then(|| metadata.why_one_process_only());
+    let one_process_only = metadata.byte_layout.is_none().then(|| metadata.why_one_process_only());
     if metadata.data_type != data_type {
         let (path, on_disk) = (at.path.clone(), metadata.data_type);
         return Err(StorageError::DataTypeDiffers { path, on_disk, asked: data_type });
@@ -246,14 +246,14 @@ struct MpioArray {
 
 // SAFETY: where the dataset may lack space for some chunks, what is not written by the library was set to 0 before.
 unsafe impl Backend for MpioArray {
-    fn read(&self, range: &[Range<u64>], voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
+    fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
         if self.one_process_only.is_some() {
             voxels.fill(MaybeUninit::new(0));
         }
         transfer::read(&self.dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
     }
 
-    fn write(&self, range: &[Range<u64>], voxels: &[u8]) -> Result<()> {
+    fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
         if self.one_process_only.is_some() {
             return Err(StorageError::CompressedInParallel { path: self.at.path.clone() });
         }

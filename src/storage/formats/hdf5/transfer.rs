@@ -9,15 +9,15 @@ use hdf5::{Dataset, Dataspace, Datatype, H5Type, Hyperslab, SliceOrIndex, h5chec
 use hdf5_sys::h5d::{H5Dread, H5Dwrite};
 use hdf5_sys::h5p::H5P_DEFAULT;
 
+use crate::geometry::VoxelBox;
 use crate::storage::schema::element::{DataType, dispatch};
-use crate::storage::voxels::boxes;
 
 /// Reads `range`, which lies inside the dataset, to `voxels`. What was never written, in a dataset whose creator asked for
 /// that, is not touched.
 pub(super) fn read(
     dataset: &Dataset,
     data_type: DataType,
-    range: &[Range<u64>],
+    range: &VoxelBox,
     voxels: &mut [MaybeUninit<u8>],
 ) -> hdf5::Result<()> {
     let transfer = Transfer::new(dataset, data_type, range, voxels.len())?;
@@ -40,7 +40,7 @@ pub(super) fn read(
 pub(super) fn write(
     dataset: &Dataset,
     data_type: DataType,
-    range: &[Range<u64>],
+    range: &VoxelBox,
     voxels: &[u8],
 ) -> hdf5::Result<()> {
     let transfer = Transfer::new(dataset, data_type, range, voxels.len())?;
@@ -69,18 +69,13 @@ struct Transfer {
 }
 
 impl Transfer {
-    fn new(
-        dataset: &Dataset,
-        data_type: DataType,
-        range: &[Range<u64>],
-        n_bytes: usize,
-    ) -> hdf5::Result<Self> {
+    fn new(dataset: &Dataset, data_type: DataType, range: &VoxelBox, n_bytes: usize) -> hdf5::Result<Self> {
         fn native<T: H5Type>() -> hdf5::Result<Datatype> {
             Datatype::from_type::<T>()
         }
-        let memory = Dataspace::try_new(boxes::extents(range))?;
+        let memory = Dataspace::try_new(range.shape())?;
         let axis = |range: &Range<u64>| SliceOrIndex::from(range.start as usize..range.end as usize);
-        let selection = Hyperslab::from(range.iter().map(axis).collect::<Vec<_>>());
+        let selection = Hyperslab::from(range.ranges().iter().map(axis).collect::<Vec<_>>());
         let selected = dataset.space()?.select(selection)?;
         let n_elements = selected.selection_size();
         if n_elements != memory.size() || n_elements * data_type.size() != n_bytes {

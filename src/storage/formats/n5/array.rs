@@ -5,8 +5,9 @@ use std::path::Path;
 use super::chunk::N5Codec;
 use super::create;
 use super::metadata::Dataset;
+use crate::geometry::VoxelGrid;
 use crate::storage::backend::Opened;
-use crate::storage::chunked::array::{ChunkedArray, Cut};
+use crate::storage::chunked::array::ChunkedArray;
 use crate::storage::error::Result;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
@@ -42,9 +43,9 @@ fn fill_value(dataset: &Dataset) -> Vec<u8> {
 
 fn opened(path: &Path, dataset: Dataset) -> Result<Opened> {
     let info = info(path, &dataset)?;
-    let chunks = dataset.chunks.clone();
-    let cut = Cut { shape: dataset.shape.clone(), cell: chunks.clone(), chunk: chunks };
+    let grid = VoxelGrid::new(&dataset.shape, &dataset.chunks);
     let fill_value = fill_value(&dataset);
-    let codec = N5Codec::new(path, dataset);
-    Ok(Opened { info, backend: Box::new(ChunkedArray::new(codec, cut, &fill_value)), fill_value })
+    let codec = N5Codec::new(path, dataset, grid.clone());
+    let backend = Box::new(ChunkedArray::new(codec, grid.clone(), grid, &fill_value));
+    Ok(Opened { info, fill_value, backend })
 }

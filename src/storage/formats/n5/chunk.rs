@@ -2,50 +2,52 @@
 
 use std::fs::File;
 use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::block;
 use super::metadata::Dataset;
-use crate::storage::chunked::codec::{CellCodec, CodecError, Content};
-use crate::storage::voxels::{boxes, spans, uninit};
+use crate::geometry::{VoxelBox, VoxelGrid};
+use crate::storage::chunked::codec::{ChunkCodec, ChunkContent, CodecError};
+use crate::storage::voxels::buffer::Voxels;
+use crate::storage::voxels::uninit;
 
 /// How a dataset keeps its blocks.
 pub(super) struct N5Codec {
     directory: PathBuf,
     dataset: Dataset,
+    grid: VoxelGrid,
 }
 
 impl N5Codec {
-    pub(super) fn new(directory: &Path, dataset: Dataset) -> Self {
-        Self { directory: directory.to_path_buf(), dataset }
+    pub(super) fn new(directory: &Path, dataset: Dataset, grid: VoxelGrid) -> Self {
+        Self { directory: directory.to_path_buf(), dataset, grid }
     }
 }
 
-impl CellCodec for N5Codec {
+impl ChunkCodec for N5Codec {
     /// The index along x is the outermost directory.
-    fn path_of(&self, cell: &[u64]) -> PathBuf {
-        cell.iter().rev().fold(self.directory.clone(), |path, index| path.join(index.to_string()))
+    fn path_of(&self, index: &[u64]) -> PathBuf {
+        index.iter().rev().fold(self.directory.clone(), |path, index| path.join(index.to_string()))
     }
 
-    fn content(&self, file: File, length: u64) -> impl Content {
+    fn content(&self, file: File, length: u64) -> impl ChunkContent {
         Block { dataset: &self.dataset, file, length }
     }
 
     /// Blocks at the end of the array are stored as far as the array goes.
-    fn encode(&self, cell: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
-        let Dataset { chunks, shape, codec, data_type, .. } = &self.dataset;
-        let cell = boxes::chunk_box(cell, chunks);
-        let inside = boxes::inside(&cell, shape);
-        let stored = if inside == cell {
+    fn encode(&self, index: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
+        let Dataset { codec, data_type, .. } = &self.dataset;
+        let chunk = self.grid.chunk(index);
+        let inside = self.grid.inside(&chunk);
+        let stored = if inside == chunk {
             voxels.to_vec()
         } else {
-            let n_bytes = boxes::extents(&inside).iter().product::<usize>() * data_type.size();
-            let mut stored = vec![0; n_bytes];
-            spans::cut(&inside, &inside, &mut stored, &cell, voxels, data_type.size() as u64);
+            let element = data_type.size();
+            let mut stored = vec![0; inside.n_voxels() as usize * element];
+            Voxels { range: &chunk, bytes: voxels, element }.copy_to(&inside, &inside, &mut stored);
             stored
         };
-        Ok(block::encode(stored, &boxes::extents(&inside), *data_type, codec, file)?)
+        Ok(block::encode(stored, &inside.shape(), *data_type, codec, file)?)
     }
 }
 
@@ -57,22 +59,23 @@ struct Block<'a> {
 }
 
 // SAFETY: both ways out copy as many bytes as there are.
-unsafe impl Content for Block<'_> {
+unsafe impl ChunkContent for Block<'_> {
     /// A block is decoded as a whole; it may be smaller than its chunk, and what it lacks is 0.
-    fn decode(&self, part: &[Range<u64>], to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
+    fn decode(&self, part: &VoxelBox, to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
         let Dataset { chunks, codec, data_type, .. } = self.dataset;
         let bytes = uninit::read_range(&self.file, 0, self.length)?;
         let (shape, voxels) =
             block::decode(&bytes, chunks, *data_type, codec).map_err(CodecError::Corrupt)?;
-        let stored: Vec<Range<u64>> = shape.iter().map(|&extent| 0..extent as u64).collect();
-        if stored == part {
+        let stored: VoxelBox = shape.iter().map(|&extent| 0..extent as u64).collect();
+        if stored == *part {
             uninit::copy(&voxels, to);
             return Ok(());
         }
         let mut wanted = vec![0; to.len()];
-        let common = boxes::common(part, &stored);
-        if common.iter().all(|range| range.start < range.end) {
-            spans::cut(&common, part, &mut wanted, &stored, &voxels, data_type.size() as u64);
+        let common = part.intersect(&stored);
+        if !common.is_empty() {
+            let voxels = Voxels { range: &stored, bytes: &voxels, element: data_type.size() };
+            voxels.copy_to(&common, part, &mut wanted);
         }
         uninit::copy(&wanted, to);
         Ok(())

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::chunk::ZarrCodec;
 use super::store::Files;
 use super::{create, metadata};
+use crate::geometry::VoxelGrid;
 use crate::storage::backend::Opened;
-use crate::storage::chunked::array::{ChunkedArray, Cut};
+use crate::storage::chunked::array::ChunkedArray;
 use crate::storage::error::Result;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
@@ -39,7 +40,9 @@ fn info(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
 fn opened(path: &Path, array: zarrs::array::Array<Files>) -> Result<Opened> {
     let info = info(path, &array)?;
     let fill_value = metadata::fill_value(path, &array, info.data_type)?;
-    let cut = Cut { shape: info.shape.clone(), cell: info.write_chunk.clone(), chunk: info.chunks.clone() };
+    let write_chunks = VoxelGrid::new(&info.shape, &info.write_chunk);
+    let chunks = VoxelGrid::new(&info.shape, &info.chunks);
     let codec = ZarrCodec::of(path, array)?;
-    Ok(Opened { info, backend: Box::new(ChunkedArray::new(codec, cut, &fill_value)), fill_value })
+    let backend = Box::new(ChunkedArray::new(codec, write_chunks, chunks, &fill_value));
+    Ok(Opened { info, fill_value, backend })
 }

@@ -20,15 +20,16 @@ use super::codec::{Coding, take};
 use super::library::{one_line, without_global_pool};
 use super::shard::Shards;
 use super::store::{Files, bounds};
-use crate::storage::chunked::codec::{CellCodec, CodecError, Content, Patch};
+use crate::geometry::VoxelBox;
+use crate::storage::chunked::codec::{ChunkCodec, ChunkContent, CodecError, PartialEncoder};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::voxels::{scratch, uninit};
 
 /// The codecs of one array.
 pub(super) struct ZarrCodec {
     array: Array<Files>,
-    /// Of what Zarr calls a chunk: of a shard, where there are shards.
-    cell: Coding,
+    /// Of a write chunk, which Zarr calls a chunk: of a shard, where there are shards.
+    write_chunk: Coding,
     shards: Option<Shards>,
 }
 
@@ -41,8 +42,8 @@ impl ZarrCodec {
         let (chain, options) = (array.codecs(), without_global_pool(options));
         let (data_type, fill_value) = (array.data_type(), array.fill_value());
         let shards = Shards::of(&chain, &shape, data_type, fill_value, &options);
-        let cell = Coding::new(chain, shape, data_type, fill_value, &options);
-        Ok(Self { cell, shards, array })
+        let write_chunk = Coding::new(chain, shape, data_type, fill_value, &options);
+        Ok(Self { write_chunk, shards, array })
     }
 }
 
@@ -52,24 +53,24 @@ fn options() -> CodecOptions {
     CodecOptions::default().with_concurrent_target(1).with_chunk_concurrent_minimum(1)
 }
 
-impl CellCodec for ZarrCodec {
-    fn path_of(&self, cell: &[u64]) -> PathBuf {
-        self.array.storage().path_of(&self.array.chunk_key(cell))
+impl ChunkCodec for ZarrCodec {
+    fn path_of(&self, index: &[u64]) -> PathBuf {
+        self.array.storage().path_of(&self.array.chunk_key(index))
     }
 
-    fn content(&self, file: File, length: u64) -> impl Content {
+    fn content(&self, file: File, length: u64) -> impl ChunkContent {
         ZarrContent { codec: self, file: Arc::new(ChunkFile { file, length }), decoder: OnceCell::new() }
     }
 
     fn encode(&self, _: &[u64], voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
         match &self.shards {
             Some(shards) => shards.encode(voxels, file),
-            None => self.cell.encode(voxels, file),
+            None => self.write_chunk.encode(voxels, file),
         }
     }
 
-    fn patcher(&self) -> Option<&dyn Patch> {
-        self.shards.as_ref().map(|shards| shards as &dyn Patch)
+    fn partial_encoder(&self) -> Option<&dyn PartialEncoder> {
+        self.shards.as_ref().map(|shards| shards as &dyn PartialEncoder)
     }
 }
 
@@ -82,23 +83,26 @@ struct ZarrContent<'a> {
 }
 
 // SAFETY: both ways out write as many bytes as there are.
-unsafe impl Content for ZarrContent<'_> {
-    fn decode(&self, part: &[Range<u64>], to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
-        let cell = &self.codec.cell;
-        if part.iter().zip(&cell.shape).all(|(part, extent)| *part == (0..extent.get())) {
+unsafe impl ChunkContent for ZarrContent<'_> {
+    fn decode(&self, part: &VoxelBox, to: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
+        let coding = &self.codec.write_chunk;
+        if part.ranges().iter().zip(&coding.shape).all(|(part, extent)| *part == (0..extent.get())) {
             let ChunkFile { file, length } = &*self.file;
             return scratch::with(|encoded| {
                 uninit::read_range_to(file, 0, *length, encoded)?;
-                cell.decode(encoded, to)
+                coding.decode(encoded, to)
             });
         }
-        take(self.decoder()?.partial_decode(&ArraySubset::new_with_ranges(part), &cell.options)?, to)
+        take(
+            self.decoder()?.partial_decode(&ArraySubset::new_with_ranges(part.ranges()), &coding.options)?,
+            to,
+        )
     }
 }
 
 impl ZarrContent<'_> {
     fn decoder(&self) -> Result<&dyn ArrayPartialDecoderTraits, CodecError> {
-        let Coding { chain, shape, data_type, fill_value, options, .. } = &self.codec.cell;
+        let Coding { chain, shape, data_type, fill_value, options, .. } = &self.codec.write_chunk;
         if self.decoder.get().is_none() {
             let (chain, file) = (chain.clone(), self.file.clone());
             let decoder = chain.partial_decoder(file, shape, data_type, fill_value, options)?;

@@ -11,7 +11,7 @@ use zarrs::array::{ArrayBytes, ArrayToBytesCodecTraits, CodecOptions, DataType, 
 use super::library::one_line;
 use super::plain_zstd::PlainZstd;
 use crate::storage::chunked::codec::CodecError;
-use crate::storage::voxels::{spans, uninit};
+use crate::storage::voxels::{buffer, uninit};
 
 /// The codecs of chunks of one shape.
 pub(super) struct Coding {
@@ -48,7 +48,7 @@ impl Coding {
 
     /// Whether a chunk is as if nobody had written it.
     pub(super) fn is_empty(&self, voxels: &[u8]) -> bool {
-        spans::is_all(voxels, self.fill_value.as_ne_bytes())
+        buffer::is_all(voxels, self.fill_value.as_ne_bytes())
     }
 
     /// Puts a coded chunk into an empty buffer.

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
-use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -19,20 +18,23 @@ use zarrs::metadata::v3::MetadataV3;
 
 use super::codec::Coding;
 use super::library::one_line;
+use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::chunked::cache::count_decoded;
-use crate::storage::chunked::codec::{CodecError, Patch};
-use crate::storage::chunked::partial_write::{Change, Share};
-use crate::storage::voxels::{boxes, scratch, spans, uninit};
+use crate::storage::chunked::codec::{CodecError, PartialEncoder};
+use crate::storage::chunked::partial_write::{Coverage, PartialWrite};
+use crate::storage::voxels::buffer::Voxels;
+use crate::storage::voxels::{scratch, uninit};
 
-/// In the place of a chunk that nobody wrote.
+/// What the index says of a chunk that is not stored.
 const NOWHERE: [u64; 2] = [u64::MAX; 2];
 
 /// How the shards of an array are made.
 pub(super) struct Shards {
     chunk: Coding,
-    chunk_shape: Vec<u64>,
+    /// The chunks of a shard.
+    grid: VoxelGrid,
     index: Arc<CodecChain>,
-    /// Chunks along each axis, and two numbers for each chunk.
+    /// Chunks along each axis, and two numbers for each chunk: where it begins, and how long it is.
     index_shape: Vec<NonZeroU64>,
     is_index_last: bool,
     options: CodecOptions,
@@ -63,7 +65,7 @@ impl Shards {
             shape.iter().zip(&chunk_shape).map(n_chunks).collect::<Option<_>>()?;
         index_shape.push(NonZeroU64::MIN.saturating_add(1));
         Some(Self {
-            chunk_shape: chunk_shape.iter().map(|extent| extent.get()).collect(),
+            grid: VoxelGrid::new(&numbers(shape), &numbers(&chunk_shape)),
             chunk: Coding::new(inner, chunk_shape, data_type, fill_value, options),
             index: chain_of(&configuration["index_codecs"])?,
             index_shape,
@@ -74,25 +76,24 @@ impl Shards {
 
     /// Puts a shard's file into an empty buffer.
     pub(super) fn encode(&self, voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
-        let shard: Vec<Range<u64>> =
-            self.grid().iter().zip(&self.chunk_shape).map(|(n, extent)| 0..n.end * extent).collect();
+        let range = VoxelBox::of_shape(self.grid.array_shape());
+        let voxels = Voxels { range: &range, bytes: voxels, element: self.chunk.element() };
         scratch::with(|chunk| {
             chunk.resize(self.chunk_bytes(), 0);
-            let element = self.chunk.element() as u64;
-            self.put_together(file, |_, part, file| {
-                spans::cut(part, part, chunk, &shard, voxels, element);
+            self.put_together(file, |_, range, file| {
+                voxels.copy_to(range, range, chunk);
                 self.add_chunk(chunk, file)
             })
         })
         .map(drop)
     }
 
-    /// Adds a chunk with what changes of it, where it holds something.
-    fn change_chunk(
+    /// Adds a chunk with what is written of it, where it holds something.
+    fn rewrite_chunk(
         &self,
         stored: Option<&[u8]>,
-        part: &[Range<u64>],
-        change: &Change<'_>,
+        range: &VoxelBox,
+        write: &PartialWrite<'_>,
         file: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         scratch::with(|chunk| {
@@ -105,7 +106,7 @@ impl Shards {
                 }
                 None => chunk.extend(self.chunk.empty_element().iter().copied().cycle().take(n_bytes)),
             }
-            change.put_over(part, chunk);
+            write.overlay(range, chunk);
             self.add_chunk(chunk, file)
         })
     }
@@ -122,24 +123,24 @@ impl Shards {
         })
     }
 
-    /// Puts together a file of what `add` adds to it for each chunk, by number and box, and the index: whether there is
-    /// any chunk in it.
+    /// Puts together a file of what `add` adds to it for each chunk, by position and box, and the index. Returns whether
+    /// there is any chunk in it.
     fn put_together(
         &self,
         file: &mut Vec<u8>,
-        mut add: impl FnMut(usize, &[Range<u64>], &mut Vec<u8>) -> Result<(), CodecError>,
+        mut add: impl FnMut(usize, &VoxelBox, &mut Vec<u8>) -> Result<(), CodecError>,
     ) -> Result<bool, CodecError> {
         if !self.is_index_last {
             file.resize(self.index_length()?, 0);
         }
         let mut index = Vec::with_capacity(self.n_chunks());
-        for (number, position) in boxes::positions(self.grid()).enumerate() {
+        for (position, chunk) in self.grid.chunks().enumerate() {
             let begin = file.len();
-            add(number, &boxes::chunk_box(&position, &self.chunk_shape), file)?;
+            add(position, &self.grid.chunk(&chunk), file)?;
             let length = file.len() - begin;
             index.push(if length > 0 { [begin as u64, length as u64] } else { NOWHERE });
         }
-        let has_chunks = index.iter().any(|place| *place != NOWHERE);
+        let has_chunks = index.iter().any(|stored| *stored != NOWHERE);
         let index = self.encode_index(&index)?;
         if self.is_index_last {
             file.extend_from_slice(&index);
@@ -149,22 +150,18 @@ impl Shards {
         Ok(has_chunks)
     }
 
-    /// The positions of a shard's chunks.
-    fn grid(&self) -> Vec<Range<u64>> {
-        self.index_shape[..self.chunk_shape.len()].iter().map(|n| 0..n.get()).collect()
-    }
-
-    /// Of a decoded chunk, which fits into memory.
+    /// Bytes of a decoded chunk, which fits into memory.
     fn chunk_bytes(&self) -> usize {
-        self.chunk_shape.iter().map(|&extent| extent as usize).product::<usize>() * self.chunk.element()
+        let n_voxels: u64 = self.grid.chunk_shape().iter().product();
+        n_voxels as usize * self.chunk.element()
     }
 
     fn n_chunks(&self) -> usize {
         // A shard fits into memory.
-        self.index_shape[..self.chunk_shape.len()].iter().map(|n| n.get() as usize).product()
+        self.grid.shape().iter().product::<u64>() as usize
     }
 
-    /// The same whatever it says.
+    /// Bytes of the index in a file: the same whatever it says.
     fn index_length(&self) -> Result<usize, CodecError> {
         Ok(self.encode_index(&vec![NOWHERE; self.n_chunks()])?.len())
     }
@@ -181,7 +178,8 @@ impl Shards {
         let decoded = decoded.into_fixed().map_err(|error| CodecError::Corrupt(one_line(&error)))?;
         let index: Vec<[u64; 2]> = bytemuck::pod_collect_to_vec(&decoded);
         let is_within = |[begin, n]: &[u64; 2]| begin.checked_add(*n).is_some_and(|end| end <= length);
-        if index.len() != self.n_chunks() || !index.iter().all(|place| *place == NOWHERE || is_within(place))
+        if index.len() != self.n_chunks()
+            || !index.iter().all(|stored| *stored == NOWHERE || is_within(stored))
         {
             return Err(CodecError::Corrupt("its index names a place past its end".to_owned()));
         }
@@ -197,32 +195,36 @@ impl Shards {
     }
 }
 
-impl Patch for Shards {
+impl PartialEncoder for Shards {
     /// Chunks that do not change stay as they are.
-    fn patch(
+    fn encode_partially(
         &self,
         former: &File,
         length: u64,
-        change: &Change<'_>,
+        write: &PartialWrite<'_>,
         file: &mut Vec<u8>,
     ) -> Result<bool, CodecError> {
         let index = self.read_index(former, length)?;
         // Large enough for most, so that it need not grow and move.
         let likely = usize::try_from(length).unwrap_or(0).saturating_add(self.chunk_bytes());
         file.try_reserve_exact(likely).map_err(io::Error::other)?;
-        self.put_together(file, |number, part, file| {
-            let stored = Some(index[number]).filter(|place| *place != NOWHERE);
-            match (change.share_of(part), stored) {
-                (Share::None, None) => Ok(()),
-                (Share::None, Some(place)) => Ok(uninit::append_range(former, place, file)?),
-                (Share::Part, Some(place)) => scratch::with(|coded| {
-                    uninit::append_range(former, place, coded)?;
-                    self.change_chunk(Some(coded), part, change, file)
+        self.put_together(file, |position, range, file| {
+            let stored = Some(index[position]).filter(|stored| *stored != NOWHERE);
+            match (write.coverage_of(range), stored) {
+                (Coverage::None, None) => Ok(()),
+                (Coverage::None, Some(stored)) => Ok(uninit::append_range(former, stored, file)?),
+                (Coverage::Part, Some(stored)) => scratch::with(|coded| {
+                    uninit::append_range(former, stored, coded)?;
+                    self.rewrite_chunk(Some(coded), range, write, file)
                 }),
-                (Share::Part, None) | (Share::All, _) => self.change_chunk(None, part, change, file),
+                (Coverage::Part, None) | (Coverage::All, _) => self.rewrite_chunk(None, range, write, file),
             }
         })
     }
+}
+
+fn numbers(shape: &[NonZeroU64]) -> Vec<u64> {
+    shape.iter().map(|extent| extent.get()).collect()
 }
 
 fn chain_of(codecs: &Value) -> Option<Arc<CodecChain>> {
