@@ -38,6 +38,7 @@
 //! | [`scheduler`] | DECIDES: events in, actions out; pure and deterministic |
 //! | [`wire`] | what ranks say to each other |
 //! | [`transport`] | MOVES bytes between ranks, or threads |
+//! | [`journal`] | REMEMBERS what is done: the run directory |
 //! | [`storage`] | bulk data, by ROI |
 //! | [`observe`] | SHOWS progress and the report; changes nothing |
 //! | `run` | DRIVES: the only place that ties the others together |
@@ -53,6 +54,7 @@
 //! A test (`tests/tidy`) reads the source and fails when a module reaches where it may not.
 
 pub mod geometry;
+pub mod journal;
 pub mod mpi;
 pub mod observe;
 pub mod plan;

@@ -1,0 +1,8 @@
+//! Whole run directories: resumed, crashed, damaged, full, and compared with a model.
+
+mod crash;
+mod damage;
+mod disk;
+mod figures;
+mod resume;
+mod support;
