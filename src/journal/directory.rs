@@ -189,7 +189,7 @@ fn require_unused(dir: &Path) -> Result<(), JournalError> {
 fn chunk_beside(sums: &Path) -> Result<PathBuf, JournalError> {
     let array = sums.with_extension("zarr");
     let entries = durable::none_if_missing(array.read_dir()).map_err(JournalError::io("read", &array))?;
-    let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let chunk = names.filter(|name| name.to_string_lossy().starts_with("c.")).next();
+    let mut names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let chunk = names.find(|name| name.to_string_lossy().starts_with("c."));
     Ok(array.join(chunk.unwrap_or_else(|| "c".into())))
 }

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::TaskId;
+use crate::plan::{Fingerprint, Plan, PlannedTask, TaskId};
 
 /// What decides which blocks there are and what they wait for. A run directory belongs to one layout; retries, ranks, slots
 /// and time limits are no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
-    /// A hash of the layout that is the same on every machine and in every version.
+    /// The [`Fingerprint`] of the layout.
     pub fingerprint: String,
     /// The pipeline in words, for people.
     pub pipeline: String,
@@ -30,6 +30,18 @@ pub struct TaskLayout {
 }
 
 impl Layout {
+    /// The layout of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let tasks: Vec<TaskLayout> =
+            plan.tasks().iter().map(|planned| TaskLayout::of(plan, planned)).collect();
+        let words = tasks.iter().map(|task| match task.after.as_slice() {
+            [] => task.name.clone(),
+            after => format!("{} after {}", task.name, after.join(" and ")),
+        });
+        let pipeline = words.collect::<Vec<_>>().join("; ");
+        Self { fingerprint: Fingerprint::of_layout(plan).to_string(), pipeline, tasks }
+    }
+
     /// What differs in `wanted`, in words; `None` when both are about the same blocks.
     pub fn difference(&self, wanted: &Self) -> Option<String> {
         let names = |layout: &Self| layout.tasks.iter().map(|task| task.name.clone()).collect::<Vec<_>>();
@@ -94,6 +106,30 @@ impl Layout {
     }
 }
 
+impl TaskLayout {
+    fn of(plan: &Plan, planned: &PlannedTask) -> Self {
+        let spec = &planned.spec;
+        let grid = spec.grid();
+        let words = format!(
+            "{} blocks of {} over {}, context {} {}, fit {}, {}",
+            grid.n_blocks(),
+            grid.write_shape(),
+            grid.total_write(),
+            grid.context_lo(),
+            grid.context_hi(),
+            grid.fit(),
+            if spec.conflicts().is_some() { "some in order" } else { "in any order" },
+        );
+        Self {
+            name: spec.name().to_owned(),
+            // Every extent of a grid is positive.
+            grid: grid.shape().iter().map(|extent| extent.unsigned_abs()).collect(),
+            words,
+            after: planned.upstream.iter().map(|(id, _)| plan.task(*id).spec.name().to_owned()).collect(),
+        }
+    }
+}
+
 /// The number of blocks of a grid, for a message.
 fn product(grid: &[u64]) -> String {
     grid.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
@@ -106,6 +142,7 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Task;
 
     fn layout(tasks: &[(&str, &[u64], &[&str])]) -> Layout {
         let task = |(name, grid, after): &(&str, &[u64], &[&str])| TaskLayout {
@@ -135,6 +172,24 @@ mod tests {
         assert_eq!(said(&b), "task \"b\" waits for a and now for no other");
         let b = Layout { fingerprint: "g".into(), ..a.clone() };
         assert_eq!(said(&b), "its fingerprint is f and now g");
+    }
+
+    #[test]
+    fn a_plan_has_a_layout() {
+        let total = crate::geometry::Roi::new([0, 10], [40, 30]).unwrap();
+        let task = |name: &str, retries| {
+            let builder =
+                Task::builder(name).total_write_roi(total).block_shape([10, 10]).context([1, 0], [0, 2]);
+            builder.max_retries(retries).build().unwrap()
+        };
+        let layout = |retries| Layout::of(&Plan::new(&(task("a", retries) + task("b", 1))).unwrap());
+        let one = layout(0);
+        assert_eq!(one.pipeline, "a; b after a");
+        assert_eq!(one.tasks[1].grid, [4, 3]);
+        assert_eq!(one.tasks[1].after, ["a"]);
+        assert!(one.tasks[0].words.starts_with("12 blocks of (10, 10) over "), "{}", one.tasks[0].words);
+        assert_eq!(one.fingerprint.len(), 32);
+        assert_eq!(one.difference(&layout(5)), None, "retries are no layout");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod hdf5;
+mod journal;
 #[allow(dead_code)]
 #[path = "../common/mpirun.rs"]
 mod mpirun;

@@ -1,6 +1,7 @@
 //! Disks without room, and disks that may not be written: what was committed stays, and the rest can be given again.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -39,7 +40,8 @@ fn may_mount() -> bool {
         .status();
     let may = probe.is_ok_and(|status| status.success());
     if !may {
-        println!("skipped: no disk can be made here, as unshare --map-root-user --mount may mount nothing");
+        let why = "skipped: no disk can be made here, as unshare --map-root-user --mount may mount nothing";
+        writeln!(std::io::stderr(), "{why}").unwrap();
     }
     may
 }
@@ -54,7 +56,7 @@ fn fill(filler: &Path, n_free: u64) {
     let mut size = 0u64;
     while !bytes.is_empty() {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(filler).unwrap();
-        if std::io::Write::write_all(&mut file, &bytes).is_err() {
+        if file.write_all(&bytes).is_err() {
             bytes.truncate(bytes.len() / 2 / PAGE as usize * PAGE as usize);
         }
         size = file.metadata().unwrap().len();

@@ -1,6 +1,7 @@
-//! What opening costs. `BELLIS_JOURNAL_BLOCKS=1000000000 cargo test --release --lib journal::tests::figures -- --nocapture`
-//! tries more.
+//! What opening costs. `BELLIS_JOURNAL_BLOCKS=1000000000 cargo test --lib journal::tests::figures -- --nocapture` tries
+//! more, and says how long each step took.
 
+use std::io::Write;
 use std::time::Instant;
 
 use super::support::layout;
@@ -12,10 +13,15 @@ use crate::plan::TaskId;
 
 #[test]
 fn many_blocks_open_in_no_time() {
-    let n_blocks = std::env::var("BELLIS_JOURNAL_BLOCKS").map_or(1_000_000, |n| n.parse().unwrap());
+    let asked = std::env::var("BELLIS_JOURNAL_BLOCKS").ok();
+    let n_blocks = asked.as_ref().map_or(1_000_000, |n| n.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();
     let layout = layout(&[("many", &[n_blocks])]);
-    let timed = |what: &str, begin: Instant| println!("{what}: {:.3} s", begin.elapsed().as_secs_f64());
+    let timed = |what: &str, begin: Instant| {
+        if asked.is_some() {
+            writeln!(std::io::stdout(), "{what}: {:.3} s", begin.elapsed().as_secs_f64()).unwrap();
+        }
+    };
     let begin = Instant::now();
     let mut journal = Journal::open(dir.path(), &layout, RunInfo::default()).unwrap();
     timed("making", begin);
