@@ -53,7 +53,8 @@
 //!
 //! * [`DynArray`] checks ROIs and sizes, and moves bytes: what is true of every format; [`Array`] is its view as elements of
 //!   one type, with borders;
-//! * `schema` is what an array should be (`spec`), will be (`resolve`) and is (`info`), and the numbers in it (`element`);
+//! * `schema` is what an array should be (`spec`), will be (`resolve`) and is (`info`), the numbers in it (`element`),
+//!   and how all that is written as text (`names`);
 //!   `attributes` are the part of it that Zarr, N5 and HDF5 files keep in the same way, as [funlib.persistence] does;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
 //! * `formats` has a folder for each of Zarr (v2 and v3), N5 and HDF5: the only one that knows of its library (N5 asks zarrs
@@ -89,10 +90,12 @@ pub(crate) use chunked::cache::{
 pub(crate) use disk::files::set_sync;
 pub use dyn_array::DynArray;
 pub use error::{Result, StorageError};
+pub use format::Format;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 pub use formats::hdf5::mpio::MpiIo;
 pub use schema::element::{DataType, Element, FillValue};
 pub use schema::info::ArrayInfo;
+pub use schema::names::{ParseCompressionError, ParseDataTypeError, ParseZarrVersionError};
 pub use schema::spec::{ArraySpec, Compression, ZarrVersion};
 pub use voxels::border::Border;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, VoxelRange, WriteTarget};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::error::{Result, StorageError};
-use crate::storage::format;
+use crate::storage::format::{self, Format};
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
@@ -84,7 +84,7 @@ impl DynArray {
     /// An array that exists and differs; a `spec` that makes no sense; a place that cannot be written.
     pub fn create(path: impl AsRef<Path>, data_type: DataType, spec: &ArraySpec) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_opened(format::of_new(path)?.create(path, data_type, spec)?)
+        Self::from_opened(Format::of(path)?.create(path, data_type, spec)?)
     }
 
     pub(super) fn from_opened(opened: Opened) -> Result<Self> {

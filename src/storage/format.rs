@@ -1,5 +1,6 @@
 //! Which format a path is in, by what is on disk or, for what is yet to be created, by its name.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,15 +10,66 @@ use serde_json::Value;
 use super::disk::json;
 use super::error::{Result, StorageError};
 
-/// The file formats that bellis knows of, whether or not this build can read them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+/// A file format that bellis knows of, whether or not this build can read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Zarr, version 2 or 3.
     Zarr,
+    /// N5.
     N5,
+    /// HDF5.
     Hdf5,
 }
 
 impl Format {
+    /// The format of the array at `path`, or, where there is none, of the one that [`Array::create`] would make there: that
+    /// of the innermost part of the path whose name tells, or else whose metadata on disk do.
+    ///
+    /// [`Array::create`]: crate::storage::Array::create
+    ///
+    /// ```
+    /// use bellis::storage::Format;
+    /// assert_eq!(Format::of("nothing-there/volume.n5/raw")?, Format::N5);
+    /// assert!(Format::of("nothing-there/volume").is_err());
+    /// # Ok::<(), bellis::storage::StorageError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Neither a name nor the disk tells; a file that cannot be read.
+    pub fn of(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        of_existing(path).or_else(|error| match error {
+            StorageError::NotFound { .. } => of_new(path),
+            other => of_new(path).map_err(|_| other),
+        })
+    }
+
+    /// The outermost file or directory of arrays that `path` lies in, by name or by what is on disk; or `path` itself.
+    pub fn container(path: &Path) -> &Path {
+        let is_container =
+            |part: &&Path| Self::of_suffix(part).is_some() || of_marked_directory(part).is_some();
+        path.ancestors().filter(is_container).last().unwrap_or(path)
+    }
+
+    /// What it is called: `Zarr`, `N5` or `HDF5`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zarr => "Zarr",
+            Self::N5 => "N5",
+            Self::Hdf5 => "HDF5",
+        }
+    }
+
+    /// The Cargo feature that brings it.
+    pub(super) fn feature(self) -> &'static str {
+        match self {
+            Self::Zarr => "zarr",
+            Self::N5 => "n5",
+            Self::Hdf5 => "hdf5",
+        }
+    }
+
     pub(super) fn of_suffix(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "zarr" => Some(Self::Zarr),
@@ -44,6 +96,12 @@ impl Format {
     }
 }
 
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// The format of what is at `path`, which may be a dataset inside a file: `volume.h5/raw`.
 pub(super) fn of_existing(path: &Path) -> Result<Format> {
     let nearest = nearest_existing(path);
@@ -58,7 +116,7 @@ pub(super) fn of_existing(path: &Path) -> Result<Format> {
 }
 
 /// The format that a new array at `path` gets.
-pub(super) fn of_new(path: &Path) -> Result<Format> {
+fn of_new(path: &Path) -> Result<Format> {
     let by_disk = || path.ancestors().find_map(of_marked_directory);
     let by_name = path.ancestors().find_map(Format::of_suffix);
     by_name.or_else(by_disk).ok_or_else(|| StorageError::UnknownFormat { path: path.to_path_buf() })
@@ -130,4 +188,39 @@ pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
     arrays.sort();
     arrays.truncate(MAX_ARRAYS);
     arrays
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_or_what_the_innermost_name_says() -> std::io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let at = |path: &str| dir.path().join(path);
+        let of = |path: &str| Format::of(at(path)).ok();
+        fs::create_dir_all(at("group/n5"))?;
+        fs::write(at("group/n5/attributes.json"), "{}")?;
+        fs::write(at("file"), b"\x89HDF\r\n\x1a\n...")?;
+        fs::write(at("text.zarr"), "nothing of the kind")?;
+        for (path, format) in [
+            ("a.zarr", Some(Format::Zarr)),
+            ("a.zarr/raw", Some(Format::Zarr)),
+            ("a.zarr/b.n5/raw", Some(Format::N5)),
+            ("a.hdf5/raw", Some(Format::Hdf5)),
+            ("a", None),
+            ("group", None),
+            ("group/n5", Some(Format::N5)),
+            ("group/n5/raw", Some(Format::N5)),
+            ("group/n5/raw.zarr", Some(Format::Zarr)),
+            ("file/raw", Some(Format::Hdf5)),
+            ("text.zarr/raw", Some(Format::Zarr)),
+        ] {
+            assert_eq!(of(path), format, "{path}");
+        }
+        let (inner, outer) = (at("group/n5/a.zarr/raw"), at("group/n5"));
+        assert_eq!(Format::container(&inner), outer);
+        assert_eq!(Format::container(&at("group")), at("group"));
+        Ok(())
+    }
 }

@@ -3,5 +3,6 @@
 pub mod attributes;
 pub mod element;
 pub mod info;
+pub mod names;
 pub mod resolve;
 pub mod spec;

@@ -11,7 +11,7 @@ use crate::storage::schema::spec::ArraySpec;
 
 impl Format {
     /// What the array at `path` is.
-    pub(crate) fn describe(self, path: &Path) -> Result<ArrayInfo> {
+    pub(in crate::storage) fn describe(self, path: &Path) -> Result<ArrayInfo> {
         match self {
             #[cfg(feature = "zarr")]
             Self::Zarr => super::zarr::array::describe(path),
@@ -25,7 +25,7 @@ impl Format {
     }
 
     /// Opens the array at `path`.
-    pub(crate) fn open(self, path: &Path) -> Result<Opened> {
+    pub(in crate::storage) fn open(self, path: &Path) -> Result<Opened> {
         match self {
             #[cfg(feature = "zarr")]
             Self::Zarr => super::zarr::array::open(path),
@@ -39,7 +39,12 @@ impl Format {
     }
 
     /// Creates the array at `path` unless it exists, and opens it.
-    pub(crate) fn create(self, path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
+    pub(in crate::storage) fn create(
+        self,
+        path: &Path,
+        data_type: DataType,
+        spec: &ArraySpec,
+    ) -> Result<Opened> {
         match self {
             #[cfg(feature = "zarr")]
             Self::Zarr => super::zarr::array::create(path, data_type, spec),
@@ -58,11 +63,7 @@ impl Format {
     /// The error for a format that is not built in.
     #[allow(dead_code)]
     fn unavailable(self, path: &Path) -> StorageError {
-        let (format, feature) = match self {
-            Self::Zarr => ("Zarr", "zarr"),
-            Self::N5 => ("N5", "n5"),
-            Self::Hdf5 => ("HDF5", "hdf5"),
-        };
+        let (format, feature) = (self.name(), self.feature());
         StorageError::FormatUnavailable { path: path.to_path_buf(), format, feature }
     }
 }

@@ -22,6 +22,7 @@ pub fn resolve(
     let shards = request.shards(data_type)?;
     let chunks = request.chunks(data_type)?;
     request.layout(format)?;
+    request.compression()?;
     let info = ArrayInfo {
         format,
         data_type,
@@ -85,6 +86,18 @@ impl Request<'_> {
             return Err(self.invalid("layout", "contiguous".to_owned(), rule));
         }
         Ok(())
+    }
+
+    /// Which compressions there are is the format's to say.
+    fn compression(&self) -> Result<()> {
+        match self.spec.compression.filter(|compression| !compression.is_valid()) {
+            None => Ok(()),
+            Some(compression) => {
+                let rule =
+                    "of a level that it has: -131072 to 22 of zstd, 1 to 9 of bzip2, 0 to 9 of all others";
+                Err(self.invalid("compression", compression.to_string(), rule))
+            }
+        }
     }
 
     fn shards(&self, data_type: DataType) -> Result<Option<Vec<u64>>> {

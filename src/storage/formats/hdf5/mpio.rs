@@ -155,7 +155,7 @@ pub fn create_mpio(path: &Path, data_type: DataType, spec: &ArraySpec, ranks: Mp
 
 /// What is to be created, as far as one rank can tell.
 fn describe_new(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
-    require_hdf5("create", &at.path, format::of_new(&at.path)?)?;
+    require_hdf5("create", &at.path, Format::of(&at.path)?)?;
     if spec.compression.is_some_and(|compression| compression != Compression::None) {
         return Err(StorageError::CompressedInParallel { path: at.path.clone() });
     }

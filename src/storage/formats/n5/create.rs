@@ -41,13 +41,6 @@ pub(super) fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Resu
         ));
     }
     let compression = spec.compression.unwrap_or(Compression::N5_DEFAULT);
-    let codec = codec(compression).ok_or_else(|| {
-        invalid(
-            "compression",
-            format!("{compression:?}"),
-            "Gzip (0 to 9), Bzip2 (1 to 9), Lz4, Xz (0 to 9), Zstd, Blosc (0 to 9) or None in N5",
-        )
-    })?;
 
     let groups = groups_above(path);
     if let Some(dataset) = groups.iter().find(|group| is_dataset(group)) {
@@ -61,7 +54,7 @@ pub(super) fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Resu
     for group in &groups {
         write_new(group, &json!({"n5": VERSION}))?;
     }
-    write_new(path, &dataset(&wanted, codec, groups.is_empty()))?;
+    write_new(path, &dataset(&wanted, codec(compression), groups.is_empty()))?;
     Ok(wanted)
 }
 
@@ -95,24 +88,24 @@ fn dataset(info: &ArrayInfo, compression: Value, is_root: bool) -> Value {
     all
 }
 
-fn codec(compression: Compression) -> Option<Value> {
-    Some(match compression {
+/// N5 has them all.
+fn codec(compression: Compression) -> Value {
+    match compression {
         Compression::None => json!({"type": "raw"}),
-        Compression::Gzip { level } if level <= 9 => {
+        Compression::Gzip { level } => {
             json!({"type": "gzip", "level": level, "useZlib": false})
         }
-        Compression::Bzip2 { level } if (1..=9).contains(&level) => {
+        Compression::Bzip2 { level } => {
             json!({"type": "bzip2", "blockSize": level})
         }
-        Compression::Zstd { level } if (-131_072..=22).contains(&level) => {
+        Compression::Zstd { level } => {
             json!({"type": "zstd", "level": level})
         }
         // As N5Store names the parameters: tensorstore takes no others.
-        Compression::Blosc { level } if level <= 9 => json!({
+        Compression::Blosc { level } => json!({
             "type": "blosc", "cname": "zstd", "clevel": level, "shuffle": 1, "blocksize": 0,
         }),
         Compression::Lz4 => json!({"type": "lz4", "blockSize": 65536}),
-        Compression::Xz { level } if level <= 9 => json!({"type": "xz", "preset": level}),
-        _ => return None,
-    })
+        Compression::Xz { level } => json!({"type": "xz", "preset": level}),
+    }
 }
