@@ -72,6 +72,7 @@ fn drive(scheduler: &mut Scheduler, n_blocks: u64) -> Result<f64, Error> {
         let next = in_flight.pop_front().ok_or("the scheduler ran dry")?;
         let event = Event::BlockFinished { worker, lease: next.lease, outcome: Outcome::Success };
         scheduler.handle(0, event, &mut actions);
+        actions.ended.clear();
         in_flight.extend(actions.assignments.drain(..));
     }
     Ok(n_blocks as f64 / begin.elapsed().as_secs_f64())

@@ -19,13 +19,16 @@ mod initially_ready;
 mod leases;
 mod machine;
 mod propagation;
+mod restoring;
 mod retries;
 mod sanity;
 mod states;
 mod task_state;
 mod workers;
 
-pub use event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Time, WorkerId};
+pub use event::{
+    Actions, Assignment, Cause, Disposition, Ended, Event, Failure, FinalState, Lease, Time, WorkerId,
+};
 pub use machine::{Config, Scheduler};
 pub use sanity::InvariantError;
 pub use task_state::Counts;

@@ -1,8 +1,9 @@
 //! What the scheduler is told, and what it answers.
 
 use std::fmt;
+use std::ops::Range;
 
-use crate::plan::{BlockId, Outcome};
+use crate::plan::{BlockId, Outcome, TaskId};
 
 /// Microseconds since a moment that the caller chose.
 pub type Time = u64;
@@ -24,6 +25,17 @@ pub struct Lease(pub u64);
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// A former run completed these blocks: they count as skipped, and what depends on them sees them as completed.
+    ///
+    /// Comes before the first worker joins, as often as need be; ranges may overlap. Once a block was handed out it is
+    /// too late: then the event changes nothing, and the blocks run again. A task costs least when its dependents were
+    /// restored before it. No block is handed out while there is a backlog of ranges.
+    Restored {
+        /// Whose blocks.
+        task: TaskId,
+        /// Their indices.
+        blocks: Range<u64>,
+    },
     /// A worker is there and processes `slots` blocks at once (at least 1).
     WorkerJoined {
         /// Which worker.
@@ -52,8 +64,15 @@ pub enum Event {
 }
 
 /// What to do now. The caller clears it before each call, or lets it collect.
+///
+/// Persist, then send: a caller that keeps a journal records `ended` before it sends `assignments`, for these may hold
+/// blocks that depend on the ones that ended in the same call. (The lesson of raft-rs, whose messages that must wait for
+/// a write stand apart from the others.)
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actions {
+    /// Blocks that have ended for good: each block of a run stands here once, but for the [restored](Event::Restored)
+    /// ones. Their number in one call is bounded, as all its work is.
+    pub ended: Vec<Ended>,
     /// Blocks to send to workers, in this order.
     pub assignments: Vec<Assignment>,
     /// Failures to make known.
@@ -63,9 +82,46 @@ pub struct Actions {
 impl Actions {
     /// Forgets everything, and keeps the memory.
     pub fn clear(&mut self) {
+        self.ended.clear();
         self.assignments.clear();
         self.failures.clear();
     }
+
+    /// Adds a block that has ended: to the last entry, if it is the next of the same kind.
+    #[inline]
+    pub(super) fn add_ended(&mut self, block: BlockId, how: FinalState) {
+        let BlockId { task, index } = block;
+        match self.ended.last_mut() {
+            Some(last) if last.task == task && last.blocks.end == index && last.how == how => {
+                last.blocks.end += 1;
+            }
+            _ => self.ended.push(Ended { task, blocks: index..index + 1, how }),
+        }
+    }
+}
+
+/// Blocks that have ended for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Whose blocks.
+    pub task: TaskId,
+    /// Their indices: consecutive ones that ended one after the other, often a single one.
+    pub blocks: Range<u64>,
+    /// How each of them ended.
+    pub how: FinalState,
+}
+
+/// How a block ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinalState {
+    /// It was processed.
+    Completed,
+    /// It counts as completed: a check found that it need not be processed.
+    Skipped,
+    /// It was given up.
+    Failed,
+    /// It never runs, because a block that it waits for failed.
+    Orphaned,
 }
 
 /// A block for a worker.

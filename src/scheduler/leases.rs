@@ -101,6 +101,11 @@ impl Leases {
         self.free.push(index);
     }
 
+    /// Returns whether any lease was ever granted.
+    pub fn has_granted(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
     /// Number of blocks in flight.
     pub fn len(&self) -> usize {
         self.entries.len() - self.free.len()

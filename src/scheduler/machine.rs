@@ -1,10 +1,14 @@
 //! The state machine: events to actions.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::event::{Actions, Assignment, Cause, Disposition, Event, Failure, Lease, Time, WorkerId};
+use super::event::{
+    Actions, Assignment, Cause, Disposition, Event, Failure, FinalState, Lease, Time, WorkerId,
+};
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
+use super::restoring::Restoring;
 use super::task_state::{Counts, TaskState};
 use super::workers::Workers;
 use crate::plan::{BlockId, Outcome, Plan, TaskId};
@@ -41,11 +45,14 @@ pub struct Scheduler {
     pub(super) workers: Workers,
     pub(super) leases: Leases,
     propagation: Propagation,
+    restoring: Restoring,
     config: Config,
     budget: u64,
     is_draining: bool,
     /// Whether the last call might have handed out more.
     is_cut_short: bool,
+    /// Whether a task may have lost sight of its next block: see [`TaskState::settle`].
+    is_unsettled: bool,
     n_late: u64,
 }
 
@@ -59,10 +66,12 @@ impl Scheduler {
             workers: Workers::new(config.credits),
             leases: Leases::default(),
             propagation: Propagation::default(),
+            restoring: Restoring::default(),
             config,
             budget: BUDGET,
             is_draining: false,
             is_cut_short: false,
+            is_unsettled: false,
             n_late: 0,
         }
     }
@@ -82,6 +91,7 @@ impl Scheduler {
     pub fn handle(&mut self, now: Time, event: Event, actions: &mut Actions) {
         let is_joining = matches!(event, Event::WorkerJoined { .. });
         match event {
+            Event::Restored { task, blocks } => self.on_restored(task, blocks),
             Event::WorkerJoined { worker, slots } => self.on_joined(worker, slots),
             Event::BlockFinished { worker, lease, outcome } => {
                 self.on_finished(worker, lease, outcome, actions);
@@ -90,8 +100,8 @@ impl Scheduler {
             Event::Tick => {}
             Event::Drain => (self.is_draining, self.is_cut_short) = (true, false),
         }
-        self.propagation.advance(&self.plan, &mut self.tasks, self.budget);
-        if !self.is_draining {
+        self.go_on(actions);
+        if !self.is_draining && !self.restoring.is_pending() {
             let mut left = self.budget.min(MAX_ASSIGNMENTS);
             self.assign_idle(now, &mut left, actions);
             // Others may be about to join: what the first would hold ahead may be all there is.
@@ -104,7 +114,7 @@ impl Scheduler {
 
     /// Returns whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
     pub fn has_backlog(&self) -> bool {
-        self.propagation.is_pending() || self.is_cut_short
+        self.propagation.is_pending() || self.is_cut_short || self.is_unsettled || self.restoring.is_pending()
     }
 
     /// Returns whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
@@ -151,6 +161,31 @@ impl Scheduler {
         self.config
     }
 
+    fn on_restored(&mut self, task: TaskId, blocks: Range<u64>) {
+        let Some(planned) = self.plan.tasks().get(task.as_usize()) else { return };
+        if !self.leases.has_granted() {
+            let end = blocks.end.min(planned.spec.grid().n_blocks());
+            self.restoring.push(task, blocks.start..end);
+            self.is_unsettled = true;
+        }
+    }
+
+    /// Goes on with what former calls and this one left to do, as far as the budget reaches.
+    #[inline]
+    fn go_on(&mut self, actions: &mut Actions) {
+        let Self { plan, tasks, propagation, restoring, .. } = self;
+        let mut budget = self.budget;
+        if restoring.is_pending() {
+            budget = restoring.advance(plan, tasks, propagation, budget);
+        }
+        budget = propagation.advance(plan, tasks, budget, actions);
+        if self.is_unsettled && !self.restoring.is_pending() {
+            let unsettled = self.tasks.iter_mut().filter(|task| !task.is_settled());
+            unsettled.for_each(|task| task.settle(&mut budget));
+            self.is_unsettled = !self.tasks.iter().all(TaskState::is_settled);
+        }
+    }
+
     fn on_joined(&mut self, worker: WorkerId, slots: u32) {
         if !self.workers.is_alive(worker) {
             self.workers.join(worker, slots);
@@ -170,7 +205,10 @@ impl Scheduler {
         let task = &mut self.tasks[block.task.as_usize()];
         match outcome {
             Outcome::Success | Outcome::Skipped => {
-                task.complete(block.index, outcome == Outcome::Skipped);
+                let is_skipped = outcome == Outcome::Skipped;
+                task.complete(block.index, is_skipped);
+                let how = if is_skipped { FinalState::Skipped } else { FinalState::Completed };
+                actions.add_ended(block, how);
                 self.propagation.start(&self.plan, block, Effect::Release);
             }
             Outcome::Failed(message) => {
@@ -185,37 +223,42 @@ impl Scheduler {
         if !self.workers.is_alive(worker) {
             return;
         }
-        let entry = self.workers.worker_mut(worker);
-        let mut n_processing = entry.slots;
-        while let Some(Flight { block, .. }) = self.leases.end_first(&mut entry.flights) {
-            entry.in_flight -= 1;
+        let mut n_processing = self.workers.worker_mut(worker).slots;
+        while let Some(block) = self.take_first_from(worker) {
             let task = &mut self.tasks[block.task.as_usize()];
             if n_processing == 0 {
                 task.take_back(block.index, worker);
                 continue;
             }
             n_processing -= 1;
-            let (attempts, again) = task.crash(block.index, worker);
-            let disposition = disposition(attempts, again);
-            actions.failures.push(Failure { block, worker, cause: Cause::WorkerLost, disposition });
-            if !again {
-                self.propagation.start(&self.plan, block, Effect::Orphan);
-            }
+            let crashed = task.crash(block.index, worker);
+            self.record_failure(block, worker, Cause::WorkerLost, crashed, actions);
         }
         self.workers.leave(worker);
     }
 
+    /// Ends the lease of the oldest block in flight of a worker.
+    fn take_first_from(&mut self, worker: WorkerId) -> Option<BlockId> {
+        let entry = self.workers.worker_mut(worker);
+        let Flight { block, .. } = self.leases.end_first(&mut entry.flights)?;
+        entry.in_flight -= 1;
+        Some(block)
+    }
+
+    /// Makes known that a block did not succeed for the `attempts`-th time, and gives it up unless it is tried `again`.
     fn record_failure(
         &mut self,
         block: BlockId,
         worker: WorkerId,
         cause: Cause,
-        failed: (u32, bool),
+        (attempts, again): (u32, bool),
         actions: &mut Actions,
     ) {
-        let (attempts, again) = failed;
-        actions.failures.push(Failure { block, worker, cause, disposition: disposition(attempts, again) });
+        let disposition =
+            if again { Disposition::Retry { attempts } } else { Disposition::GiveUp { attempts } };
+        actions.failures.push(Failure { block, worker, cause, disposition });
         if !again {
+            actions.add_ended(block, FinalState::Failed);
             self.propagation.start(&self.plan, block, Effect::Orphan);
         }
     }
@@ -285,6 +328,7 @@ impl Scheduler {
                 continue;
             }
             let Some(index) = task.take(worker, is_only_worker) else { continue };
+            self.is_unsettled |= !task.is_settled();
             let block = BlockId { task: id, index };
             let entry = self.workers.worker_mut(worker);
             entry.in_flight += 1;
@@ -294,8 +338,4 @@ impl Scheduler {
         }
         false
     }
-}
-
-fn disposition(attempts: u32, again: bool) -> Disposition {
-    if again { Disposition::Retry { attempts } } else { Disposition::GiveUp { attempts } }
 }

@@ -6,6 +6,9 @@
 //! on a stack, deepest last, so that a cascade of orphans needs no more memory than the longest chain of dependencies
 //! (times the number of blocks that conflict with one, in a task with conflicts).
 
+use std::ops::Range;
+
+use super::event::{Actions, FinalState};
 use super::task_state::TaskState;
 use crate::geometry::Coordinate;
 use crate::plan::{BlockId, Plan, TaskId};
@@ -19,10 +22,12 @@ pub(super) enum Effect {
     Orphan,
 }
 
-/// A walk over the dependents of one block.
+/// A walk over the dependents of one block, and then of those that follow it.
 #[derive(Debug, Clone, Copy)]
 struct Walk {
     block: BlockId,
+    /// How many blocks follow, by index, whose turn comes after it.
+    n_following: u64,
     effect: Effect,
     /// 0 for the conflicting blocks of the same task, then 1 for the first downstream task, and so on.
     segment: usize,
@@ -43,27 +48,47 @@ impl Propagation {
         !self.stack.is_empty()
     }
 
+    /// Number of unfinished walks.
+    pub fn n_unfinished(&self) -> usize {
+        self.stack.len()
+    }
+
     /// A block ended: from now on its dependents are to be told.
     #[inline]
     pub fn start(&mut self, plan: &Plan, block: BlockId, effect: Effect) {
         if is_watched(plan, block.task) {
-            self.stack.push(Walk { block, effect, segment: 0, visited: 0 });
+            self.stack.push(Walk { block, n_following: 0, effect, segment: 0, visited: 0 });
         }
     }
 
-    /// Tells at most about `budget` dependents.
+    /// Blocks ended well: from now on their dependents are to be released.
+    pub fn start_range(&mut self, plan: &Plan, task: TaskId, blocks: Range<u64>) {
+        if is_watched(plan, task) {
+            let (block, n_following) = (BlockId { task, index: blocks.start }, blocks.end - blocks.start - 1);
+            self.stack.push(Walk { block, n_following, effect: Effect::Release, segment: 0, visited: 0 });
+        }
+    }
+
+    /// Tells at most about `budget` dependents; returns what is left of it. Dependents that end are added to `actions`.
     #[inline]
-    pub fn advance(&mut self, plan: &Plan, tasks: &mut [TaskState], mut budget: u64) {
+    pub fn advance(
+        &mut self,
+        plan: &Plan,
+        tasks: &mut [TaskState],
+        mut budget: u64,
+        actions: &mut Actions,
+    ) -> u64 {
         while let Some(mut walk) = self.stack.pop() {
             if budget == 0 {
                 self.stack.push(walk);
-                return;
+                break;
             }
             budget = match walk.effect {
                 Effect::Release => self.release(plan, tasks, &mut walk, budget),
-                Effect::Orphan => self.orphan(plan, tasks, &mut walk, budget),
+                Effect::Orphan => self.orphan(plan, tasks, &mut walk, budget, actions),
             };
         }
+        budget
     }
 
     /// Releases dependents of `walk`, and puts it back when the budget ends before they do.
@@ -93,11 +118,25 @@ impl Propagation {
             }
             walk.next_segment();
         }
+        let n_following = walk.n_following.checked_sub(1);
+        if let Some(n_following) = n_following.filter(|_| is_awaited(plan, tasks, walk.block.task)) {
+            let block = BlockId { index: walk.block.index + 1, ..walk.block };
+            self.stack.push(Walk { block, n_following, effect: walk.effect, segment: 0, visited: 0 });
+            // Blocks without dependents take time as well.
+            budget -= 1;
+        }
         budget
     }
 
     /// Orphans dependents of `walk`, each at most once, and goes on with theirs before the rest of its own.
-    fn orphan(&mut self, plan: &Plan, tasks: &mut [TaskState], walk: &mut Walk, mut budget: u64) -> u64 {
+    fn orphan(
+        &mut self,
+        plan: &Plan,
+        tasks: &mut [TaskState],
+        walk: &mut Walk,
+        mut budget: u64,
+        actions: &mut Actions,
+    ) -> u64 {
         let BlockId { task, index } = walk.block;
         let position = plan.task(task).spec.grid().position(index);
         if walk.segment == 0 {
@@ -107,6 +146,7 @@ impl Propagation {
             release_order_only(plan, tasks, walk.block.task, &position, &mut found);
             for index in found.iter().copied() {
                 if tasks[task.as_usize()].orphan(index) {
+                    actions.add_ended(BlockId { task, index }, FinalState::Orphaned);
                     self.start(plan, BlockId { task, index }, Effect::Orphan);
                 }
             }
@@ -122,9 +162,14 @@ impl Propagation {
                 }
                 budget -= 1;
                 walk.visited += 1;
-                if tasks[downstream.as_usize()].orphan(index) && is_watched(plan, *downstream) {
+                if !tasks[downstream.as_usize()].orphan(index) {
+                    continue;
+                }
+                let block = BlockId { task: *downstream, index };
+                actions.add_ended(block, FinalState::Orphaned);
+                if is_watched(plan, *downstream) {
                     self.stack.push(*walk);
-                    self.start(plan, BlockId { task: *downstream, index }, Effect::Orphan);
+                    self.start(plan, block, Effect::Orphan);
                     return budget;
                 }
             }
@@ -183,6 +228,14 @@ fn release_order_only(
     let is_behind = |index: &u64| conflicts.carries_data(position, &planned.spec.grid().position(*index));
     tasks[task.as_usize()].release(planned, found.iter().copied().filter(|index| !is_behind(index)));
     found.retain(is_behind);
+}
+
+/// Returns whether any block waits that may depend on one of a task.
+fn is_awaited(plan: &Plan, tasks: &[TaskState], task: TaskId) -> bool {
+    let planned = plan.task(task);
+    let own = planned.spec.conflicts().map(|_| task);
+    let others = planned.downstream.iter().map(|(downstream, _)| *downstream);
+    own.into_iter().chain(others).any(|task| tasks[task.as_usize()].counts.pending > 0)
 }
 
 /// Returns whether blocks of a task may have dependents.

@@ -94,7 +94,8 @@ impl Scheduler {
         for (task, state) in (0..).map(TaskId).zip(&self.tasks) {
             let counts = state.counts;
             let ended = (0..counts.total).filter(|index| state.states.has_ended(*index)).count() as u64;
-            let initially_ready = state.initially_ready.remaining().count() as u64;
+            let is_left = |index: &u64| !state.states.has_ended(*index);
+            let initially_ready = state.initially_ready.remaining().filter(is_left).count() as u64;
             let partly =
                 (0..counts.total).filter(|index| state.states.counter(*index).is_some()).count() as u64;
             for (what, counted, found) in [
@@ -102,7 +103,7 @@ impl Scheduler {
                 ("initially_ready", state.initially_ready.n_left(), initially_ready),
                 (
                     "waiting for only some of their dependencies",
-                    partly.min(counts.pending + counts.orphaned),
+                    partly.min(counts.pending + counts.orphaned + counts.skipped),
                     partly,
                 ),
             ] {

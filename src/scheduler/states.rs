@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 /// Blocks in a chunk.
 const CHUNK: u64 = 4096;
@@ -120,6 +121,111 @@ impl States {
         }
     }
 
+    /// Marks blocks as ended whatever they waited for, but for those that have ended. Calls `found` with each range of
+    /// blocks that had not, and how many of them were marked ready. Each chunk and each range costs 1 of `budget`;
+    /// returns where it was used up, or the end of the range.
+    pub fn end_range(
+        &mut self,
+        indices: Range<u64>,
+        budget: &mut u64,
+        mut found: impl FnMut(Range<u64>, u64),
+    ) -> u64 {
+        let mut next = indices.start;
+        // Whole chunks in a row that no block was touched of.
+        let mut untouched = next..next;
+        let mut tell = |range: Range<u64>, n_ready| {
+            if !range.is_empty() {
+                found(range, n_ready);
+            }
+        };
+        while next < indices.end && *budget > 0 {
+            *budget -= 1;
+            let number = next / CHUNK;
+            let bounds = number * CHUNK..(number + 1).saturating_mul(CHUNK).min(self.n_blocks);
+            let within = next..bounds.end.min(indices.end);
+            next = within.end;
+            let entry = self.entry(number);
+            if entry == UNTOUCHED && within == bounds {
+                *self.entry_mut(number) = ENDED;
+                untouched.end = next;
+                continue;
+            }
+            tell(std::mem::replace(&mut untouched, next..next), 0);
+            if entry != ENDED {
+                self.end_within(&bounds, &within, budget, &mut tell);
+            }
+        }
+        tell(untouched, 0);
+        next
+    }
+
+    /// The part of [`end_range`](Self::end_range) within one chunk.
+    fn end_within(
+        &mut self,
+        bounds: &Range<u64>,
+        within: &Range<u64>,
+        budget: &mut u64,
+        tell: &mut impl FnMut(Range<u64>, u64),
+    ) {
+        let number = bounds.start / CHUNK;
+        let chunk = self.chunk(number);
+        let mut n_no_longer_ready = 0;
+        for word in within.start / 64..within.end.div_ceil(64) {
+            let begin = word * 64;
+            let word = (word % WORDS as u64) as usize;
+            let asked = ones(within.start.max(begin) - begin, within.end.min(begin + 64) - begin);
+            let mut new = asked & !chunk.ended[word];
+            let ready = new & chunk.ready[word];
+            chunk.ended[word] |= new;
+            chunk.ready[word] &= !new;
+            if chunk.ready[word] == 0 {
+                chunk.ready_words &= !(1 << word);
+            }
+            chunk.n_ended += u64::from(new.count_ones());
+            n_no_longer_ready += u64::from(ready.count_ones());
+            while new != 0 {
+                let from = u64::from(new.trailing_zeros());
+                let to = from + u64::from((new >> from).trailing_ones());
+                new &= !ones(from, to);
+                *budget = budget.saturating_sub(1);
+                tell(begin + from..begin + to, u64::from((ready & ones(from, to)).count_ones()));
+            }
+        }
+        let is_over = chunk.n_ended == bounds.end - bounds.start;
+        self.n_ready -= n_no_longer_ready;
+        if is_over {
+            self.recycle(number);
+        }
+    }
+
+    /// Looks for the first block from `index` on that has not ended, at a cost of 1 of `budget` for each chunk. Returns
+    /// where it came to, and whether that is the block looked for (or the end).
+    pub fn next_open(&self, mut index: u64, budget: &mut u64) -> (u64, bool) {
+        while index < self.n_blocks {
+            if *budget == 0 {
+                return (index, false);
+            }
+            *budget -= 1;
+            let number = index / CHUNK;
+            let chunk = match self.entry(number) {
+                UNTOUCHED => return (index, true),
+                ENDED => None,
+                entry => Some(&self.chunks[entry as usize - 1]),
+            };
+            let first = number * CHUNK;
+            let open = |word: u64| {
+                let begin = first + word * 64;
+                let open = !chunk?.ended[word as usize] & ones(index.max(begin) - begin, 64);
+                (open != 0).then(|| begin + u64::from(open.trailing_zeros()))
+            };
+            if let Some(open) = ((index - first) / 64..CHUNK / 64).find_map(open) {
+                return (open.min(self.n_blocks), true);
+            }
+            index = first.saturating_add(CHUNK);
+        }
+        (self.n_blocks, true)
+    }
+
     /// One dependency fewer for each of these blocks; marks those that have none left as ready and returns their
     /// number. `first_count` computes how many dependencies a block has in all, when it is counted down for the
     /// first time. Neighbours in the sequence that share a chunk cost one look for it.
@@ -136,7 +242,8 @@ impl States {
             debug_assert!(first < self.n_blocks, "a block of this task");
             let number = first / CHUNK;
             if self.entry(number) == ENDED {
-                // The block is an orphan: this one of its upstream blocks completed, another one failed before.
+                // The block was restored, or is an orphan: this one of its upstream blocks completed, another one
+                // failed before.
                 next = indices.next();
                 continue;
             }
@@ -146,7 +253,10 @@ impl States {
             }
             let mut released_here = 0;
             while let Some(index) = next.filter(|index| index / CHUNK == number) {
-                if chunk.counters.count_down(index % CHUNK, || first_count(index)) {
+                // A block that was restored is counted down like any other, and never ready.
+                if chunk.counters.count_down(index % CHUNK, || first_count(index))
+                    && !bit(&chunk.ended, index % CHUNK)
+                {
                     chunk.set_ready(index % CHUNK);
                     released_here += 1;
                 }
@@ -324,6 +434,12 @@ fn bit(words: &[u64; WORDS], within: u64) -> bool {
     words[(within / 64) as usize] >> (within % 64) & 1 == 1
 }
 
+/// The bits from `begin` up to but not including `end`, which is at most 64.
+#[inline]
+fn ones(begin: u64, end: u64) -> u64 {
+    if begin >= end { 0 } else { u64::MAX >> (64 - (end - begin)) << begin }
+}
+
 #[inline]
 fn set_bit(words: &mut [u64; WORDS], within: u64) {
     words[(within / 64) as usize] |= 1 << (within % 64);
@@ -364,6 +480,61 @@ mod tests {
                 std::iter::from_fn(|| states.pop_ready()).collect::<Vec<_>>(),
                 run.collect::<Vec<_>>()
             );
+        }
+    }
+
+    /// Numbers that repeat themselves in every run of the tests.
+    fn numbers(below: u64) -> impl FnMut() -> u64 {
+        let mut state = 1u64;
+        move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        }
+    }
+
+    #[test]
+    fn ranges_end_as_their_blocks_do() {
+        let n_blocks = 5 * CHUNK + 100;
+        let mut number = numbers(n_blocks + 1);
+        for round in 0..60 {
+            let mut states = States::new(n_blocks, 1);
+            let (mut has_ended, mut is_ready) =
+                (vec![false; n_blocks as usize], vec![false; n_blocks as usize]);
+            for _ in 0..12 {
+                let index = number().min(n_blocks - 1);
+                if !is_ready[index as usize] && !has_ended[index as usize] {
+                    make_ready(&mut states, index);
+                    is_ready[index as usize] = true;
+                }
+                let (a, b) = (number(), number());
+                let mut next = a.min(b);
+                while next < a.max(b) {
+                    // In steps, as the budget has it.
+                    let mut budget = 1 + round % 3;
+                    let begin = next;
+                    next = states.end_range(begin..a.max(b), &mut budget, |range, n_ready| {
+                        let own = range.start as usize..range.end as usize;
+                        assert!(has_ended[own.clone()].iter().all(|ended| !ended), "each ends once");
+                        has_ended[own.clone()].fill(true);
+                        assert_eq!(is_ready[own.clone()].iter().filter(|is| **is).count() as u64, n_ready);
+                        is_ready[own].fill(false);
+                    });
+                    assert!(next > begin, "it goes on");
+                    assert!(has_ended[begin as usize..next as usize].iter().all(|ended| *ended));
+                }
+                let from = number();
+                let next_open = (from..n_blocks).find(|index| !has_ended[*index as usize]);
+                let (mut reached, mut is_open) = (from, false);
+                while !is_open {
+                    let mut budget = 1 + round % 3;
+                    (reached, is_open) = states.next_open(reached, &mut budget);
+                }
+                assert_eq!(reached, next_open.unwrap_or(from.max(n_blocks)));
+            }
+            assert!((0..n_blocks).all(|index| states.has_ended(index) == has_ended[index as usize]));
+            let ready: Vec<u64> = (0..n_blocks).filter(|index| is_ready[*index as usize]).collect();
+            assert_eq!(states.n_ready(), ready.len() as u64);
+            assert_eq!(std::iter::from_fn(|| states.pop_ready()).collect::<Vec<_>>(), ready);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Where one task stands. A block changes its state here and nowhere else, and every change keeps the counts exact.
 
+use std::ops::Range;
+
 use super::conflict_table::ConflictTable;
 use super::event::WorkerId;
 use super::initially_ready::InitiallyReady;
@@ -41,6 +43,9 @@ impl Counts {
     }
 }
 
+/// Maximum number of steps to the next block when one is handed out; if they do not reach, the next call goes on.
+const SETTLE: u64 = 1024;
+
 #[derive(Debug)]
 pub(super) struct TaskState {
     pub counts: Counts,
@@ -48,6 +53,8 @@ pub(super) struct TaskState {
     pub states: States,
     pub retries: Retries,
     conflict_table: Option<ConflictTable>,
+    /// Whether the next of the initially ready blocks is known, or that there is none: some may have been restored.
+    is_settled: bool,
     max_in_flight: u64,
     max_retries: u32,
     max_crashes: u32,
@@ -72,6 +79,7 @@ impl TaskState {
             states: States::new(total, most),
             retries: Retries::default(),
             conflict_table,
+            is_settled: true,
             max_in_flight: task.max_workers().map_or(u64::MAX, u64::from),
             max_retries: task.max_retries(),
             max_crashes,
@@ -81,12 +89,21 @@ impl TaskState {
     /// Returns whether a block could be handed out now.
     #[inline]
     pub fn has_work(&self) -> bool {
-        self.counts.ready > 0 && self.counts.in_flight < self.max_in_flight
+        self.counts.ready > 0 && self.counts.in_flight < self.max_in_flight && self.is_settled
+    }
+
+    /// Returns whether the next block is known; if not, [`settle`](Self::settle) finds it.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.is_settled
     }
 
     /// Ready blocks that may be handed out now.
     #[inline]
     pub fn n_available(&self) -> u64 {
+        if !self.is_settled {
+            return 0;
+        }
         self.counts.ready.min(self.max_in_flight - self.counts.in_flight.min(self.max_in_flight))
     }
 
@@ -108,7 +125,37 @@ impl TaskState {
         };
         self.counts.ready -= 1;
         self.counts.in_flight += 1;
+        if self.initially_ready.has_holes() {
+            let mut budget = SETTLE;
+            self.settle(&mut budget);
+        }
         Some(index)
+    }
+
+    /// Finds the next of the initially ready blocks that was not restored, unless the budget is too small.
+    pub fn settle(&mut self, budget: &mut u64) {
+        self.is_settled = self.initially_ready.skip_ended(&self.states, budget);
+    }
+
+    /// pending, ready -> completed, for blocks that a former run completed and that have not ended. Calls `marked` with
+    /// each range of them; returns how far it came: see [`States::end_range`].
+    pub fn restore(
+        &mut self,
+        blocks: Range<u64>,
+        budget: &mut u64,
+        mut marked: impl FnMut(Range<u64>),
+    ) -> u64 {
+        let Self { states, counts, initially_ready, .. } = self;
+        self.is_settled = false;
+        states.end_range(blocks, budget, |range, n_marked_ready| {
+            let n_blocks = range.end - range.start;
+            let n_ready = n_marked_ready + initially_ready.remove(&range);
+            counts.ready -= n_ready;
+            counts.pending -= n_blocks - n_ready;
+            counts.completed += n_blocks;
+            counts.skipped += n_blocks;
+            marked(range);
+        })
     }
 
     /// in flight -> completed.
@@ -158,7 +205,7 @@ impl TaskState {
         attempts.failures + attempts.crashes
     }
 
-    /// pending -> orphaned; `false` for a block that is orphaned already.
+    /// pending -> orphaned; `false` for a block that is orphaned already, or was restored.
     pub fn orphan(&mut self, index: u64) -> bool {
         if self.states.has_ended(index) {
             return false;

@@ -8,6 +8,7 @@
 mod directed;
 mod oracle;
 mod pipelines;
+mod restored;
 mod rng;
 mod shadow;
 mod world;

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bellis::plan::{Plan, TaskId};
+use bellis::plan::{BlockId, Plan, TaskId};
 use bellis::scheduler::{
-    Actions, Assignment, Cause, Config, Counts, Disposition, Event, Failure, Lease, Outcome, Scheduler,
-    WorkerId,
+    Actions, Assignment, Cause, Config, Counts, Disposition, Ended, Event, Failure, FinalState, Lease,
+    Outcome, Scheduler, WorkerId,
 };
 
 use crate::oracle::{Number, Oracle};
@@ -48,6 +48,8 @@ pub struct Shadow {
     is_draining: bool,
     n_late: u64,
     expected_failures: Vec<Failure>,
+    /// How each block ended, once the scheduler said so.
+    ended: Vec<Option<FinalState>>,
     /// Of all actions so far: equal for equal runs.
     pub hash: u64,
 }
@@ -79,6 +81,7 @@ impl Shadow {
             is_draining: false,
             n_late: 0,
             expected_failures: Vec::new(),
+            ended: vec![None; n],
             hash: 0xcbf2_9ce4_8422_2325,
         }
     }
@@ -98,6 +101,7 @@ impl Shadow {
             }
             Event::BlockFinished { worker, lease, outcome } => self.finished(*worker, *lease, outcome),
             Event::WorkerLost { worker } => self.lost(*worker),
+            Event::Restored { .. } => unreachable!("these worlds begin with nothing done"),
             Event::Tick => {}
             Event::Drain => self.is_draining = true,
         }
@@ -106,6 +110,11 @@ impl Shadow {
     /// Checks what the scheduler did, and where it stands.
     pub fn after(&mut self, scheduler: &Scheduler, actions: &Actions) {
         assert_eq!(actions.failures, self.expected_failures, "failures made known");
+        for Ended { task, blocks, how } in actions.ended.iter().cloned() {
+            for index in blocks {
+                self.ended(BlockId { task, index }, how);
+            }
+        }
         for assignment in &actions.assignments {
             self.assigned(assignment);
         }
@@ -173,6 +182,7 @@ impl Shadow {
         }
         assert!(self.flights.is_empty() || self.n_alive() > 0);
         for (block, state) in self.state.iter().enumerate() {
+            assert_eq!(self.ended[block].is_none(), matches!(state, State::Open | State::InFlight));
             let behind_failure = self.oracle.upstream[block]
                 .iter()
                 .filter(|up| !self.oracle.only_apart.contains(&(**up, block)))
@@ -295,6 +305,17 @@ impl Shadow {
         }
     }
 
+    fn ended(&mut self, id: BlockId, how: FinalState) {
+        let block = self.oracle.number(id);
+        assert_eq!(self.ended[block].replace(how), None, "{id} ends once");
+        let expected = match how {
+            FinalState::Completed | FinalState::Skipped => State::Completed,
+            FinalState::Failed => State::Failed,
+            FinalState::Orphaned => State::Orphaned,
+        };
+        assert_eq!(self.state[block], expected, "{id}");
+    }
+
     fn assigned(&mut self, assignment: &Assignment) {
         let Assignment { worker, lease, block: id } = *assignment;
         assert!(!self.is_draining, "an assignment after drain");
@@ -304,6 +325,7 @@ impl Shadow {
         assert!(self.granted.insert(lease), "lease {lease:?} was granted before");
         assert_eq!(self.state[block], State::Open, "{id} is handed out");
         assert_eq!(self.n_left[block], 0, "{id} starts before what it waits for");
+        assert!(self.oracle.upstream[block].iter().all(|up| self.ended[*up].is_some()), "{id} is too early");
         for other in &self.oracle.conflicting[block] {
             assert_ne!(self.state[*other], State::InFlight, "{id} conflicts with block {other} in flight");
         }
