@@ -79,7 +79,7 @@ impl Format {
         }
     }
 
-    /// Whether an array's metadata lie in `directory`, whose format this is.
+    /// Returns whether an array's metadata lie in `directory`, whose format this is.
     fn is_array(self, directory: &Path) -> bool {
         let holds = |file: &str, says: fn(&Value) -> bool| {
             let text = fs::read(directory.join(file)).ok();

@@ -210,7 +210,7 @@ impl<C: ChunkCodec> ChunkedArray<C> {
         voxels: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         let n_bytes = self.bytes_of(part) as usize;
-        uninit::make_room(voxels, n_bytes)?;
+        uninit::reserve(voxels, n_bytes)?;
         count_decoded(n_bytes);
         // SAFETY: what content promises.
         unsafe { uninit::fill_up(voxels, n_bytes, |to| content.decode(part, to)) }
@@ -219,7 +219,7 @@ impl<C: ChunkCodec> ChunkedArray<C> {
     /// Puts a write chunk that nobody wrote into an empty buffer.
     fn make_empty(&self, write_chunk: &VoxelBox, voxels: &mut Vec<u8>) -> Result<(), CodecError> {
         let n_bytes = self.bytes_of(write_chunk) as usize;
-        uninit::make_room(voxels, n_bytes)?;
+        uninit::reserve(voxels, n_bytes)?;
         if self.fill_value.iter().all(|&byte| byte == 0) {
             voxels.resize(n_bytes, 0);
         } else {

@@ -14,13 +14,13 @@ use std::time::SystemTime;
 
 /// Which content a path leads to: another one each time a file takes that name.
 ///
-/// A file's number may be used again once it is gone, and file systems stamp times to some milliseconds only: so
-/// [`replace`] stamps the time itself, to the nanosecond. Programs that write files in place leave their number, and
+/// A file's inode may be used again once it is gone, and file systems stamp times to some milliseconds only: so
+/// [`replace`] stamps the time itself, to the nanosecond. Programs that write files in place keep the inode, and
 /// are noticed by the length and that coarser time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     device: u64,
-    number: u64,
+    inode: u64,
     length: u64,
     modified: (i64, i64),
 }
@@ -30,7 +30,7 @@ impl Version {
         let metadata = file.metadata()?;
         Ok(Self {
             device: metadata.dev(),
-            number: metadata.ino(),
+            inode: metadata.ino(),
             length: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
         })
@@ -55,10 +55,10 @@ pub fn open(path: &Path) -> io::Result<Option<(File, Version)>> {
     Ok(Some((file, version)))
 }
 
-/// Whether what is written goes to the disk before the write returns: see [`set_sync`].
+/// Whether writes return only once the disk has the data: see [`set_sync`].
 static IS_SYNCED: AtomicBool = AtomicBool::new(false);
 
-/// From now on, what this process writes to arrays is on the disk, or not, before the write returns.
+/// Sets whether writes of this process to arrays return only once the disk has the data.
 ///
 /// Without it, a process that is killed loses nothing that it wrote; a node that loses power loses what the system had
 /// not written out yet, half a minute's worth or so.
@@ -66,7 +66,7 @@ pub(crate) fn set_sync(is_synced: bool) {
     IS_SYNCED.store(is_synced, Ordering::Relaxed);
 }
 
-/// What [`set_sync`] was told last.
+/// Returns whether writes return only once the disk has the data.
 pub fn is_synced() -> bool {
     IS_SYNCED.load(Ordering::Relaxed)
 }
@@ -79,54 +79,55 @@ pub fn sync(path: &Path) -> io::Result<()> {
 /// Puts `content` at `path`, whatever was there: at every moment, also after a crash, the file is the former or this.
 /// Returns the version it has now.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<Version> {
-    write_beside(path, content, is_synced(), |beside, file| {
+    write_temporary(path, content, is_synced(), |temporary, file| {
         file.set_modified(SystemTime::now())?;
         let version = Version::of(file)?;
-        fs::rename(beside, path)?;
+        fs::rename(temporary, path)?;
         Ok(version)
     })
 }
 
-/// Puts `content` at `path` unless something is there: whether it did. Nobody sees the file before it is complete.
+/// Puts `content` at `path` unless something is there. Returns whether it did. Nobody sees the file before it is complete.
 pub fn create_new(path: &Path, content: &[u8]) -> io::Result<bool> {
     if path.try_exists()? {
         return Ok(false);
     }
-    write_beside(path, content, true, |beside, _| {
-        let linked = match fs::hard_link(beside, path) {
+    write_temporary(path, content, true, |temporary, _| {
+        let linked = match fs::hard_link(temporary, path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             // A file system without hard links: of creators that race the last one wins, and each compares after.
             Err(_) if path.try_exists()? => Ok(false),
-            Err(_) => return fs::rename(beside, path).map(|()| true),
+            Err(_) => return fs::rename(temporary, path).map(|()| true),
         };
-        fs::remove_file(beside)?;
+        fs::remove_file(temporary)?;
         linked
     })
 }
 
-/// Writes `content` to a new file in the directory of `path`, which is made if need be, and lets `place` move it.
-fn write_beside<R>(
+/// Writes `content` to a temporary file in the directory of `path`, which is made if need be, and lets `publish` give it its
+/// name.
+fn write_temporary<R>(
     path: &Path,
     content: &[u8],
     is_synced: bool,
-    place: impl FnOnce(&Path, &File) -> io::Result<R>,
+    publish: impl FnOnce(&Path, &File) -> io::Result<R>,
 ) -> io::Result<R> {
-    let (beside, file) = open_beside(path)?;
+    let (temporary, file) = open_temporary(path)?;
     // The content must be on the disk before the name is: after a power cut or the loss of a node, a name without
     // content would be a chunk that is gone.
     let sync = |()| if is_synced { file.sync_data() } else { Ok(()) };
     let written = (&file).write_all(content).and_then(sync);
-    let result = written.and_then(|()| place(&beside, &file));
+    let result = written.and_then(|()| publish(&temporary, &file));
     if result.is_err() {
         // The error that matters is the one at hand.
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     result
 }
 
-/// A path in the directory of `path` that nobody uses.
-pub fn unique_beside(path: &Path) -> PathBuf {
+/// A path in the directory of `path` that nobody else uses.
+pub fn temporary_path(path: &Path) -> PathBuf {
     // Other processes, also on other nodes, write to the same directory: the name is drawn at random for each process
     // and counts on.
     static NAMESPACE: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
@@ -136,15 +137,15 @@ pub fn unique_beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{:016x}-{count}.tmp", *NAMESPACE))
 }
 
-fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+fn open_temporary(path: &Path) -> io::Result<(PathBuf, File)> {
     const MAX_ATTEMPTS: usize = 8;
     let directory = path.parent().unwrap_or(Path::new(""));
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let beside = unique_beside(path);
-        match OpenOptions::new().write(true).create_new(true).open(&beside) {
-            Ok(file) => return Ok((beside, file)),
+        let temporary = temporary_path(path);
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             // Not only the first time: someone may be removing what another one just made.
             Err(error) if error.kind() == ErrorKind::NotFound && attempts < MAX_ATTEMPTS => {

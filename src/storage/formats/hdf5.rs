@@ -20,10 +20,10 @@ mod byte_layout;
 mod creation_lock;
 mod direct;
 mod failure;
+mod filters;
 mod handle;
 mod library;
 mod location;
 #[cfg(feature = "mpi")]
 pub mod mpio;
-mod pipeline;
 mod transfer;

@@ -24,10 +24,10 @@ pub enum Border<T> {
 pub struct AxisPlan {
     /// The voxels of the array to be read, not empty.
     pub source: Range<u64>,
-    /// Where in the result the voxels go that both the ROI and the array have; empty where there are none.
+    /// The voxels of the result that both the ROI and the array have; empty where there are none.
     inside: Range<usize>,
-    /// For each voxel of the result, its place in `source`; `None` where a constant goes.
-    places: Vec<Option<usize>>,
+    /// The index in `source` of each voxel of the result; `None` where a constant goes.
+    indices: Vec<Option<usize>>,
 }
 
 impl AxisPlan {
@@ -49,15 +49,15 @@ impl AxisPlan {
         let last = voxels.iter().flatten().copied().max()?;
         let begin = 0.clamp(wanted.start, wanted.end);
         let inside = begin..extent.clamp(begin, wanted.end);
-        let place = |voxel: Option<i64>| voxel.map(|voxel| (voxel - first) as usize);
+        let index = |voxel: Option<i64>| voxel.map(|voxel| (voxel - first) as usize);
         Some(Self {
             source: first.unsigned_abs()..last.unsigned_abs() + 1,
             inside: (inside.start - wanted.start) as usize..(inside.end - wanted.start) as usize,
-            places: voxels.into_iter().map(place).collect(),
+            indices: voxels.into_iter().map(index).collect(),
         })
     }
 
-    /// Whether the source lies within the voxels that both the ROI and the array have, so that the border can be
+    /// Returns whether the source lies within the voxels that both the ROI and the array have, so that the border can be
     /// copied from the inside.
     fn is_local(&self) -> bool {
         let n_source = (self.source.end - self.source.start) as usize;
@@ -84,7 +84,7 @@ pub fn fill<T: Copy>(inner: ArrayD<T>, plans: &[AxisPlan], constant: T) -> Array
     }
     let mut shape = inner.shape().to_vec();
     for (axis, plan) in plans.iter().enumerate() {
-        shape[n_channels + axis] = plan.places.len();
+        shape[n_channels + axis] = plan.indices.len();
     }
     let mut result = ArrayD::from_elem(shape, constant);
     result
@@ -101,10 +101,10 @@ pub fn fill<T: Copy>(inner: ArrayD<T>, plans: &[AxisPlan], constant: T) -> Array
 
 /// Fills the border along one axis from the inside.
 fn copy_slabs<T: Copy>(result: &mut ArrayD<T>, axis: Axis, plan: &AxisPlan) {
-    let outside = (0..plan.inside.start).chain(plan.inside.end..plan.places.len());
+    let outside = (0..plan.inside.start).chain(plan.inside.end..plan.indices.len());
     for target in outside {
-        if let Some(place) = plan.places[target] {
-            let source = plan.inside.start + place;
+        if let Some(index) = plan.indices[target] {
+            let source = plan.inside.start + index;
             let (mut before, mut after) = result.view_mut().split_at(axis, source.max(target));
             if target < source {
                 before.index_axis_mut(axis, target).assign(&after.index_axis(axis, 0));
@@ -119,9 +119,9 @@ fn copy_slabs<T: Copy>(result: &mut ArrayD<T>, axis: Axis, plan: &AxisPlan) {
 fn gather<T: Copy>(inner: ArrayD<T>, plans: &[AxisPlan], n_channels: usize, constant: T) -> ArrayD<T> {
     let gathered = plans.iter().enumerate().fold(inner, |inner, (axis, plan)| {
         let axis = Axis(n_channels + axis);
-        let places: Vec<usize> = plan.places.iter().map(|place| place.unwrap_or(0)).collect();
-        let mut picked = inner.select(axis, &places);
-        for (target, _) in plan.places.iter().enumerate().filter(|(_, place)| place.is_none()) {
+        let indices: Vec<usize> = plan.indices.iter().map(|index| index.unwrap_or(0)).collect();
+        let mut picked = inner.select(axis, &indices);
+        for (target, _) in plan.indices.iter().enumerate().filter(|(_, index)| index.is_none()) {
             picked.index_axis_mut(axis, target).fill(constant);
         }
         picked

@@ -28,7 +28,7 @@ pub unsafe fn filled<T: Pod, E>(
     Ok(ArrayD::from_shape_vec(IxDyn(shape), elements).expect("as many elements as the shape says"))
 }
 
-/// Copies bytes to where there are none yet, as many.
+/// Copies bytes to memory of the same length, which need not be initialized.
 pub fn copy(from: &[u8], to: &mut [MaybeUninit<u8>]) {
     // SAFETY: the same bytes: what is initialized may be seen as what need not be.
     let from = unsafe { std::slice::from_raw_parts(from.as_ptr().cast::<MaybeUninit<u8>>(), from.len()) };
@@ -68,7 +68,7 @@ pub fn read_range_to(file: &File, offset: u64, length: u64, buffer: &mut Vec<u8>
     unsafe { fill_up(buffer, length, |spare| read_exact_at(file, spare, offset)) }
 }
 
-/// Adds bytes of `file`, which begin at the first number and are as many as the second, to a buffer.
+/// Appends `length` bytes of `file` from `begin` on to a buffer.
 pub fn append_range(file: &File, [begin, length]: [u64; 2], buffer: &mut Vec<u8>) -> io::Result<()> {
     let length = usize::try_from(length).map_err(io::Error::other)?;
     buffer.try_reserve(length)?;
@@ -79,8 +79,8 @@ pub fn append_range(file: &File, [begin, length]: [u64; 2], buffer: &mut Vec<u8>
     Ok(())
 }
 
-/// Makes room for so many bytes in all, of what files name the size of: an error where the system has not so much.
-pub fn make_room(buffer: &mut Vec<u8>, n_bytes: usize) -> io::Result<()> {
+/// Reserves memory for `n_bytes` in all, where a file says how many there are: an error where the system has not so much.
+pub fn reserve(buffer: &mut Vec<u8>, n_bytes: usize) -> io::Result<()> {
     let missing = n_bytes.saturating_sub(buffer.len());
     buffer
         .try_reserve_exact(missing)

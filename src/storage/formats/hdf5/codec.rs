@@ -41,7 +41,7 @@ impl Filters {
         element: usize,
         voxels: &mut [MaybeUninit<u8>],
     ) -> Result<(), String> {
-        let applied = |(place, _): &(usize, &Step)| skipped >> place & 1 == 0;
+        let applied = |(index, _): &(usize, &Step)| skipped >> index & 1 == 0;
         let steps = self.0.iter().enumerate().filter(applied).map(|(_, step)| *step);
         match steps.collect::<Vec<_>>().as_slice() {
             [] => copy(stored, voxels),

@@ -18,7 +18,7 @@ use super::failure::failed;
 use super::handle::{self, Handle};
 use super::location::{self, Location};
 use super::metadata::FORMAT;
-use crate::storage::disk::files::unique_beside;
+use crate::storage::disk::files::temporary_path;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::{DataType, Element, dispatch};
 use crate::storage::schema::info::ArrayInfo;
@@ -105,7 +105,8 @@ fn exists(handle: &Handle, at: &Location) -> Result<bool> {
 
 /// An error unless all that is there above the dataset are groups of this file.
 fn require_groups_above(handle: &Handle, at: &Location) -> Result<()> {
-    let found = handle.with_file(|file| Ok(above(&at.dataset).find_map(|path| in_the_way(file, at, &path))));
+    let found =
+        handle.with_file(|file| Ok(groups_above(&at.dataset).find_map(|path| obstacle(file, at, &path))));
     handle.close();
     found?.map_or(Ok(()), |value| {
         Err(StorageError::InvalidSpec {
@@ -118,7 +119,7 @@ fn require_groups_above(handle: &Handle, at: &Location) -> Result<()> {
 }
 
 /// What is at `path`, where no dataset can be made below that.
-fn in_the_way(file: &File, at: &Location, path: &str) -> Option<String> {
+fn obstacle(file: &File, at: &Location, path: &str) -> Option<String> {
     if !file.link_exists(path) {
         return None;
     }
@@ -132,23 +133,23 @@ fn in_the_way(file: &File, at: &Location, path: &str) -> Option<String> {
 }
 
 /// The paths of all groups above a dataset, from the top.
-fn above(dataset: &str) -> impl Iterator<Item = String> {
+fn groups_above(dataset: &str) -> impl Iterator<Item = String> {
     let parts: Vec<&str> = dataset.split('/').collect();
     (1..parts.len()).map(move |n| parts[..n].join("/"))
 }
 
 /// Makes a file with the dataset in it, and then gives it its name.
 fn create_file(at: &Location, wanted: &Wanted) -> Result<()> {
-    let beside = unique_beside(&at.file);
+    let temporary = temporary_path(&at.file);
     let made = FileBuilder::new()
-        .create_excl(&beside)
+        .create_excl(&temporary)
         .and_then(File::close)
         .map_err(failed("create", &at.file))
-        .and_then(|()| add(&beside, at, wanted))
-        .and_then(|()| fs::rename(&beside, &at.file).map_err(StorageError::io("create", &at.file)));
+        .and_then(|()| add(&temporary, at, wanted))
+        .and_then(|()| fs::rename(&temporary, &at.file).map_err(StorageError::io("create", &at.file)));
     if made.is_err() {
         // The error that matters is the one at hand.
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     made
 }
@@ -157,18 +158,18 @@ fn create_file(at: &Location, wanted: &Wanted) -> Result<()> {
 fn add(file: &Path, at: &Location, wanted: &Wanted) -> Result<()> {
     let made = add_dataset(file, at, wanted);
     made.map_err(|error| {
-        if let StorageError::Hdf5 { .. } = error { no_room(at, file).unwrap_or(error) } else { error }
+        if let StorageError::Hdf5 { .. } = error { full_disk(at, file).unwrap_or(error) } else { error }
     })
 }
 
 /// The library does not say that there is no room for a dataset that is written out: the system does, when asked for a
 /// little more.
-fn no_room(at: &Location, file: &Path) -> Option<StorageError> {
+fn full_disk(at: &Location, file: &Path) -> Option<StorageError> {
     const MORE: usize = 1 << 20;
-    let beside = unique_beside(file);
-    let written = fs::write(&beside, vec![0; MORE]);
+    let temporary = temporary_path(file);
+    let written = fs::write(&temporary, vec![0; MORE]);
     // What was asked is known.
-    let _ = fs::remove_file(&beside);
+    let _ = fs::remove_file(&temporary);
     written.err().map(StorageError::io("create", &at.path))
 }
 
@@ -211,14 +212,14 @@ fn new_dataset<T: Element + H5Type>(file: &File, wanted: &Wanted, name: &str) ->
         builder = builder.fill_value(fill_value);
     } else if wanted.deflate.is_none() {
         // New space at the end of a file is 0 already: to write that out would take as long as the volume is large.
-        let is_new = !uses_space_again(file)?;
+        let is_new = !reuses_space(file)?;
         builder = builder.fill_time(if is_new { FillTime::Never } else { FillTime::Alloc });
     }
     builder.create(name)
 }
 
-/// Whether the file keeps books on space that another dataset had: what bellis makes does not.
-fn uses_space_again(file: &File) -> hdf5::Result<bool> {
+/// Returns whether the file keeps track of the space that another dataset had, and uses it again: what bellis makes does not.
+fn reuses_space(file: &File) -> hdf5::Result<bool> {
     let strategy = file.create_plist()?.get_file_space_strategy()?;
     Ok(matches!(strategy, FileSpaceStrategy::FreeSpaceManager { persist: true, .. }))
 }
@@ -238,7 +239,7 @@ fn write_attributes(dataset: &Dataset, info: &ArrayInfo) -> hdf5::Result<()> {
 }
 
 fn make_groups(file: &File, dataset: &str) -> hdf5::Result<()> {
-    above(dataset)
+    groups_above(dataset)
         .filter(|path| !file.link_exists(path))
         .try_for_each(|path| file.create_group(&path).map(drop))
 }

@@ -24,7 +24,7 @@ const SHORT_SPAN: u64 = 16 << 10;
 /// Maximum number of bytes of one call, where spans are put together.
 const MAX_GROUP: u64 = 1 << 20;
 
-/// An open array whose bytes have their address.
+/// An open array whose bytes have their addresses.
 pub(super) struct DirectArray {
     path: PathBuf,
     file: PathBuf,

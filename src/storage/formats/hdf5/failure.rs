@@ -42,7 +42,7 @@ fn number_after(text: &str, word: &str) -> Option<u64> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Whether a file could not be opened because somebody else has it.
+/// Returns whether a file could not be opened because somebody else has it.
 pub(super) fn is_lock(error: &hdf5::Error) -> bool {
     let text = error.to_string();
     ["lock file", "lock the file", "already open"].iter().any(|part| text.contains(part))

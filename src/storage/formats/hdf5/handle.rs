@@ -22,8 +22,8 @@ use super::metadata::missing;
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
 
-/// How long to wait for another process, such as one that creates a dataset, to let go of a file.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time that is waited for another process, such as one that creates a dataset, to let go of a file.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A file of this process.
 pub(super) struct Handle {
@@ -146,7 +146,7 @@ impl State {
     }
 }
 
-/// Whether there is something that the library cannot open: a dataset that a newer library wrote, say.
+/// Returns whether there is something that the library cannot open: a dataset that a newer library wrote, say.
 fn is_unreadable(file: &File, name: &str) -> bool {
     // Asked of a path, the library fails where an earlier part is missing: then it is not there.
     file.link_exists(name) && file.group(name).is_err()
@@ -164,11 +164,11 @@ fn builder() -> FileBuilder {
 
 /// Opens a file; waits for a while if it is locked, as files are while somebody creates a dataset.
 pub(super) fn open(path: &Path, mode: OpenMode, builder: &FileBuilder) -> Result<File> {
-    const PAUSE: Duration = Duration::from_millis(5);
+    const RETRY_INTERVAL: Duration = Duration::from_millis(5);
     let begin = Instant::now();
     loop {
         match builder.open_as(path, mode) {
-            Err(error) if is_lock(&error) && begin.elapsed() < PATIENCE => thread::sleep(PAUSE),
+            Err(error) if is_lock(&error) && begin.elapsed() < LOCK_TIMEOUT => thread::sleep(RETRY_INTERVAL),
             opened => return opened.inspect(close_on_exec).map_err(failed("open", path)),
         }
     }

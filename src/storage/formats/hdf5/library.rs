@@ -7,7 +7,7 @@ use super::failure::failed;
 use super::handle::Handle;
 use super::location::Location;
 use super::metadata::Metadata;
-use super::{pipeline, transfer};
+use super::{filters, transfer};
 use crate::geometry::VoxelBox;
 use crate::storage::backend::Backend;
 use crate::storage::error::{Result, StorageError};
@@ -28,12 +28,12 @@ impl LibraryArray {
     }
 
     /// What the library says of a filter that it lacks is about directories.
-    fn explained<R>(&self, result: Result<R>) -> Result<R> {
+    fn name_missing_filter<R>(&self, result: Result<R>) -> Result<R> {
         result.map_err(|error| match error {
             StorageError::Hdf5 { .. } | StorageError::CorruptDataset { .. } => {
-                let missing = self.handle.with(&self.at, |dataset| Ok(pipeline::missing(dataset)));
-                let explained = |filter| StorageError::MissingFilter { path: self.at.path.clone(), filter };
-                missing.ok().flatten().map_or(error, explained)
+                let missing = self.handle.with(&self.at, |dataset| Ok(filters::missing(dataset)));
+                let named = |filter| StorageError::MissingFilter { path: self.at.path.clone(), filter };
+                missing.ok().flatten().map_or(error, named)
             }
             other => other,
         })
@@ -45,13 +45,13 @@ unsafe impl Backend for LibraryArray {
     fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
         // The library leaves memory as it was for chunks without space, where the file says not to fill them.
         voxels.fill(MaybeUninit::new(0));
-        self.explained(self.handle.with(&self.at, |dataset| {
+        self.name_missing_filter(self.handle.with(&self.at, |dataset| {
             transfer::read(dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
         }))
     }
 
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
-        self.explained(self.handle.with_writable(&self.at, |dataset| {
+        self.name_missing_filter(self.handle.with_writable(&self.at, |dataset| {
             transfer::write(dataset, self.data_type, range, voxels).map_err(failed("write", &self.at.path))
         }))
     }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::byte_layout::ByteLayout;
 use super::codec::Filters;
 use super::failure::failed;
+use super::filters;
 use super::location::{self, Location};
-use super::pipeline;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue, dispatch};
@@ -25,7 +25,7 @@ const NO_FILL_VALUE: FillValue = FillValue::Integer(0);
 pub(super) struct Metadata {
     pub(super) data_type: DataType,
     pub(super) shape: Vec<u64>,
-    /// Where its bytes are, if they can be read and written without the library.
+    /// Where its bytes lie, if they can be read and written without the library.
     pub(super) byte_layout: Option<ByteLayout>,
     /// What was done to its chunks, if they can be decoded without the library.
     pub(super) filters: Option<Filters>,
@@ -46,13 +46,13 @@ impl Metadata {
         let creation = dataset.dcpl().map_err(&failed)?;
         let chunks = creation.chunk().map(|chunks| to_u64(&chunks));
         let fill_value = dispatch!(data_type, fill_value(&creation));
-        let is_filtered = pipeline::n_filters(&creation) != Some(0);
+        let is_filtered = filters::n_filters(&creation) != Some(0);
         // What leads out of the file is the library's.
         let is_here = creation.external().is_empty() && location::is_in(dataset, &at.file);
         let is_native = is_native(data_type, dataset).map_err(&failed)?;
         // Chunks at the end of the array may be stored as they are, whatever the others are.
         let is_regular = creation.chunk_opts().is_none_or(|options| options.is_empty());
-        let filters = if is_filtered && is_regular && is_here && is_native {
+        let known_filters = if is_filtered && is_regular && is_here && is_native {
             Filters::of(&creation.filters())
         } else {
             None
@@ -68,7 +68,16 @@ impl Metadata {
                 attributes.insert(name.to_owned(), value_of(&attribute).map_err(&failed)?);
             }
         }
-        Ok(Self { data_type, shape, byte_layout, filters, chunks, is_filtered, fill_value, attributes })
+        Ok(Self {
+            data_type,
+            shape,
+            byte_layout,
+            filters: known_filters,
+            chunks,
+            is_filtered,
+            fill_value,
+            attributes,
+        })
     }
 
     /// Why only one process can write what has no addresses, and what to write instead.
@@ -143,7 +152,7 @@ fn undescribed(stored: &Datatype, error: &hdf5::Error) -> String {
     }
 }
 
-/// Whether elements are stored as this machine has them in memory.
+/// Returns whether elements are stored as this machine has them in memory.
 fn is_native(data_type: DataType, dataset: &Dataset) -> hdf5::Result<bool> {
     fn is<T: H5Type>(stored: &Datatype) -> bool {
         stored.is::<T>()
@@ -158,8 +167,8 @@ fn fill_value<T: H5Type + Into<FillValue>>(creation: &hdf5::plist::DatasetCreate
 
 /// An attribute as JSON: numbers and text, alone or in a list. Of an empty one, and of other types, null.
 fn value_of(attribute: &Attribute) -> hdf5::Result<Value> {
-    /// Longer names of axes and units are cut off.
-    const LONGEST: usize = 256;
+    /// Maximum length of the names of axes and units: the rest is cut off.
+    const MAX_LENGTH: usize = 256;
     fn all<T: H5Type>(attribute: &Attribute, to: impl Fn(T) -> Value) -> hdf5::Result<Vec<Value>> {
         Ok(attribute.read_raw::<T>()?.into_iter().map(to).collect())
     }
@@ -172,8 +181,10 @@ fn value_of(attribute: &Attribute) -> hdf5::Result<Value> {
         TypeDescriptor::Float(_) => all(attribute, |value: f64| json!(value)),
         TypeDescriptor::VarLenUnicode => all(attribute, |text: VarLenUnicode| json!(text.as_str())),
         TypeDescriptor::VarLenAscii => all(attribute, |text: VarLenAscii| json!(text.as_str())),
-        TypeDescriptor::FixedUnicode(_) => all(attribute, |text: FixedUnicode<LONGEST>| json!(text.as_str())),
-        TypeDescriptor::FixedAscii(_) => all(attribute, |text: FixedAscii<LONGEST>| json!(text.as_str())),
+        TypeDescriptor::FixedUnicode(_) => {
+            all(attribute, |text: FixedUnicode<MAX_LENGTH>| json!(text.as_str()))
+        }
+        TypeDescriptor::FixedAscii(_) => all(attribute, |text: FixedAscii<MAX_LENGTH>| json!(text.as_str())),
         _ => return Ok(Value::Null),
     }?;
     Ok(if attribute.is_scalar() { values.into_iter().next().unwrap_or_default() } else { json!(values) })

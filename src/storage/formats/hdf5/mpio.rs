@@ -149,8 +149,9 @@ pub fn create_mpio(path: &Path, data_type: DataType, spec: &ArraySpec, ranks: Mp
     let made = if ranks.rank() == 0 { create::create(&at, data_type, spec).map(drop) } else { Ok(()) };
     ranks.agree(made)?;
     ranks.agree(array::describe(path).and_then(|made| made.require_matches(&wanted)))?;
-    let found = ranks.agree(look(Location::of(path), data_type).and_then(Found::require_writable))?;
-    open_together(found, ranks)
+    let candidate =
+        ranks.agree(inspect(Location::of(path), data_type).and_then(Candidate::require_writable))?;
+    open_collectively(candidate, ranks)
 }
 
 /// What is to be created, as far as one rank can tell.
@@ -165,20 +166,20 @@ fn describe_new(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<
 /// Opens the dataset at `path`, of elements of `data_type`, on all ranks.
 pub fn open_mpio(path: &Path, data_type: DataType, ranks: MpiIo) -> Result<Opened> {
     ranks.require_same(path, "open")?;
-    let found = ranks.agree(look(Location::of(path), data_type))?;
-    open_together(found, ranks)
+    let candidate = ranks.agree(inspect(Location::of(path), data_type))?;
+    open_collectively(candidate, ranks)
 }
 
-/// A dataset that is there.
-struct Found {
+/// A dataset that is there, and that all ranks may open together if all of them see it so.
+struct Candidate {
     at: Location,
     info: ArrayInfo,
     fill_value: Vec<u8>,
-    /// Why only one process may write it, if it is so: compressed chunks have no fixed place.
+    /// Why only one process may write it, if it is so: compressed chunks have no fixed address.
     one_process_only: Option<&'static str>,
 }
 
-impl Found {
+impl Candidate {
     fn require_writable(self) -> Result<Self> {
         match self.one_process_only {
             None => Ok(self),
@@ -189,8 +190,8 @@ impl Found {
 
 /// Opens what all ranks found. Each of them has tried all that it can alone before they do it together: what a rank has
 /// open and others have not could never be closed.
-fn open_together(found: Found, ranks: MpiIo) -> Result<Opened> {
-    let Found { at, info, fill_value, one_process_only } = found;
+fn open_collectively(candidate: Candidate, ranks: MpiIo) -> Result<Opened> {
+    let Candidate { at, info, fill_value, one_process_only } = candidate;
     let mut builder = FileBuilder::new();
     builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
     let mode = if one_process_only.is_none() { OpenMode::ReadWrite } else { OpenMode::Read };
@@ -206,7 +207,7 @@ fn open_together(found: Found, ranks: MpiIo) -> Result<Opened> {
 
 /// Where and what the dataset is, by the ordinary driver, if this rank may write the file; or read it, where that is all that
 /// several ranks can do.
-fn look(at: Location, data_type: DataType) -> Result<Found> {
+fn inspect(at: Location, data_type: DataType) -> Result<Candidate> {
     require_hdf5("open", &at.path, format::of_existing(&at.path)?)?;
     let at = array::resolve_link(at)?;
     let handle = Handle::of(&at.file);
@@ -223,7 +224,7 @@ fn look(at: Location, data_type: DataType) -> Result<Found> {
         opened.map_err(StorageError::io("write", &at.file))?;
     }
     let fill_value = metadata.fill_value();
-    Ok(Found { at, info, fill_value, one_process_only })
+    Ok(Candidate { at, info, fill_value, one_process_only })
 }
 
 fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()> {

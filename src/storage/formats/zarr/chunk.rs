@@ -16,7 +16,7 @@ use zarrs::array::{
 use zarrs::storage::StorageError as StoreError;
 use zarrs::storage::byte_range::{ByteRange, ByteRangeIterator};
 
-use super::codec::{Coding, take};
+use super::codec::{Coding, copy_decoded};
 use super::library::{one_line, without_global_pool};
 use super::shard::Shards;
 use super::store::{Files, bounds};
@@ -93,7 +93,7 @@ unsafe impl ChunkContent for ZarrContent<'_> {
                 coding.decode(encoded, to)
             });
         }
-        take(
+        copy_decoded(
             self.decoder()?.partial_decode(&ArraySubset::new_with_ranges(part.ranges()), &coding.options)?,
             to,
         )

@@ -46,7 +46,7 @@ impl Coding {
         self.fill_value.as_ne_bytes()
     }
 
-    /// Whether a chunk is as if nobody had written it.
+    /// Returns whether a chunk is as if nobody had written it.
     pub(super) fn is_empty(&self, voxels: &[u8]) -> bool {
         buffer::is_all(voxels, self.fill_value.as_ne_bytes())
     }
@@ -75,12 +75,15 @@ impl Coding {
             &self.fill_value,
             &self.options,
         )?;
-        take(decoded, voxels)
+        copy_decoded(decoded, voxels)
     }
 }
 
 /// Copies what zarrs decoded, if it is as much as it should be.
-pub(super) fn take(decoded: ArrayBytes<'_>, voxels: &mut [MaybeUninit<u8>]) -> Result<(), CodecError> {
+pub(super) fn copy_decoded(
+    decoded: ArrayBytes<'_>,
+    voxels: &mut [MaybeUninit<u8>],
+) -> Result<(), CodecError> {
     let decoded = decoded.into_fixed().map_err(|error| CodecError::Corrupt(one_line(&error)))?;
     if decoded.len() != voxels.len() {
         let (found, expected) = (decoded.len(), voxels.len());

@@ -27,7 +27,7 @@ pub(super) const UNITS: [(&str, &str); 8] = [
     ("attometer", "am"),
 ];
 
-/// How many groups above an array may describe it: a dataset's path may have several parts.
+/// Maximum number of groups above an array that may describe it: a dataset's path may have several parts.
 const MAX_DEPTH: usize = 3;
 
 /// What the multiscales of a group above `path` say of the array there, as attributes of its own would.
@@ -105,7 +105,7 @@ impl<'a> Level<'a> {
     }
 
     /// The unit of each spatial axis, and begin and scale along it.
-    fn places(&self) -> (Vec<&str>, Vec<f64>, Vec<f64>) {
+    fn placement(&self) -> (Vec<&str>, Vec<f64>, Vec<f64>) {
         let spatial = self.spatial();
         let units = spatial.iter().map(|&axis| self.axes[axis]["unit"].as_str().unwrap_or_default());
         let offset = spatial.iter().map(|&axis| self.begin(axis));
@@ -114,7 +114,7 @@ impl<'a> Level<'a> {
 
     /// How many steps finer than said this level's unit must be.
     fn own_steps(&self) -> Option<usize> {
-        let (units, offset, scale) = self.places();
+        let (units, offset, scale) = self.placement();
         finer(&units, 0, offset.iter().chain(&scale)).map(|(steps, _)| steps)
     }
 
@@ -123,7 +123,7 @@ impl<'a> Level<'a> {
             let name = axis["name"].as_str().unwrap_or_default();
             if is_space(axis) { name.to_owned() } else { format!("{name}^") }
         };
-        let (units, offset, scale) = self.places();
+        let (units, offset, scale) = self.placement();
         let (steps, factor) = finer(&units, self.steps, offset.iter().chain(&scale)).ok_or_else(|| {
             let rule = "be whole, or whole in a finer unit: give the axes a metric unit, such as micrometer";
             let (name, value) = ("scale and translation", format!("{scale:?} and {offset:?}"));

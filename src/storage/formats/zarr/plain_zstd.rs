@@ -28,7 +28,7 @@ thread_local! {
 }
 
 impl PlainZstd {
-    /// If these codecs are just that.
+    /// The codec, if these codecs are just that.
     pub(super) fn of(chain: &CodecChain) -> Option<Self> {
         let codecs = chain.create_metadatas(&CodecMetadataOptions::default());
         let codecs: Vec<Value> = codecs.iter().map(serde_json::to_value).collect::<Result<_, _>>().ok()?;
@@ -71,7 +71,9 @@ impl PlainZstd {
                 *kept = Some(Decompressor::new()?);
             }
             let Some(decompressor) = kept else { return Ok(0) };
-            decompressor.decompress_to_buffer(file, &mut Room { bytes: voxels, n_filled: 0 }).map_err(corrupt)
+            decompressor
+                .decompress_to_buffer(file, &mut Output { bytes: voxels, n_filled: 0 })
+                .map_err(corrupt)
         })?;
         if n_bytes == expected {
             Ok(())
@@ -81,14 +83,14 @@ impl PlainZstd {
     }
 }
 
-/// Where decoded bytes go.
-struct Room<'a> {
+/// Memory that decoded bytes go to.
+struct Output<'a> {
     bytes: &'a mut [MaybeUninit<u8>],
     n_filled: usize,
 }
 
 // SAFETY: pointer and capacity are those of one slice, and only what was filled is shown.
-unsafe impl WriteBuf for Room<'_> {
+unsafe impl WriteBuf for Output<'_> {
     fn as_slice(&self) -> &[u8] {
         // SAFETY: so many bytes were filled.
         unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.n_filled) }

@@ -34,13 +34,14 @@ pub fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
     };
     let mut content = content.unwrap_or_else(|| json!({}));
     let file = path.join(file);
-    put(multiscale, &mut content).map_err(|reason| StorageError::Metadata { path: file.clone(), reason })?;
+    insert(multiscale, &mut content)
+        .map_err(|reason| StorageError::Metadata { path: file.clone(), reason })?;
     replace(&file, format!("{content:#}").as_bytes()).map_err(StorageError::io("write", file))?;
     Ok(())
 }
 
 /// Puts a multiscale into a group's metadata, all else of which stays: `.zattrs`, or a `zarr.json`.
-fn put(mut multiscale: Value, content: &mut Value) -> std::result::Result<(), String> {
+fn insert(mut multiscale: Value, content: &mut Value) -> std::result::Result<(), String> {
     fn object<'a>(
         value: &'a mut Value,
         name: &str,
@@ -65,7 +66,7 @@ fn put(mut multiscale: Value, content: &mut Value) -> std::result::Result<(), St
     let first = &multiscale["datasets"][0]["path"];
     match all.iter_mut().find(|old| old["datasets"][0]["path"] == *first) {
         Some(old) => {
-            keep(old, &mut multiscale);
+            carry_over(old, &mut multiscale);
             *old = multiscale;
         }
         None => {
@@ -77,7 +78,7 @@ fn put(mut multiscale: Value, content: &mut Value) -> std::result::Result<(), St
 }
 
 /// Takes over what the former metadata of a pyramid say and bellis does not know: names, and where channels and times lie.
-fn keep(old: &Value, new: &mut Value) {
+fn carry_over(old: &Value, new: &mut Value) {
     const OURS: [&str; 4] = ["axes", "datasets", "coordinateTransformations", "version"];
     for (name, value) in
         old.as_object().into_iter().flatten().filter(|(name, _)| !OURS.contains(&name.as_str()))
@@ -166,8 +167,8 @@ mod tests {
         let other = json!({"datasets": [{"path": "labels"}]});
         let mut v3 = json!({"zarr_format": 3, "attributes": {"ome": {"omero": {"channels": []}, "multiscales": [other, former]}}});
         let mut v2 = json!({"omero": {"id": 1}, "multiscales": [other, former]});
-        put(multiscale(), &mut v3).expect("objects");
-        put(multiscale(), &mut v2).expect("objects");
+        insert(multiscale(), &mut v3).expect("objects");
+        insert(multiscale(), &mut v2).expect("objects");
         assert_eq!(v3["attributes"]["ome"]["omero"], json!({"channels": []}));
         assert_eq!(v2["omero"]["id"], 1);
         for all in [&v3["attributes"]["ome"]["multiscales"], &v2["multiscales"]] {
@@ -189,7 +190,7 @@ mod tests {
             (json!([1]), "what it holds"),
             (json!({"multiscales": 3}), "multiscales"),
         ] {
-            let message = put(multiscale(), &mut content.clone()).expect_err("must be refused");
+            let message = insert(multiscale(), &mut content.clone()).expect_err("must be refused");
             assert!(message.contains(named), "{message}");
         }
     }

@@ -26,7 +26,7 @@ use crate::storage::voxels::buffer::Voxels;
 use crate::storage::voxels::{scratch, uninit};
 
 /// What the index says of a chunk that is not stored.
-const NOWHERE: [u64; 2] = [u64::MAX; 2];
+const NOT_STORED: [u64; 2] = [u64::MAX; 2];
 
 /// How the shards of an array are made.
 pub(super) struct Shards {
@@ -41,7 +41,7 @@ pub(super) struct Shards {
 }
 
 impl Shards {
-    /// If these codecs make shards, and do nothing else.
+    /// The codec, if these codecs make shards and do nothing else.
     pub(super) fn of(
         chain: &CodecChain,
         shape: &[NonZeroU64],
@@ -80,15 +80,15 @@ impl Shards {
         let voxels = Voxels { range: &range, bytes: voxels, element: self.chunk.element() };
         scratch::with(|chunk| {
             chunk.resize(self.chunk_bytes(), 0);
-            self.put_together(file, |_, range, file| {
+            self.assemble(file, |_, range, file| {
                 voxels.copy_to(range, range, chunk);
-                self.add_chunk(chunk, file)
+                self.append_chunk(chunk, file)
             })
         })
         .map(drop)
     }
 
-    /// Adds a chunk with what is written of it, where it holds something.
+    /// Appends a chunk with what is written of it, where it holds something.
     fn rewrite_chunk(
         &self,
         stored: Option<&[u8]>,
@@ -107,12 +107,12 @@ impl Shards {
                 None => chunk.extend(self.chunk.empty_element().iter().copied().cycle().take(n_bytes)),
             }
             write.overlay(range, chunk);
-            self.add_chunk(chunk, file)
+            self.append_chunk(chunk, file)
         })
     }
 
-    /// Adds a chunk to a file, unless nothing of it need be stored.
-    fn add_chunk(&self, voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
+    /// Appends a chunk to a file, unless nothing of it need be stored.
+    fn append_chunk(&self, voxels: &[u8], file: &mut Vec<u8>) -> Result<(), CodecError> {
         if self.chunk.is_empty(voxels) {
             return Ok(());
         }
@@ -123,9 +123,9 @@ impl Shards {
         })
     }
 
-    /// Puts together a file of what `add` adds to it for each chunk, by position and box, and the index. Returns whether
+    /// Assembles a file of what `add` adds to it for each chunk, by position and box, and the index. Returns whether
     /// there is any chunk in it.
-    fn put_together(
+    fn assemble(
         &self,
         file: &mut Vec<u8>,
         mut add: impl FnMut(usize, &VoxelBox, &mut Vec<u8>) -> Result<(), CodecError>,
@@ -138,9 +138,9 @@ impl Shards {
             let begin = file.len();
             add(position, &self.grid.chunk(&chunk), file)?;
             let length = file.len() - begin;
-            index.push(if length > 0 { [begin as u64, length as u64] } else { NOWHERE });
+            index.push(if length > 0 { [begin as u64, length as u64] } else { NOT_STORED });
         }
-        let has_chunks = index.iter().any(|stored| *stored != NOWHERE);
+        let has_chunks = index.iter().any(|stored| *stored != NOT_STORED);
         let index = self.encode_index(&index)?;
         if self.is_index_last {
             file.extend_from_slice(&index);
@@ -163,7 +163,7 @@ impl Shards {
 
     /// Bytes of the index in a file: the same whatever it says.
     fn index_length(&self) -> Result<usize, CodecError> {
-        Ok(self.encode_index(&vec![NOWHERE; self.n_chunks()])?.len())
+        Ok(self.encode_index(&vec![NOT_STORED; self.n_chunks()])?.len())
     }
 
     /// Where the chunks are in a file of so many bytes: begin and length of each, within the file.
@@ -179,7 +179,7 @@ impl Shards {
         let index: Vec<[u64; 2]> = bytemuck::pod_collect_to_vec(&decoded);
         let is_within = |[begin, n]: &[u64; 2]| begin.checked_add(*n).is_some_and(|end| end <= length);
         if index.len() != self.n_chunks()
-            || !index.iter().all(|stored| *stored == NOWHERE || is_within(stored))
+            || !index.iter().all(|stored| *stored == NOT_STORED || is_within(stored))
         {
             return Err(CodecError::Corrupt("its index names a place past its end".to_owned()));
         }
@@ -208,8 +208,8 @@ impl PartialEncoder for Shards {
         // Large enough for most, so that it need not grow and move.
         let likely = usize::try_from(length).unwrap_or(0).saturating_add(self.chunk_bytes());
         file.try_reserve_exact(likely).map_err(io::Error::other)?;
-        self.put_together(file, |position, range, file| {
-            let stored = Some(index[position]).filter(|stored| *stored != NOWHERE);
+        self.assemble(file, |position, range, file| {
+            let stored = Some(index[position]).filter(|stored| *stored != NOT_STORED);
             match (write.coverage_of(range), stored) {
                 (Coverage::None, None) => Ok(()),
                 (Coverage::None, Some(stored)) => Ok(uninit::append_range(former, stored, file)?),

@@ -8,7 +8,7 @@ use hdf5::filters::Filter;
 use hdf5::plist::DatasetCreate;
 use hdf5_sys::h5p::{H5Pget_filter2, H5Pget_nfilters};
 
-/// How many filters there are, also of kinds that nobody here can name; `None` where the library cannot tell.
+/// Number of filters, also of kinds that nobody here can name; `None` where the library cannot tell.
 pub(super) fn n_filters(creation: &DatasetCreate) -> Option<u32> {
     // SAFETY: the id of a property list.
     let n = hdf5::sync::sync(|| unsafe { H5Pget_nfilters(creation.id()) });
@@ -19,10 +19,10 @@ pub(super) fn n_filters(creation: &DatasetCreate) -> Option<u32> {
 /// The first filter that the library lacks: its name, if the file has one, and its number.
 pub(super) fn missing(dataset: &Dataset) -> Option<String> {
     let creation = dataset.dcpl().ok()?;
-    (0..n_filters(&creation)?).find_map(|place| missing_at(&creation, place))
+    (0..n_filters(&creation)?).find_map(|index| missing_at(&creation, index))
 }
 
-fn missing_at(creation: &DatasetCreate, place: u32) -> Option<String> {
+fn missing_at(creation: &DatasetCreate, index: u32) -> Option<String> {
     let mut name = [0u8; 256];
     let mut n_values = 0;
     // SAFETY: the id of a property list and the number of one of its filters, room for no values and for the name, which
@@ -30,7 +30,7 @@ fn missing_at(creation: &DatasetCreate, place: u32) -> Option<String> {
     let number = hdf5::sync::sync(|| unsafe {
         H5Pget_filter2(
             creation.id(),
-            place,
+            index,
             null_mut(),
             &mut n_values,
             null_mut(),
