@@ -16,6 +16,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # Where the tests find the Python libraries that bellis is compared with.
 export INTEROP_PYTHON ?= $(abspath $(TARGET_DIR))/interop
 
+# Most tests wait: for a launcher to start ranks, and for ranks to find each other. Two for each core keep it at work.
+export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+# What starts the ranks of tests, too.
+export MPIRUN
+
 # How MPI is started is the launcher's affair: all of it stands here, none of it in the library.
 # More ranks than cores: Open MPI 4 reads the first, Open MPI 5 the second; ranks that wait give the core away.
 export OMPI_MCA_rmaps_base_oversubscribe ?= 1
@@ -42,7 +47,7 @@ help:
 	@echo 'make check        formatting, lints, documentation, and the build without MPI and Zarr'
 	@echo 'make peer         build zarrs_reencode, which the storage bench is measured beside'
 	@echo 'make bench        all benchmarks in full'
-	@echo 'make bench-short  each benchmark once, shortened: $(BENCHES)'
+	@echo 'make bench-short  each benchmark once, shortened and not optimised: $(BENCHES)'
 	@echo 'make clean-demo   remove demo-out/'
 
 setup:
@@ -63,8 +68,7 @@ test: setup-test
 check: setup
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) check --no-default-features
-	$(CARGO) clippy --no-default-features --lib -- -D warnings
+	$(CARGO) clippy --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
 
 peer: $(PEER)
@@ -75,11 +79,9 @@ $(PEER):
 bench: setup peer
 	$(CARGO) bench
 
-bench-short: setup peer
-	@set -e; for bench in $(BENCHES); do \
-		echo "$(CARGO) bench --bench $$bench -- --short"; \
-		$(CARGO) bench --bench $$bench -- --short; \
-	done
+# In the profile of the tests, which have built nearly all of it: that they run is what this is for, and not how fast.
+bench-short: setup
+	$(CARGO) bench --profile dev $(addprefix --bench ,$(BENCHES)) -- --short
 
 clean-demo:
 	rm -rf demo-out
