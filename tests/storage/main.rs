@@ -8,6 +8,8 @@ mod cached_chunks;
 mod creating;
 mod foreign_files;
 mod foreign_hdf5;
+#[cfg(feature = "mpi")]
+mod interop;
 mod locked_files;
 #[cfg(feature = "mpi")]
 #[allow(dead_code)]

@@ -6,8 +6,8 @@ use bellis::storage::{ArraySpec, DataType, ZarrVersion, describe, write_multisca
 use bellis::{Array, Coordinate};
 use serde_json::{Value, json};
 
-use super::mpirun::{Ranks, program};
 use super::{Python, Volume};
+use crate::mpirun::{Ranks, program};
 
 const VERSIONS: [(ZarrVersion, &str); 2] = [(ZarrVersion::V2, "v04"), (ZarrVersion::V3, "v05")];
 

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::RANKS;
-use super::mpirun::{signal, testbed};
+use crate::mpirun::{signal, testbed};
 
 /// So long no job takes to come to any moment.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,15 +1,7 @@
 //! The whole job killed in the middle of writing, at many moments: what rank 0 had counted as completed is in the file
 //! and right, others can open the file, and further runs over it complete it.
 
-#![cfg(all(feature = "hdf5", feature = "mpi", feature = "n5", feature = "zarr"))]
-#![allow(clippy::unwrap_used)]
-
 mod job;
-#[allow(dead_code)]
-#[path = "../common/mpirun.rs"]
-mod mpirun;
-#[path = "../common/python.rs"]
-mod python;
 #[path = "../programs/killed/volume.rs"]
 mod volume;
 
@@ -24,9 +16,9 @@ use ndarray::ArrayD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::mpirun::{Ranks, testbed};
+use super::python::Python;
 use job::Job;
-use mpirun::{Ranks, testbed};
-use python::Python;
 use volume::{SHAPE, blocks, content, path_of};
 
 /// One schedules, two write.

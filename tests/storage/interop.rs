@@ -1,17 +1,11 @@
 //! What bellis writes is read by others and equal, and the other way round: zarr-python 3 and 2, tensorstore, h5py, the
 //! HDF5 tools, ome-zarr-models.
 //!
-//! Each test holds tables of what varies and talks to a Python script that writes and reads (`zarr3.py`, `zarr2.py`).
+//! Each test holds tables of what varies and talks to a Python script that writes and reads (`tests/interop`).
 //! Both sides know one formula for voxels (`volume.rs`), and compare SHA-256 sums of their bytes in C order.
-
-#![cfg(all(feature = "hdf5", feature = "mpi", feature = "n5", feature = "zarr"))]
-#![allow(clippy::unwrap_used)]
 
 mod hdf5;
 mod journal;
-#[allow(dead_code)]
-#[path = "../common/mpirun.rs"]
-mod mpirun;
 mod n5;
 mod ome;
 #[path = "../common/python.rs"]

@@ -1,18 +1,12 @@
-//! bellis under real `mpirun`: what a run does at 1 to 8 ranks, and how it ends when something is wrong on any of them.
+//! What a run does at 1 to 8 ranks, and how it ends when something is wrong on any of them.
 //!
 //! The scenarios are those of `programs/scenarios`; each proves its own result on rank 0, and the tests here look at
 //! exit codes, standard error and the facts that it prints.
-#![cfg(feature = "mpi")]
-
-mod common {
-    #[allow(dead_code)] // Other tests use the rest.
-    pub mod mpirun;
-}
 
 use std::time::Duration;
 
-use common::mpirun::Ranks::{Alone, Mpirun};
-use common::mpirun::{Outcome, Ranks, scenario, signal};
+use super::mpirun::Ranks::{Alone, Mpirun};
+use super::mpirun::{Outcome, Ranks, scenario, signal};
 
 /// By hand, under a launcher as the only rank, and with others.
 const ALL: [Ranks; 6] = [Alone, Mpirun(1), Mpirun(2), Mpirun(3), Mpirun(4), Mpirun(8)];

@@ -1,0 +1,14 @@
+//! bellis under a real launcher: whole runs, and jobs that are killed.
+
+#![cfg(feature = "mpi")]
+#![allow(clippy::unwrap_used)] // A test may stop at a surprise, its helpers too.
+
+#[cfg(all(feature = "hdf5", feature = "n5", feature = "zarr"))]
+mod kills;
+#[allow(dead_code)] // Other tests use the rest.
+#[path = "../common/mpirun.rs"]
+mod mpirun;
+#[cfg(all(feature = "hdf5", feature = "n5", feature = "zarr"))]
+#[path = "../common/python.rs"]
+mod python;
+mod runs;
