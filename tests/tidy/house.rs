@@ -44,8 +44,8 @@ pub struct Module {
     parent: Option<ModuleId>,
     children: BTreeMap<String, ModuleId>,
     defined: BTreeSet<String>,
-    /// The names that a `use` gives, and what each stands for.
-    imported: BTreeMap<String, Vec<String>>,
+    /// The names that a `use` gives, and what each stands for: several things where features choose.
+    imported: BTreeMap<String, Vec<Vec<String>>>,
     /// What stands before the `*` of each `use x::*`.
     globs: Vec<Vec<String>>,
 }
@@ -186,19 +186,7 @@ impl House {
             }
             let module = place.module_of[path.token];
             if path.in_use {
-                let (last, before) = path.segments.split_last().expect("a path has a segment");
-                let this = &mut self.modules[module];
-                match (last.as_str(), before.last()) {
-                    ("*", _) => this.globs.push(before.to_vec()),
-                    ("self", Some(name)) => {
-                        let name = path.alias.as_ref().unwrap_or(name);
-                        this.imported.insert(name.clone(), before.to_vec());
-                    }
-                    (name, _) => {
-                        let name = path.alias.as_deref().unwrap_or(name);
-                        this.imported.insert(name.to_owned(), path.segments.clone());
-                    }
-                }
+                self.modules[module].import(&path);
             }
             let text = |at: Option<usize>| {
                 at.and_then(|at| place.tokens.get(at)).map_or("", |token| token.text.as_str())
@@ -210,8 +198,9 @@ impl House {
         }
     }
 
-    /// What a path in `module` leads to; `None` when that is outside of the crate, or no item.
-    pub fn resolve(&self, module: ModuleId, segments: &[String]) -> Option<Target> {
+    /// What a path in `module` leads to: nothing when that is outside of the crate, or no item, and several things where
+    /// features choose.
+    pub fn resolve(&self, module: ModuleId, segments: &[String]) -> Vec<Target> {
         self.resolve_from(module, segments, MAX_HOPS)
     }
 
@@ -226,65 +215,83 @@ impl House {
         std::iter::successors(above(&module), above).any(|id| id == outer)
     }
 
-    fn resolve_from(&self, module: ModuleId, segments: &[String], hops: usize) -> Option<Target> {
+    fn resolve_from(&self, module: ModuleId, segments: &[String], hops: usize) -> Vec<Target> {
         let this = &self.modules[module];
-        let first = segments.first()?.as_str();
+        let first = segments.first().map_or("", String::as_str);
         match first {
             "crate" => {
                 let above = |&id: &ModuleId| self.modules[id].parent;
-                let root = std::iter::successors(Some(module), above).last()?;
+                let root = std::iter::successors(Some(module), above).last().unwrap_or(module);
                 self.walk(root, &segments[1..], hops)
             }
             "self" => self.walk(module, &segments[1..], hops),
-            "super" => self.walk(this.parent?, &segments[1..], hops),
+            "super" => this.parent.map_or_else(Vec::new, |parent| self.walk(parent, &segments[1..], hops)),
             _ if this.children.contains_key(first) => self.walk(module, segments, hops),
             _ => self.through_import(module, segments, hops),
         }
     }
 
     /// Follows a name that a `use` of `module` gives.
-    fn through_import(&self, module: ModuleId, segments: &[String], hops: usize) -> Option<Target> {
-        let stands_for = self.modules[module].imported.get(&segments[0])?;
+    fn through_import(&self, module: ModuleId, segments: &[String], hops: usize) -> Vec<Target> {
+        let first = segments.first().map_or("", String::as_str);
+        let all = self.modules[module].imported.get(first).map_or(&[][..], Vec::as_slice);
         // `use hdf5::File` does not explain `hdf5`.
-        if hops == 0 || stands_for[0] == segments[0] {
-            return None;
-        }
-        self.resolve_from(module, &[stands_for, &segments[1..]].concat(), hops - 1)
+        let all = all.iter().filter(|stands_for| hops > 0 && stands_for[0] != first);
+        let follow = |stands_for: &Vec<String>| {
+            self.resolve_from(module, &[stands_for, &segments[1..]].concat(), hops - 1)
+        };
+        all.flat_map(follow).collect()
+    }
+
+    /// Follows a name that `module` may have from a `use x::*`.
+    fn through_globs(&self, module: ModuleId, segments: &[String], hops: usize) -> Vec<Target> {
+        let defines = |target: &Target| {
+            let defined = &self.modules[target.module].defined;
+            target.name.as_ref().is_some_and(|name| *name == segments[0] && defined.contains(name))
+        };
+        let globs = self.modules[module].globs.iter().filter(|_| hops > 0);
+        let follow =
+            |glob: &Vec<String>| self.resolve_from(module, &[glob.as_slice(), segments].concat(), hops - 1);
+        globs.flat_map(follow).filter(defines).collect()
     }
 
     /// What a path leads to that goes on inside `module`.
-    fn walk(&self, module: ModuleId, segments: &[String], hops: usize) -> Option<Target> {
+    fn walk(&self, module: ModuleId, segments: &[String], hops: usize) -> Vec<Target> {
         let this = &self.modules[module];
-        let Some(first) = segments.first() else {
-            return Some(Target { module, name: None, facades: Vec::new() });
-        };
-        let defined = || Some(Target { module, name: Some(first.clone()), facades: Vec::new() });
+        let here = |name: Option<&String>| vec![Target { module, name: name.cloned(), facades: Vec::new() }];
         let passed_on = |mut target: Target| {
             target.facades.insert(0, module);
             target
         };
+        let Some(first) = segments.first() else { return here(None) };
         match first.as_str() {
             "self" => self.walk(module, &segments[1..], hops),
-            "super" => self.walk(this.parent?, &segments[1..], hops),
-            "*" => defined(),
+            "super" => this.parent.map_or_else(Vec::new, |parent| self.walk(parent, &segments[1..], hops)),
+            "*" => here(Some(first)),
             name if this.children.contains_key(name) => self.walk(this.children[name], &segments[1..], hops),
-            name if this.defined.contains(name) => defined(),
+            name if this.defined.contains(name) => here(Some(first)),
             name if this.imported.contains_key(name) => {
-                self.through_import(module, segments, hops).map(passed_on)
+                self.through_import(module, segments, hops).into_iter().map(passed_on).collect()
             }
-            name => {
-                let has = |target: &Target| {
-                    let found = &self.modules[target.module];
-                    target.name.as_deref() == Some(name) && found.defined.contains(name)
-                };
-                let through = |glob: &Vec<String>| {
-                    let path = [glob.as_slice(), segments].concat();
-                    let hops = hops.checked_sub(1)?;
-                    self.resolve_from(module, &path, hops).filter(has)
-                };
-                this.globs.iter().find_map(through).map_or_else(defined, |target| Some(passed_on(target)))
+            _ => {
+                let found = self.through_globs(module, segments, hops);
+                if found.is_empty() { here(Some(first)) } else { found.into_iter().map(passed_on).collect() }
             }
         }
+    }
+}
+
+impl Module {
+    /// Notes the name that a path in a `use` gives.
+    fn import(&mut self, path: &RustPath) {
+        let (last, before) = path.segments.split_last().expect("a path has a segment");
+        let (name, stands_for) = match (last.as_str(), before.last()) {
+            ("*", _) => return self.globs.push(before.to_vec()),
+            ("self", Some(name)) => (name.as_str(), before.to_vec()),
+            (name, _) => (name, path.segments.clone()),
+        };
+        let name = path.alias.as_deref().unwrap_or(name);
+        self.imported.entry(name.to_owned()).or_default().push(stands_for);
     }
 }
 

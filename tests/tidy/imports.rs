@@ -32,11 +32,12 @@ pub fn complaints(sources: &[(String, String)]) -> Vec<Complaint> {
         .collect();
     for (from, file) in house.files.iter().enumerate() {
         for mention in &file.paths {
-            let Some(target) = used(&house, mention) else { continue };
-            complaints.extend(through_own_facade(&house, mention, &target));
-            let to = house.modules[target.module].file;
-            if let Some(name) = target.name.filter(|_| from != to) {
-                arrows.entry((from, to)).or_default().insert(name);
+            for target in used(&house, mention) {
+                complaints.extend(through_own_facade(&house, mention, &target));
+                let to = house.modules[target.module].file;
+                if let Some(name) = target.name.filter(|_| from != to) {
+                    arrows.entry((from, to)).or_default().insert(name);
+                }
             }
         }
     }
@@ -51,7 +52,7 @@ fn complaint(file: &str, text: String) -> Complaint {
 }
 
 /// What a path leads to, if its file thereby uses it.
-fn used(house: &House, mention: &Mention) -> Option<Target> {
+fn used(house: &House, mention: &Mention) -> Vec<Target> {
     let path = &mention.path;
     let is_used = if path.in_use {
         !path.is_reexport
@@ -59,7 +60,7 @@ fn used(house: &House, mention: &Mention) -> Option<Target> {
         // A lone name is this file's own, or an import that was counted where it stands, unless it is shown on.
         path.segments.len() > 1 || (mention.is_item && house.imports(mention.module, &path.segments[0]))
     };
-    is_used.then(|| house.resolve(mention.module, &path.segments)).flatten()
+    if is_used { house.resolve(mention.module, &path.segments) } else { Vec::new() }
 }
 
 /// A name that comes from inside the directory that the file lies in, by way of the façade before it.
@@ -67,7 +68,7 @@ fn through_own_facade(house: &House, mention: &Mention, target: &Target) -> Opti
     // A name that a `use` of the file gives is told of where the `use` stands.
     let first = &mention.path.segments[..1];
     if !mention.path.in_use && house.imports(mention.module, &first[0]) {
-        house.resolve(mention.module, first).filter(|target| target.name.is_none())?;
+        house.resolve(mention.module, first).into_iter().find(|target| target.name.is_none())?;
     }
     let of = |id: ModuleId| &house.files[house.modules[id].file].name;
     let is_own =

@@ -205,6 +205,15 @@ fn files_that_import_in_a_circle() {
     let both = ["src/a.rs uses C of src/a/c.rs", "src/a/c.rs uses f of src/a.rs"];
     circle(&house("pub use c::C;\nfn f(x: C) {}", "pub struct B;", c), &both);
     circle(&house("fn f() { c::C::new() }", "pub struct B;", c), &both);
+    // Features choose between two files: each counts.
+    let found = between(&[
+        ("src/lib.rs", "mod a;\nmod d;"),
+        ("src/a.rs", "mod b;\nmod c;\npub use b::B;\npub use c::B;"),
+        ("src/a/b.rs", "use crate::d::D;\npub struct B(D);"),
+        ("src/a/c.rs", "pub struct B;"),
+        ("src/d.rs", "use crate::a::B;\npub struct D(B);"),
+    ]);
+    circle(&found, &["src/a/b.rs uses D of src/d.rs", "src/d.rs uses B of src/a/b.rs"]);
     // A façade of another directory hides nothing.
     let found = between(&[
         ("src/lib.rs", "mod a;\nmod d;"),
