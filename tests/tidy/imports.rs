@@ -14,21 +14,14 @@ use crate::house::{House, Mention, ModuleId, Target};
 /// From file to file, with the names that tie them.
 type Arrows = BTreeMap<(usize, usize), BTreeSet<String>>;
 
-/// What is wrong, and in which module of the crate.
-#[derive(Debug, PartialEq)]
-pub struct Complaint {
-    pub module: String,
-    pub text: String,
-}
-
 /// All that is wrong between the files of `src`: their names and their texts.
-pub fn complaints(sources: &[(String, String)]) -> Vec<Complaint> {
+pub fn complaints(sources: &[(String, String)]) -> Vec<String> {
     let house = House::build(sources);
     let mut arrows = Arrows::new();
-    let mut complaints: Vec<Complaint> = house
+    let mut complaints: Vec<String> = house
         .unreached(sources)
         .into_iter()
-        .map(|name| complaint(name, format!("{name}:1: no `mod` outside of tests leads to this file")))
+        .map(|name| format!("{name}:1: no `mod` outside of tests leads to this file"))
         .collect();
     for (from, file) in house.files.iter().enumerate() {
         for mention in &file.paths {
@@ -45,12 +38,6 @@ pub fn complaints(sources: &[(String, String)]) -> Vec<Complaint> {
     complaints
 }
 
-fn complaint(file: &str, text: String) -> Complaint {
-    let inner = file.trim_start_matches("src/");
-    let module = inner.split(['/', '.']).next().unwrap_or(inner).to_owned();
-    Complaint { module, text }
-}
-
 /// What a path leads to, if its file thereby uses it.
 fn used(house: &House, mention: &Mention) -> Vec<Target> {
     let path = &mention.path;
@@ -64,7 +51,7 @@ fn used(house: &House, mention: &Mention) -> Vec<Target> {
 }
 
 /// A name that comes from inside the directory that the file lies in, by way of the façade before it.
-fn through_own_facade(house: &House, mention: &Mention, target: &Target) -> Option<Complaint> {
+fn through_own_facade(house: &House, mention: &Mention, target: &Target) -> Option<String> {
     // A name that a `use` of the file gives is told of where the `use` stands.
     let first = &mention.path.segments[..1];
     if !mention.path.in_use && house.imports(mention.module, &first[0]) {
@@ -81,17 +68,12 @@ fn through_own_facade(house: &House, mention: &Mention, target: &Target) -> Opti
     }
     let (file, line) = (of(mention.module), mention.path.line);
     let source = &house.modules[target.module].path;
-    Some(complaint(
-        file,
-        format!(
-            "{file}:{line}: {name} comes through {}: name {source}::{name}, where it is defined",
-            of(facade)
-        ),
-    ))
+    let shown = of(facade);
+    Some(format!("{file}:{line}: {name} comes through {shown}: name {source}::{name}, where it is defined"))
 }
 
 /// Each set of files that use each other in a circle, with the names that tie them.
-fn circles(house: &House, arrows: &Arrows) -> Vec<Complaint> {
+fn circles(house: &House, arrows: &Arrows) -> Vec<String> {
     let mut graph = DiGraph::<(), ()>::new();
     for _ in &house.files {
         graph.add_node(());
@@ -110,9 +92,9 @@ fn circles(house: &House, arrows: &Arrows) -> Vec<Complaint> {
         let lines: String = lines.collect();
         let first = set.iter().map(|node| name(node.index())).min().unwrap_or_default();
         let what = "files that import in a circle: move what ties them to a file of its own, or pass it in";
-        complaint(first, format!("{first}:1: {} {what}{lines}", set.len()))
+        format!("{first}:1: {} {what}{lines}", set.len())
     };
-    let mut complaints: Vec<Complaint> = sets.into_iter().map(told).collect();
-    complaints.sort_by(|a, b| a.text.cmp(&b.text));
+    let mut complaints: Vec<String> = sets.into_iter().map(told).collect();
+    complaints.sort();
     complaints
 }

@@ -90,9 +90,6 @@ const PRINTING: &[&str] = &["eprint", "eprintln", "print", "println"];
 const MAX_FILE_LINES: usize = 600;
 const MAX_FUNCTION_LINES: usize = 80;
 
-/// Modules whose files do not keep the rules about imports yet; who clears one takes it off.
-const NOT_YET: &[&str] = &[];
-
 /// Features that are there, and on by default.
 const FEATURES: &[&str] = &["hdf5", "mpi", "n5", "zarr"];
 
@@ -105,15 +102,8 @@ fn the_source_keeps_the_house_rules() {
 
 #[test]
 fn files_import_in_one_direction_and_from_where_things_are_defined() {
-    let found = imports::complaints(&sources());
-    let (waived, wrong): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|complaint| NOT_YET.contains(&complaint.module.as_str()));
-    let wrong: Vec<String> = wrong.into_iter().map(|complaint| complaint.text).collect();
-    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
-    for module in NOT_YET {
-        let is_clean = waived.iter().all(|complaint| complaint.module != *module);
-        assert!(!is_clean, "{module} keeps the rules now: take it off NOT_YET in tests/tidy/main.rs");
-    }
+    let complaints = imports::complaints(&sources());
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn a_missing_feature() {
 fn between(files: &[(&str, &str)]) -> Vec<String> {
     let with_doc = |&(name, code): &(&str, &str)| (name.to_owned(), format!("//! Doc.\n{code}\n"));
     let sources: Vec<_> = files.iter().map(with_doc).collect();
-    imports::complaints(&sources).into_iter().map(|complaint| complaint.text).collect()
+    imports::complaints(&sources)
 }
 
 /// `src/a.rs` with its modules `b` and `c`, behind a façade that shows `B`.
