@@ -25,6 +25,10 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ("OMPI_MCA_btl_vader_single_copy_mechanism", "none"),
 ];
 
+/// So many seconds Open MPI 4 waits, twice, before it kills the other ranks of one that ended badly: for nothing, where
+/// there are no others.
+const PATIENCE: &str = "OMPI_MCA_odls_base_sigkill_timeout";
+
 /// How the program is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ranks {
@@ -99,6 +103,9 @@ pub fn executable(ranks: Ranks, path: &Path, arguments: &[&str]) -> Scenario {
             command.env_remove(&name);
         }
     }
+    if ranks == Ranks::Mpirun(1) {
+        command.env(PATIENCE, "0");
+    }
     command.envs(ENVIRONMENT).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = path.file_name().unwrap_or_default().to_string_lossy();
     let words = std::iter::once(&*program).chain(arguments.iter().copied()).map(str::to_owned).collect();
@@ -147,6 +154,7 @@ impl Scenario {
 
     /// Starts so many more ranks in the same job, with these arguments instead.
     pub fn and(mut self, n_ranks: usize, name: &str, arguments: &[&str]) -> Self {
+        self.command.env_remove(PATIENCE);
         self.command.args([":", "-n", &n_ranks.to_string()]).arg(example(name)).args(arguments);
         self
     }
