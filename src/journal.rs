@@ -113,6 +113,7 @@ mod error;
 mod event_log;
 mod layout;
 mod ledger;
+mod ledger_file;
 mod lock;
 mod owner;
 mod page;

@@ -1,12 +1,10 @@
 //! The log of commits: what the done maps are about to become, on the disk before they are touched.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, ErrorKind, Read};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::JournalError;
+use super::ledger_file::LedgerFile;
 use super::page::PageEdit;
 use super::record::{self, HEAD_LEN, Record};
 use super::repair::Repair;
@@ -14,8 +12,7 @@ use super::repair::Repair;
 /// The log, open for appending.
 #[derive(Debug)]
 pub(super) struct CommitLog {
-    path: PathBuf,
-    file: File,
+    file: LedgerFile,
     /// Where the whole records end.
     length: u64,
     next_sequence: u64,
@@ -26,34 +23,27 @@ pub(super) struct CommitLog {
 impl CommitLog {
     /// Makes an empty log, whatever was there.
     pub fn create(path: &Path) -> Result<Self, JournalError> {
-        let file = File::create(path).map_err(JournalError::io("create", path))?;
-        file.sync_all().map_err(JournalError::io("sync", path))?;
-        let file =
-            OpenOptions::new().read(true).write(true).open(path).map_err(JournalError::io("open", path))?;
-        Ok(Self { path: path.into(), file, length: 0, next_sequence: first_sequence(), is_torn: false })
+        let file = LedgerFile::create(path)?;
+        file.sync()?;
+        Ok(Self { file, length: 0, next_sequence: first_sequence(), is_torn: false })
     }
 
     /// Opens the log, cuts off what is no whole record, and puts the rest on the disk.
     pub fn open(path: &Path, repairs: &mut Vec<Repair>) -> Result<Self, JournalError> {
-        let file = match OpenOptions::new().read(true).write(true).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                repairs.push(Repair::MissingLog { path: path.into() });
-                return Self::create(path);
-            }
-            Err(error) => return Err(JournalError::io("open", path)(error)),
+        let Some(file) = LedgerFile::open(path)? else {
+            repairs.push(Repair::MissingLog { path: path.into() });
+            return Self::create(path);
         };
-        let end = file.metadata().map_err(JournalError::io("read", path))?.len();
-        let mut log =
-            Self { path: path.into(), file, length: end, next_sequence: first_sequence(), is_torn: false };
+        let end = file.length()?;
+        let mut log = Self { file, length: end, next_sequence: first_sequence(), is_torn: false };
         let (whole, sequence) = log.scan(|_| Ok(()))?;
         log.next_sequence = sequence.unwrap_or(log.next_sequence);
         if whole < end {
             repairs.push(Repair::TornLog { path: path.into(), at: whole, n_bytes: end - whole });
-            log.cut(whole).map_err(JournalError::io("cut", path))?;
+            log.cut(whole)?;
         }
         // The process that wrote the last record may have died before it was on the disk.
-        log.file.sync_data().map_err(JournalError::io("sync", path))?;
+        log.file.sync()?;
         Ok(log)
     }
 
@@ -65,16 +55,16 @@ impl CommitLog {
     /// Appends a commit and puts it on the disk. After an error the log holds what it held before.
     pub fn append(&mut self, pages: &[PageEdit]) -> Result<(), JournalError> {
         if self.is_torn {
-            self.cut(self.length).map_err(JournalError::io("cut", &self.path))?;
+            self.cut(self.length)?;
         }
         let mut bytes = Vec::new();
         let next_sequence = record::encode(self.next_sequence, pages, &mut bytes);
-        let written = self.file.write_all_at(&bytes, self.length).and_then(|()| self.file.sync_data());
-        if let Err(error) = written {
-            // A commit that is reported as failed must not come back. Cut off it is also written anew, and not taken for
+        if let Err(error) = self.file.write(self.length, &bytes).and_then(|()| self.file.sync()) {
+            // A commit that is reported as failed must not come back. Cut off, it is also written anew, and not taken for
             // written by the system, when it is tried again.
-            self.is_torn = self.cut(self.length).is_err();
-            return Err(JournalError::io("write", &self.path)(error));
+            self.is_torn = true;
+            let _ = self.cut(self.length);
+            return Err(error);
         }
         self.length += bytes.len() as u64;
         self.next_sequence = next_sequence;
@@ -92,7 +82,7 @@ impl CommitLog {
             return Ok(());
         }
         Err(JournalError::Damaged {
-            path: self.path.clone(),
+            path: self.file.path().into(),
             reason: format!("it changed at byte {whole} while it was in use"),
             remedy: "run again, and what is missing is processed again".into(),
         })
@@ -100,11 +90,11 @@ impl CommitLog {
 
     /// Forgets all commits.
     pub fn clear(&mut self) -> Result<(), JournalError> {
-        self.cut(0).map_err(JournalError::io("cut", &self.path))
+        self.cut(0)
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)?;
+    fn cut(&mut self, length: u64) -> Result<(), JournalError> {
+        self.file.set_length(length)?;
         self.length = length;
         self.is_torn = false;
         Ok(())
@@ -115,12 +105,8 @@ impl CommitLog {
         &self,
         mut each: impl FnMut(Record) -> Result<(), JournalError>,
     ) -> Result<(u64, Option<u64>), JournalError> {
-        let mut reader =
-            BufReader::with_capacity(1 << 18, At { file: &self.file, offset: 0, end: self.length });
         let (mut whole, mut next) = (0, None);
-        while let Some((record, length)) =
-            read_record(&mut reader).map_err(JournalError::io("read", &self.path))?
-        {
+        while let Some((record, length)) = self.record_at(whole)? {
             // A number out of turn is what a file system left of an older log.
             if next.is_some_and(|next| next != record.sequence) {
                 break;
@@ -131,44 +117,21 @@ impl CommitLog {
         }
         Ok((whole, next))
     }
-}
 
-/// The next record and its length in bytes; `None` where no whole one follows.
-fn read_record(reader: &mut impl Read) -> io::Result<Option<(Record, u64)>> {
-    let mut head = [0; HEAD_LEN];
-    if !fill(reader, &mut head)? {
-        return Ok(None);
-    }
-    let Some((length, sum)) = record::decode_head(head) else { return Ok(None) };
-    let mut payload = vec![0; length];
-    if !fill(reader, &mut payload)? {
-        return Ok(None);
-    }
-    Ok(record::decode(&payload, sum).map(|record| (record, (HEAD_LEN + length) as u64)))
-}
-
-/// Returns whether there was enough to fill the buffer.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
-    match reader.read_exact(buffer) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        result => result.map(|()| true),
-    }
-}
-
-/// Reads part of a file without moving where others read it.
-struct At<'a> {
-    file: &'a File,
-    offset: u64,
-    end: u64,
-}
-
-impl Read for At<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
-        let wanted = rest.min(buffer.len());
-        let n_read = self.file.read_at(&mut buffer[..wanted], self.offset)?;
-        self.offset += n_read as u64;
-        Ok(n_read)
+    /// The record that begins here and its length in bytes; `None` where no whole one does.
+    fn record_at(&self, offset: u64) -> Result<Option<(Record, u64)>, JournalError> {
+        let mut head = [0; HEAD_LEN];
+        if offset + HEAD_LEN as u64 > self.length || self.file.read(offset, &mut head)? < HEAD_LEN {
+            return Ok(None);
+        }
+        let Some((length, sum)) = record::decode_head(head) else { return Ok(None) };
+        let total = (HEAD_LEN + length) as u64;
+        let mut payload = vec![0; length];
+        let begin = offset + HEAD_LEN as u64;
+        if offset + total > self.length || self.file.read(begin, &mut payload)? < length {
+            return Ok(None);
+        }
+        Ok(record::decode(&payload, sum).map(|record| (record, total)))
     }
 }
 

@@ -3,13 +3,11 @@
 //! The checksums in the file are those of the last checkpoint; those in memory follow each commit.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::durable;
 use super::error::JournalError;
+use super::ledger_file::LedgerFile;
 use super::page::{self, PAGE_BLOCKS, PAGE_LEN, PageEdit};
 use super::paths::{self, MapPaths};
 use super::repair::Repair;
@@ -21,10 +19,9 @@ const SUM_LEN: u64 = 4;
 /// An open done map.
 #[derive(Debug)]
 pub(super) struct DoneMap {
-    paths: MapPaths,
     n_blocks: u64,
-    chunk: File,
-    sums_file: File,
+    chunk: LedgerFile,
+    sums_file: LedgerFile,
     /// The checksum of each page, 8 bits for 1024 blocks.
     sums: Vec<u32>,
     /// The pages whose checksum the file does not have yet.
@@ -38,19 +35,18 @@ impl DoneMap {
         let n_blocks = grid.iter().product();
         durable::remove(&paths.array)?;
         durable::make_directory(&paths.array)?;
-        let chunk = open(&paths.chunk, true)?;
+        let chunk = LedgerFile::create(&paths.chunk)?;
         // Sparse, and of full length, so that a short one is known to be torn.
-        let made = chunk.set_len(n_blocks).and_then(|()| chunk.sync_all());
-        made.map_err(JournalError::io("create", &paths.chunk))?;
-        let sums_file = open(&paths.sums, true)?;
+        chunk.set_length(n_blocks)?;
+        chunk.sync()?;
+        let sums_file = LedgerFile::create(&paths.sums)?;
         let sums = fresh_sums(n_blocks);
-        let map = Self { paths, n_blocks, chunk, sums_file, sums, unsaved: BTreeSet::new() };
-        let bytes: Vec<u8> = map.sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
-        map.write_sums(0, &bytes)?;
-        map.sums_file.sync_all().map_err(JournalError::io("sync", &map.paths.sums))?;
-        map.write_metadata(grid)?;
+        let bytes: Vec<u8> = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        sums_file.write(0, &bytes)?;
+        sums_file.sync()?;
+        write_metadata(&paths.metadata, grid)?;
         durable::sync_directory(&paths::tasks(dir))?;
-        Ok(map)
+        Ok(Self { n_blocks, chunk, sums_file, sums, unsaved: BTreeSet::new() })
     }
 
     /// Opens the done map of a task. Files that are too short are made as long as they should be.
@@ -64,29 +60,22 @@ impl DoneMap {
         let n_blocks: u64 = grid.iter().product();
         let reset =
             || format!("restore it, or forget what is done with `bellis reset {} {task:?}`", dir.display());
-        let missing = |path: &PathBuf| match path.try_exists() {
-            Ok(false) => Err(JournalError::Damaged {
-                path: path.clone(),
+        let open = |path: &Path| {
+            LedgerFile::open(path)?.ok_or_else(|| JournalError::Damaged {
+                path: path.into(),
                 reason: "it is missing".into(),
                 remedy: reset(),
-            }),
-            _ => Ok(()),
+            })
         };
-        missing(&paths.chunk)?;
-        missing(&paths.sums)?;
-        let (chunk, sums_file) = (open(&paths.chunk, false)?, open(&paths.sums, false)?);
-        let mut map =
-            Self { paths, n_blocks, chunk, sums_file, sums: fresh_sums(n_blocks), unsaved: BTreeSet::new() };
-        map.open_metadata(grid, repairs)?;
-        let sums_len = map.sums.len() as u64 * SUM_LEN;
-        lengthen(&map.chunk, &map.paths.chunk, n_blocks, repairs, &reset)?;
-        lengthen(&map.sums_file, &map.paths.sums, sums_len, repairs, &reset)?;
-        let mut bytes = vec![0; map.sums.len() * SUM_LEN as usize];
-        map.sums_file.read_exact_at(&mut bytes, 0).map_err(JournalError::io("read", &map.paths.sums))?;
-        for (sum, bytes) in map.sums.iter_mut().zip(bytes.as_chunks().0) {
-            *sum = u32::from_le_bytes(*bytes);
-        }
-        Ok(map)
+        let (chunk, sums_file) = (open(&paths.chunk)?, open(&paths.sums)?);
+        require_metadata(&paths.metadata, grid, repairs)?;
+        lengthen(&chunk, n_blocks, repairs, &reset)?;
+        let n_pages = page::n_pages(n_blocks);
+        lengthen(&sums_file, n_pages * SUM_LEN, repairs, &reset)?;
+        let mut bytes = vec![0; (n_pages * SUM_LEN) as usize];
+        sums_file.read(0, &mut bytes)?;
+        let sums = bytes.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        Ok(Self { n_blocks, chunk, sums_file, sums, unsaved: BTreeSet::new() })
     }
 
     /// Number of blocks.
@@ -96,7 +85,7 @@ impl DoneMap {
 
     /// The file that holds the states.
     pub fn chunk_path(&self) -> &Path {
-        &self.paths.chunk
+        self.chunk.path()
     }
 
     /// The checksum that a page should have.
@@ -106,15 +95,7 @@ impl DoneMap {
 
     /// Reads states from block `begin` on, as many as the buffer takes; what the file lacks is not done.
     pub fn read(&self, begin: u64, buffer: &mut [u8]) -> Result<(), JournalError> {
-        let mut n_read = 0;
-        while n_read < buffer.len() {
-            match self.chunk.read_at(&mut buffer[n_read..], begin + n_read as u64) {
-                Ok(0) => break,
-                Ok(n) => n_read += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(JournalError::io("read", &self.paths.chunk)(error)),
-            }
-        }
+        let n_read = self.chunk.read(begin, buffer)?;
         buffer[n_read..].fill(0);
         Ok(())
     }
@@ -127,7 +108,7 @@ impl DoneMap {
         if page::sum(&bytes) == self.sum(page) {
             return Ok(bytes);
         }
-        Err(JournalError::ChangedOutside { path: self.paths.chunk.clone(), blocks })
+        Err(JournalError::ChangedOutside { path: self.chunk.path().into(), blocks })
     }
 
     /// Returns whether a change is one of this map.
@@ -147,8 +128,7 @@ impl DoneMap {
         for run in &edit.edits {
             let begin = edit.page * PAGE_BLOCKS + u64::from(run.offset);
             let states = [run.state.byte(); PAGE_LEN];
-            let written = self.chunk.write_all_at(&states[..usize::from(run.length)], begin);
-            written.map_err(JournalError::io("write", &self.paths.chunk))?;
+            self.chunk.write(begin, &states[..usize::from(run.length)])?;
         }
         Ok(())
     }
@@ -157,7 +137,7 @@ impl DoneMap {
     pub fn blank(&mut self, page: u64) -> Result<(), JournalError> {
         let blocks = page::blocks_of(page, self.n_blocks);
         let zeros = &[0; PAGE_LEN][..(blocks.end - blocks.start) as usize];
-        self.chunk.write_all_at(zeros, blocks.start).map_err(JournalError::io("write", &self.paths.chunk))?;
+        self.chunk.write(blocks.start, zeros)?;
         self.sums[page as usize] = page::sum(zeros);
         self.unsaved.insert(page);
         Ok(())
@@ -168,41 +148,36 @@ impl DoneMap {
         if self.unsaved.is_empty() {
             return Ok(());
         }
-        self.chunk.sync_data().map_err(JournalError::io("sync", &self.paths.chunk))?;
+        self.chunk.sync()?;
         let pages: Vec<u64> = self.unsaved.iter().copied().collect();
         for run in pages.chunk_by(|a, b| a + 1 == *b) {
             let bytes: Vec<u8> = run.iter().flat_map(|page| self.sum(*page).to_le_bytes()).collect();
-            self.write_sums(run[0], &bytes)?;
+            self.sums_file.write(run[0] * SUM_LEN, &bytes)?;
         }
-        self.sums_file.sync_data().map_err(JournalError::io("sync", &self.paths.sums))?;
+        self.sums_file.sync()?;
         self.unsaved.clear();
         Ok(())
     }
+}
 
-    fn write_sums(&self, first: u64, bytes: &[u8]) -> Result<(), JournalError> {
-        let written = self.sums_file.write_all_at(bytes, first * SUM_LEN);
-        written.map_err(JournalError::io("write", &self.paths.sums))
-    }
+fn write_metadata(path: &Path, grid: &[u64]) -> Result<(), JournalError> {
+    let metadata = format!("{:#}\n", zarr_metadata::metadata(grid));
+    durable::replace(path, metadata.as_bytes())
+}
 
-    fn write_metadata(&self, grid: &[u64]) -> Result<(), JournalError> {
-        let metadata = format!("{:#}\n", zarr_metadata::metadata(grid));
-        durable::replace(&self.paths.metadata, metadata.as_bytes())
-    }
-
-    fn open_metadata(&self, grid: &[u64], repairs: &mut Vec<Repair>) -> Result<(), JournalError> {
-        let path = &self.paths.metadata;
-        let Some(found) = durable::read(path)? else {
-            repairs.push(Repair::MissingMetadata { path: path.clone() });
-            return self.write_metadata(grid);
-        };
-        match zarr_metadata::problem(&found, grid) {
-            None => Ok(()),
-            Some(reason) => Err(JournalError::Damaged {
-                path: path.clone(),
-                reason,
-                remedy: "restore it, or remove it, and it is written again at the next run".into(),
-            }),
-        }
+/// Checks that the metadata are those of the grid, and writes them where there are none.
+fn require_metadata(path: &Path, grid: &[u64], repairs: &mut Vec<Repair>) -> Result<(), JournalError> {
+    let Some(found) = durable::read(path)? else {
+        repairs.push(Repair::MissingMetadata { path: path.into() });
+        return write_metadata(path, grid);
+    };
+    match zarr_metadata::problem(&found, grid) {
+        None => Ok(()),
+        Some(reason) => Err(JournalError::Damaged {
+            path: path.into(),
+            reason,
+            remedy: "restore it, or remove it, and it is written again at the next run".into(),
+        }),
     }
 }
 
@@ -226,29 +201,22 @@ fn fresh_sums(n_blocks: u64) -> Vec<u32> {
     sums
 }
 
-fn open(path: &Path, is_new: bool) -> Result<File, JournalError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(is_new).truncate(is_new);
-    options.open(path).map_err(JournalError::io("open", path))
-}
-
 /// Makes a file that is too short as long as it should be; one that is too long is somebody else's.
 fn lengthen(
-    file: &File,
-    path: &Path,
+    file: &LedgerFile,
     expected: u64,
     repairs: &mut Vec<Repair>,
     reset: &dyn Fn() -> String,
 ) -> Result<(), JournalError> {
-    let actual = file.metadata().map_err(JournalError::io("read", path))?.len();
+    let (path, actual) = (file.path().to_path_buf(), file.length()?);
     if actual > expected {
         let reason = format!("it has {actual} bytes and should have {expected}");
-        return Err(JournalError::Damaged { path: path.into(), reason, remedy: reset() });
+        return Err(JournalError::Damaged { path, reason, remedy: reset() });
     }
     if actual < expected {
-        repairs.push(Repair::Short { path: path.into(), expected, actual });
-        let made = file.set_len(expected).and_then(|()| file.sync_all());
-        made.map_err(JournalError::io("lengthen", path))?;
+        repairs.push(Repair::Short { path, expected, actual });
+        file.set_length(expected)?;
+        file.sync()?;
     }
     Ok(())
 }

@@ -4,5 +4,6 @@ mod crash;
 mod damage;
 mod disk;
 mod figures;
+mod power;
 mod resume;
 mod support;

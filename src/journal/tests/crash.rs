@@ -13,10 +13,10 @@ use crate::journal::state::{BlockState, StateCounts};
 use crate::plan::TaskId;
 
 /// Three pages, the last of them short, and one.
-const GRIDS: [(&str, &[u64]); 2] = [("first", &[85, 100]), ("second", &[5, 3, 2])];
+pub const GRIDS: [(&str, &[u64]); 2] = [("first", &[85, 100]), ("second", &[5, 3, 2])];
 
 /// States of all blocks.
-type Model = Vec<Vec<u8>>;
+pub type Model = Vec<Vec<u8>>;
 
 fn open(dir: &Path, layout: &Layout) -> (Ledger, Vec<Repair>) {
     let mut repairs = Vec::new();
@@ -24,7 +24,7 @@ fn open(dir: &Path, layout: &Layout) -> (Ledger, Vec<Repair>) {
     (ledger, repairs)
 }
 
-fn said(ledger: &Ledger) -> Model {
+pub fn said(ledger: &Ledger) -> Model {
     let said: Model =
         [0, 1].map(|task| states(Ranges::new(ledger.map(TaskId(task)).unwrap()))).into_iter().collect();
     for (states, counts) in said.iter().zip(ledger.counts()) {
@@ -34,14 +34,14 @@ fn said(ledger: &Ledger) -> Model {
     said
 }
 
-fn make(model: &mut Model, changes: &[Change]) {
+pub fn make(model: &mut Model, changes: &[Change]) {
     for change in changes {
         let blocks = change.blocks.start as usize..change.blocks.end as usize;
         model[change.task.as_usize()][blocks].fill(change.state.byte());
     }
 }
 
-fn changes() -> impl Strategy<Value = Vec<Change>> {
+pub fn changes() -> impl Strategy<Value = Vec<Change>> {
     let change = (0..2u32, any::<prop::sample::Index>(), 0..4u32, 0..5usize).prop_map(
         |(task, begin, length, state)| {
             let n_blocks: u64 = GRIDS[task as usize].1.iter().product();
