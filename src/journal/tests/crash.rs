@@ -94,7 +94,7 @@ fn assert_survives(crashed: &Snapshot, layout: &Layout, allowed: &[&Model]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn commits_are_what_the_model_says(batches in prop::collection::vec((changes(), 0..4u8), 1..12)) {

@@ -65,7 +65,7 @@ fn apply(content: &mut Vec<u8>, op: &Op, unsure: Option<&mut Random>) {
 }
 
 /// What the disk holds when the power goes after so many of these steps.
-fn without_power(before: &Snapshot, dir: &Path, ops: &[(PathBuf, Op)], random: &mut Random) -> Snapshot {
+fn without_power(before: &Snapshot, ops: &[(PathBuf, Op)], random: &mut Random) -> Snapshot {
     let mut after = before.clone();
     let mut last_sync = BTreeMap::new();
     for (at, (path, op)) in ops.iter().enumerate() {
@@ -75,28 +75,45 @@ fn without_power(before: &Snapshot, dir: &Path, ops: &[(PathBuf, Op)], random: &
     }
     for (at, (path, op)) in ops.iter().enumerate() {
         let is_sure = last_sync.get(path).is_some_and(|sync| at < *sync);
-        let content = after.get_mut(path.strip_prefix(dir).unwrap()).unwrap();
-        apply(content, op, if is_sure { None } else { Some(&mut *random) });
+        apply(after.get_mut(path).unwrap(), op, if is_sure { None } else { Some(&mut *random) });
     }
     after
 }
 
+/// What others see after so many of these steps, whatever is on the disk.
+fn with_power(before: &Snapshot, ops: &[(PathBuf, Op)]) -> Snapshot {
+    let mut after = before.clone();
+    ops.iter().for_each(|(path, op)| apply(after.get_mut(path).unwrap(), op, None));
+    after
+}
+
+/// What was done in a directory.
+fn end(dir: &Path) -> Vec<(PathBuf, Op)> {
+    let within = |(path, op): (PathBuf, Op)| (path.strip_prefix(dir).unwrap().to_path_buf(), op);
+    trace::end().into_iter().map(within).collect()
+}
+
+/// Whether the log is on the disk for sure.
+fn is_synced(ops: &[(PathBuf, Op)]) -> bool {
+    ops.iter().any(|(path, op)| path.ends_with("commits.log") && *op == Op::Sync)
+}
+
 /// Opens what a crash left, and takes down what that does to the files.
-fn open_after(crashed: &Snapshot, allowed: &[&Model]) -> (Model, tempfile::TempDir, Vec<(PathBuf, Op)>) {
+fn open_after(crashed: &Snapshot, allowed: &[&Model]) -> (Model, Vec<(PathBuf, Op)>) {
     let dir = directory();
     restore(dir.path(), crashed);
     let mut repairs = Vec::new();
     trace::begin();
     let ledger = Ledger::open(dir.path(), &layout(&GRIDS), &[], &mut repairs).unwrap();
-    let ops = trace::end();
+    let ops = end(dir.path());
     assert!(repairs.iter().all(|repair| matches!(repair, Repair::TornLog { .. })), "{repairs:?}");
     let found = said(&ledger);
     assert!(allowed.contains(&&found), "something else than what was committed");
-    (found, dir, ops)
+    (found, ops)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn power_that_goes_at_any_point_loses_nothing(
@@ -120,19 +137,22 @@ proptest! {
                 ledger.checkpoint().unwrap();
             }
         }
-        let ops = trace::end();
+        let ops = end(dir.path());
         drop(ledger);
         for n_done in 0..=ops.len() {
             let n_committed = committed.iter().filter(|at| **at <= n_done).count();
-            let next = models.get(n_committed + 1).unwrap_or(&models[n_committed]);
-            let crashed = without_power(&before, dir.path(), &ops[..n_done], random);
-            let (found, again, ops) = open_after(&crashed, &[&models[n_committed], next]);
-            let n_done = random.next() as usize % (ops.len() + 1);
-            let crashed = without_power(&crashed, again.path(), &ops[..n_done], random);
-            // What is not yet synced may be seen, and lost when the power goes once more before it is.
-            let is_synced = ops[..n_done].iter().any(|(path, op)| path.ends_with("commits.log") && *op == Op::Sync);
-            let allowed = if is_synced { &found } else { &models[n_committed] };
-            open_after(&crashed, &[&found, allowed]);
+            let now = &models[n_committed];
+            let allowed = [now, models.get(n_committed + 1).unwrap_or(now)];
+            // The power goes, and once more while the next run opens what is left.
+            let crashed = without_power(&before, &ops[..n_done], random);
+            let (found, opening) = open_after(&crashed, &allowed);
+            let opening = &opening[..random.next() as usize % (opening.len() + 1)];
+            open_after(&without_power(&crashed, opening, random), &[&found]);
+            // The process is killed, and the power goes while the next run opens what it wrote.
+            let (found, opening) = open_after(&with_power(&before, &ops[..n_done]), &allowed);
+            let opening = &opening[..random.next() as usize % (opening.len() + 1)];
+            let crashed = without_power(&before, &[&ops[..n_done], opening].concat(), random);
+            open_after(&crashed, &[&found, if is_synced(opening) { &found } else { now }]);
         }
     }
 }
