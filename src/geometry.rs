@@ -15,7 +15,7 @@ mod voxel_box;
 mod voxel_grid;
 
 pub use axes::MAX_AXES;
-pub use chunk_grid::{ChunkGrid, WriteTarget};
+pub use chunk_grid::{ChunkGrid, WriteTarget, Writers};
 pub use coordinate::Coordinate;
 pub use error::{GeometryError, Result};
 pub use roi::{Roi, Snap, VoxelRange};

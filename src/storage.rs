@@ -83,6 +83,8 @@ mod voxels;
 
 use std::path::Path;
 
+#[doc(inline)]
+pub use crate::geometry::Writers;
 pub use array::Array;
 pub(crate) use chunked::cache::{
     DEFAULT_BYTES as DEFAULT_CACHE_BYTES, Statistics, set_capacity as set_cache_capacity, take_statistics,

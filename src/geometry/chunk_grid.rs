@@ -15,6 +15,18 @@ pub struct ChunkGrid {
     pub chunk_shape: Coordinate,
 }
 
+/// Who may write something at the same time, each chunk by one at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writers {
+    /// Any number of processes.
+    Any,
+    /// One process, on any number of threads. A run on several ranks is refused before its first block.
+    OneProcess {
+        /// Why, and what to write instead.
+        why: String,
+    },
+}
+
 /// Something that is written chunk by chunk: see [`ChunkGrid`].
 pub trait WriteTarget {
     /// The chunks that must not be written by two at the same time.
@@ -23,9 +35,8 @@ pub trait WriteTarget {
     /// What to call it in a message, such as its path.
     fn label(&self) -> String;
 
-    /// Why it can be written by one process only, and what to write instead, if that is so: then a run on several ranks
-    /// is refused before its first block. Threads of one process are not several.
-    fn one_process_only(&self) -> Option<String> {
-        None
+    /// Who may write it at the same time.
+    fn writers(&self) -> Writers {
+        Writers::Any
     }
 }

@@ -6,7 +6,7 @@
 
 use super::error::TaskProblem;
 use super::grid::Grid;
-use crate::geometry::{ChunkGrid, Coordinate, WriteTarget};
+use crate::geometry::{ChunkGrid, Coordinate, WriteTarget, Writers};
 
 /// At most this many chunks along an axis are looked at.
 const MAX_CHUNKS: i64 = 1 << 20;
@@ -16,17 +16,12 @@ const MAX_CHUNKS: i64 = 1 << 20;
 pub(super) struct Output {
     pub label: String,
     pub chunk_grid: ChunkGrid,
-    /// Why only one process can write it, if that is so.
-    pub one_process_only: Option<String>,
+    pub writers: Writers,
 }
 
 impl Output {
     pub fn new(output: &impl WriteTarget) -> Self {
-        Self {
-            label: output.label(),
-            chunk_grid: output.chunk_grid(),
-            one_process_only: output.one_process_only(),
-        }
+        Self { label: output.label(), chunk_grid: output.chunk_grid(), writers: output.writers() }
     }
 
     /// How many steps along each axis two blocks of `grid` can be apart and still write one chunk: all 0 when no chunk

@@ -3,6 +3,7 @@
 use super::conflict::Conflicts;
 use super::grid::Grid;
 use super::output::Output;
+use crate::geometry::Writers;
 
 /// A task without its closures: all that planning, scheduling and the handshake need.
 ///
@@ -47,8 +48,10 @@ impl TaskSpec {
     }
 
     /// The name of an output that only one process can write, and why, if there is one.
-    pub fn one_process_only(&self) -> Option<(&str, &str)> {
-        let mut outputs = self.outputs.iter();
-        outputs.find_map(|output| Some((&*output.label, output.one_process_only.as_deref()?)))
+    pub fn one_process_output(&self) -> Option<(&str, &str)> {
+        self.outputs.iter().find_map(|output| match &output.writers {
+            Writers::Any => None,
+            Writers::OneProcess { why } => Some((&*output.label, &**why)),
+        })
     }
 }

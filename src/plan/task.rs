@@ -91,8 +91,8 @@ impl Task {
     }
 
     /// The name of an output that only one process can write, and why, if there is one.
-    pub fn one_process_only(&self) -> Option<(&str, &str)> {
-        self.spec.one_process_only()
+    pub fn one_process_output(&self) -> Option<(&str, &str)> {
+        self.spec.one_process_output()
     }
 
     /// Returns whether both are the same task: clones of each other.

@@ -92,7 +92,7 @@ fn coordinate(
     };
     let mut slots: Vec<u32> = peers.iter().map(|peer| peer.slots).collect();
     let n_working = slots.len() + usize::from(options.rank0_slots > 0);
-    if let Some(error) = one_process_only(&plan, n_working) {
+    if let Some(error) = one_process_refusal(&plan, n_working) {
         stop_all(&mut *transport, refusal(&error))?;
         transport.close()?;
         return Err(error);
@@ -112,10 +112,10 @@ fn coordinate(
 }
 
 /// What keeps `n_ranks` ranks from processing the plan's blocks: an output that only one process can write.
-fn one_process_only(plan: &Plan, n_ranks: usize) -> Option<RunError> {
+fn one_process_refusal(plan: &Plan, n_ranks: usize) -> Option<RunError> {
     let mut tasks = plan.tasks().iter().map(|planned| &planned.spec).filter(|_| n_ranks > 1);
     tasks.find_map(|task| {
-        let (output, why) = task.one_process_only()?;
+        let (output, why) = task.one_process_output()?;
         Some(RunError::OneProcessOnly {
             task: task.name().to_owned(),
             output: output.to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, WriteTarget};
+use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, WriteTarget, Writers};
 use crate::storage::dyn_array::{DynArray, Request};
 use crate::storage::error::{Result, StorageError};
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
@@ -253,8 +253,7 @@ impl<T: Element> WriteTarget for Array<T> {
         self.array.label()
     }
 
-    /// So it is with compressed HDF5.
-    fn one_process_only(&self) -> Option<String> {
-        self.array.one_process_only()
+    fn writers(&self) -> Writers {
+        self.array.writers()
     }
 }

@@ -20,11 +20,6 @@ pub(super) unsafe trait Backend: Send + Sync {
 
     /// Writes `voxels` to `range`.
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()>;
-
-    /// Why only one process can write it, and what to write instead, if that is so.
-    fn one_process_only(&self) -> Option<&'static str> {
-        None
-    }
 }
 
 /// What a format returns when it opens an array.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, VoxelRange, WriteTarget};
+use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, VoxelRange, WriteTarget, Writers};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::{self, Format};
@@ -306,8 +306,7 @@ impl WriteTarget for DynArray {
         self.path().display().to_string()
     }
 
-    /// So it is with compressed HDF5.
-    fn one_process_only(&self) -> Option<String> {
-        self.inner.backend.one_process_only().map(str::to_owned)
+    fn writers(&self) -> Writers {
+        self.inner.info.writers.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellis::geometry::{ChunkGrid, WriteTarget};
+use bellis::geometry::{ChunkGrid, WriteTarget, Writers};
 use bellis::storage::{Element, describe};
 use bellis::{Array, ArraySpec, Fit, Progress, Runner, Task};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ impl<T: Element> Rehearsal<T> {
 
     /// Refuses several ranks that would write what only one can. For all ranks together.
     pub fn require_one_process(&self) -> bellis::Result {
-        if self.one_process_only().is_none() {
+        if self.writers() == Writers::Any {
             return Ok(());
         }
         let roi = self.array.roi();
@@ -57,7 +57,7 @@ impl<T: Element> WriteTarget for Rehearsal<T> {
         self.name.clone()
     }
 
-    fn one_process_only(&self) -> Option<String> {
-        self.array.one_process_only()
+    fn writers(&self) -> Writers {
+        self.array.writers()
     }
 }

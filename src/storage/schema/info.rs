@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::element::{DataType, FillValue};
-use crate::geometry::{ChunkGrid, Coordinate, GeometryError, Roi};
+use crate::geometry::{ChunkGrid, Coordinate, GeometryError, Roi, Writers};
 use crate::storage::error::{Result, StorageError};
 
 /// What an array is: see [`describe`](crate::storage::describe) and [`Array::info`](crate::storage::Array::info).
@@ -29,6 +29,8 @@ pub struct ArrayInfo {
     pub is_contiguous: bool,
     /// Voxels along each axis of what must not be written by two at the same time: a shard, a chunk, or a voxel.
     pub write_chunk: Vec<u64>,
+    /// Who may write it at the same time: one process, where it is compressed HDF5.
+    pub writers: Writers,
     /// Where voxel 0 begins, in world units.
     pub offset: Coordinate,
     /// World units per voxel.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::element::DataType;
 use super::info::{ArrayInfo, default_axis_names};
 use super::spec::{ArraySpec, Compression};
-use crate::geometry::{Coordinate, MAX_AXES};
+use crate::geometry::{Coordinate, MAX_AXES, Writers};
 use crate::storage::error::{Result, StorageError};
 
 const ONE_PER_AXIS: &str = "one value per spatial axis, so as many as the shape has without channel axes";
@@ -31,6 +31,7 @@ pub fn resolve(
         chunks,
         shards,
         is_contiguous: false,
+        writers: Writers::Any,
         offset: request.coordinate("offset", spec.offset, Coordinate::zeros(n_spatial))?,
         voxel_size: request.voxel_size(n_spatial)?,
         axis_names: request.axis_names(n_spatial)?,

@@ -52,7 +52,7 @@ fn opened(at: Location) -> Result<Opened> {
     } else if let Some(layout) = metadata.byte_layout {
         Box::new(DirectArray::open(&at, layout, &metadata.shape, metadata.data_type)?)
     } else {
-        Box::new(LibraryArray::new(at, handle, &metadata))
+        Box::new(LibraryArray::new(at, handle, metadata.data_type))
     };
     Ok(Opened { info, fill_value, backend })
 }

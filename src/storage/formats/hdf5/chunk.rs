@@ -51,7 +51,7 @@ impl FilteredArray {
         let (chunks, filters) = (metadata.chunks.as_ref()?, metadata.filters.as_ref()?);
         Some(Self {
             file: File::open(&at.file).ok()?,
-            library: LibraryArray::new(at.clone(), handle.clone(), metadata),
+            library: LibraryArray::new(at.clone(), handle.clone(), metadata.data_type),
             grid: VoxelGrid::new(&metadata.shape, chunks),
             filters: filters.clone(),
             element: metadata.data_type.size(),
@@ -176,10 +176,6 @@ unsafe impl Backend for FilteredArray {
 
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
         self.library.write(range, voxels)
-    }
-
-    fn one_process_only(&self) -> Option<&'static str> {
-        self.library.one_process_only()
     }
 }
 

@@ -17,7 +17,8 @@ use super::creation_lock::CreationLock;
 use super::failure::failed;
 use super::handle::{self, Handle};
 use super::location::{self, Location};
-use super::metadata::FORMAT;
+use super::metadata::{COMPRESSED, FORMAT};
+use crate::geometry::Writers;
 use crate::storage::disk::files::temporary_path;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::{DataType, Element, dispatch};
@@ -83,6 +84,9 @@ fn wanted(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<Wanted
         info.chunks = info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
     }
     info.write_chunk = vec![1; info.shape.len()];
+    if deflate.is_some() {
+        info.writers = Writers::OneProcess { why: COMPRESSED.to_owned() };
+    }
     if spec.fill_value.to_bytes(data_type).is_none() {
         let rule = "a value of the array's type of element";
         return Err(invalid("fill value", spec.fill_value.to_string(), rule));

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::failure::failed;
 use super::handle::Handle;
 use super::location::Location;
-use super::metadata::Metadata;
 use super::{filters, transfer};
 use crate::geometry::VoxelBox;
 use crate::storage::backend::Backend;
@@ -18,13 +17,11 @@ pub(super) struct LibraryArray {
     at: Location,
     handle: Arc<Handle>,
     data_type: DataType,
-    /// Why that is so, and what to write instead.
-    one_process_only: &'static str,
 }
 
 impl LibraryArray {
-    pub(super) fn new(at: Location, handle: Arc<Handle>, metadata: &Metadata) -> Self {
-        Self { at, handle, data_type: metadata.data_type, one_process_only: metadata.why_one_process_only() }
+    pub(super) fn new(at: Location, handle: Arc<Handle>, data_type: DataType) -> Self {
+        Self { at, handle, data_type }
     }
 
     /// What the library says of a filter that it lacks is about directories.
@@ -54,9 +51,5 @@ unsafe impl Backend for LibraryArray {
         self.name_missing_filter(self.handle.with_writable(&self.at, |dataset| {
             transfer::write(dataset, self.data_type, range, voxels).map_err(failed("write", &self.at.path))
         }))
-    }
-
-    fn one_process_only(&self) -> Option<&'static str> {
-        Some(self.one_process_only)
     }
 }

@@ -10,6 +10,7 @@ use super::codec::Filters;
 use super::failure::failed;
 use super::filters;
 use super::location::{self, Location};
+use crate::geometry::Writers;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue, dispatch};
@@ -17,6 +18,10 @@ use crate::storage::schema::info::ArrayInfo;
 
 /// The format's name.
 pub(super) const FORMAT: &str = "HDF5";
+
+/// Why only one process writes compressed datasets, and what to write instead.
+pub(super) const COMPRESSED: &str =
+    "it is compressed HDF5; write Zarr, with shards if few files are wanted, or HDF5 without compression";
 
 /// 0, where a dataset says nothing.
 const NO_FILL_VALUE: FillValue = FillValue::Integer(0);
@@ -80,14 +85,17 @@ impl Metadata {
         })
     }
 
-    /// Why only one process can write what has no addresses, and what to write instead.
-    pub(super) fn why_one_process_only(&self) -> &'static str {
-        if self.is_filtered {
-            "it is compressed HDF5; write Zarr, with shards if few files are wanted, or HDF5 without compression"
+    /// What has no addresses is written by one process.
+    fn writers(&self) -> Writers {
+        let why = if self.byte_layout.is_some() {
+            return Writers::Any;
+        } else if self.is_filtered {
+            COMPRESSED
         } else {
             "it is HDF5 whose bytes have no fixed place (another byte order, space not allocated yet, or data in other \
              files); write a new dataset"
-        }
+        };
+        Writers::OneProcess { why: why.to_owned() }
     }
 
     /// The bytes of a voxel that nobody wrote.
@@ -105,6 +113,7 @@ impl Metadata {
             chunks: self.chunks.clone().unwrap_or_else(|| self.shape.clone()),
             shards: None,
             is_contiguous: self.chunks.is_none(),
+            writers: self.writers(),
             // Bytes go to their own address, or through a lock that all of the process share.
             write_chunk: vec![1; self.shape.len()],
             offset: found.offset,

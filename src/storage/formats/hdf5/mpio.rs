@@ -18,7 +18,7 @@ use super::handle::Handle;
 use super::location::Location;
 use super::metadata::Metadata;
 use super::{array, create, transfer};
-use crate::geometry::VoxelBox;
+use crate::geometry::{VoxelBox, Writers};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
@@ -175,33 +175,38 @@ struct Candidate {
     at: Location,
     info: ArrayInfo,
     fill_value: Vec<u8>,
-    /// Why only one process may write it, if it is so: compressed chunks have no fixed address.
-    one_process_only: Option<&'static str>,
 }
 
 impl Candidate {
     fn require_writable(self) -> Result<Self> {
-        match self.one_process_only {
-            None => Ok(self),
-            Some(_) => Err(StorageError::CompressedInParallel { path: self.at.path }),
+        if self.is_writable() {
+            Ok(self)
+        } else {
+            Err(StorageError::CompressedInParallel { path: self.at.path })
         }
+    }
+
+    /// Whether several ranks may write it: compressed chunks have no fixed place.
+    fn is_writable(&self) -> bool {
+        self.info.writers == Writers::Any
     }
 }
 
 /// Opens what all ranks found. Each of them has tried all that it can alone before they do it together: what a rank has
 /// open and others have not could never be closed.
 fn open_collectively(candidate: Candidate, ranks: MpiIo) -> Result<Opened> {
-    let Candidate { at, info, fill_value, one_process_only } = candidate;
+    let is_writable = candidate.is_writable();
+    let Candidate { at, info, fill_value } = candidate;
     let mut builder = FileBuilder::new();
     builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
-    let mode = if one_process_only.is_none() { OpenMode::ReadWrite } else { OpenMode::Read };
+    let mode = if is_writable { OpenMode::ReadWrite } else { OpenMode::Read };
     let opened = builder.open_as(&at.file, mode).map_err(failed("open", &at.file));
     // Not to be dropped where another rank fails, either.
     let file = ranks.agree(opened.map(ManuallyDrop::new))?;
     let dataset = file.dataset(&at.dataset).map_err(failed("open", &at.path));
     let dataset = ranks.agree(dataset.map(ManuallyDrop::new))?;
     let data_type = info.data_type;
-    let backend = Box::new(MpioArray { at, data_type, one_process_only, _file: file, dataset });
+    let backend = Box::new(MpioArray { at, data_type, is_writable, _file: file, dataset });
     Ok(Opened { info, fill_value, backend })
 }
 
@@ -214,17 +219,16 @@ fn inspect(at: Location, data_type: DataType) -> Result<Candidate> {
     let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
     handle.close();
     let info = metadata.info(&at)?;
-    let one_process_only = metadata.byte_layout.is_none().then(|| metadata.why_one_process_only());
     if metadata.data_type != data_type {
         let (path, on_disk) = (at.path.clone(), metadata.data_type);
         return Err(StorageError::DataTypeDiffers { path, on_disk, asked: data_type });
     }
-    if one_process_only.is_none() {
-        let opened = OpenOptions::new().read(true).write(true).open(&at.file);
-        opened.map_err(StorageError::io("write", &at.file))?;
+    let candidate = Candidate { at, info, fill_value: metadata.fill_value() };
+    if candidate.is_writable() {
+        let opened = OpenOptions::new().read(true).write(true).open(&candidate.at.file);
+        opened.map_err(StorageError::io("write", &candidate.at.file))?;
     }
-    let fill_value = metadata.fill_value();
-    Ok(Candidate { at, info, fill_value, one_process_only })
+    Ok(candidate)
 }
 
 fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()> {
@@ -239,7 +243,7 @@ fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()>
 struct MpioArray {
     at: Location,
     data_type: DataType,
-    one_process_only: Option<&'static str>,
+    is_writable: bool,
     // Never closed: see the module's text.
     dataset: ManuallyDrop<Dataset>,
     _file: ManuallyDrop<File>,
@@ -248,22 +252,18 @@ struct MpioArray {
 // SAFETY: where the dataset may lack space for some chunks, what is not written by the library was set to 0 before.
 unsafe impl Backend for MpioArray {
     fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
-        if self.one_process_only.is_some() {
+        if !self.is_writable {
             voxels.fill(MaybeUninit::new(0));
         }
         transfer::read(&self.dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
     }
 
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
-        if self.one_process_only.is_some() {
+        if !self.is_writable {
             return Err(StorageError::CompressedInParallel { path: self.at.path.clone() });
         }
         let written = transfer::write(&self.dataset, self.data_type, range, voxels);
         written.map_err(failed("write", &self.at.path))?;
         files::sync(&self.at.file).map_err(StorageError::io("write", &self.at.path))
-    }
-
-    fn one_process_only(&self) -> Option<&'static str> {
-        self.one_process_only
     }
 }

@@ -9,6 +9,7 @@ use n5::DatasetAttributes;
 use serde_json::{Map, Value};
 
 use super::codec::Codec;
+use crate::geometry::Writers;
 use crate::storage::disk::json;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::arrays_below;
@@ -98,6 +99,7 @@ impl Dataset {
             chunks: self.chunks.clone(),
             shards: None,
             is_contiguous: false,
+            writers: Writers::Any,
             write_chunk: self.chunks.clone(),
             offset: found.offset,
             voxel_size: found.voxel_size,

@@ -9,6 +9,7 @@ use super::library::{one_line, without_global_pool};
 use super::node::{Node, node, not_an_array};
 use super::ome;
 use super::store::Files;
+use crate::geometry::Writers;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue};
@@ -101,6 +102,7 @@ pub(super) fn info(
         chunks,
         shards,
         is_contiguous: false,
+        writers: Writers::Any,
         write_chunk,
         offset: found.offset,
         voxel_size: found.voxel_size,
