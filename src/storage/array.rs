@@ -49,9 +49,9 @@ use crate::storage::voxels::uninit;
 ///
 /// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is
 /// killed while it writes leaves the former one. That holds for the end of a node only with
-/// [`Options::sync`](crate::Options::sync). Threads that write parts of one chunk through clones of one `Array` take turns; *processes* (or arrays opened twice) do not, and must not write
-/// to one chunk at the same time: see [`WriteTarget`]. Tasks that declare the array see to it
-/// ([`TaskBuilder::writes`](crate::TaskBuilder::writes)).
+/// [`Options::sync`](crate::Options::sync). Threads that write parts of one chunk through clones of one `Array` take turns;
+/// *processes* (or arrays opened twice) do not, and must not write to one chunk at the same time: see [`WriteTarget`]. Tasks
+/// that declare the array see to it ([`TaskBuilder::writes`](crate::TaskBuilder::writes)).
 ///
 /// In uncompressed HDF5 each voxel has its own bytes, which are written in place: all may write at the same time, and
 /// whoever is killed leaves others' voxels alone. Compressed HDF5 is for one process, and not safe against its end.
@@ -72,9 +72,8 @@ impl<T: Element> Array<T> {
     /// Creates the array at `path`, with all directories above it, or opens it if it exists.
     ///
     /// The name ends in `.zarr`, `.n5` or `.h5`, or lies in something that does (`volume.zarr/raw`); in HDF5 it always
-    /// does. Every rank may call this at the same
-    /// time: one creates the array, all open it, and none sees it half made. An array that exists is never changed:
-    /// shape, type of element, chunks, offset and voxel size must be those of `spec`; fill value, compression, names
+    /// does. Every rank may call this at the same time: one creates the array, all open it, and none sees it half made. An
+    /// array that exists is never changed: shape, type of element, chunks, offset and voxel size must be those of `spec`; fill value, compression, names
     /// and units stay as they are.
     ///
     /// # Errors

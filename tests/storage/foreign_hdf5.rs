@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bellis::storage::{Compression, describe};
 use bellis::{Array, ArraySpec};
-use hdf5::dataset::{AllocTime, ChunkOpts};
+use hdf5::dataset::{AllocTime, ChunkOpts, FillTime};
 use hdf5::{Extent, FileBuilder};
 use ndarray::{ArrayD, s};
 
@@ -56,6 +56,30 @@ fn arrays_that_may_grow() {
             drop(dataset);
             file.close().unwrap();
             require_shared(&path, &name);
+        }
+    }
+}
+
+/// The library leaves memory as it was for what was never written, where a file says not to fill that.
+#[test]
+fn no_junk_is_read_where_nothing_is_filled() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5");
+    let file = file_for(&path);
+    for (name, is_chunked) in [("contiguous", false), ("chunked", true)] {
+        let builder = file.new_dataset::<u16>().shape([20, 20]).fill_time(FillTime::Never);
+        let builder = builder.alloc_time(Some(AllocTime::Late));
+        // A filter that bellis leaves to the library.
+        let builder = if is_chunked { builder.chunk([10, 10]).fletcher32() } else { builder.no_chunk() };
+        builder.create(name).unwrap();
+    }
+    file.close().unwrap();
+    for name in ["contiguous", "chunked"] {
+        let array = Array::<u16>::open(path.join(name)).unwrap();
+        for _ in 0..10 {
+            // Memory of the same size that was just used for something else.
+            drop(std::hint::black_box(vec![0xABu8; 800]));
+            assert!(array.read(&array.roi()).unwrap().iter().all(|&voxel| voxel == 0), "{name}");
         }
     }
 }

@@ -221,3 +221,95 @@ impl Drop for ChunkCache {
         CACHE.retain(|key, _| key.array != self.array);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::storage::disk::files;
+
+    /// A part of a chunk of four bytes.
+    #[derive(Default)]
+    struct Reader {
+        wants_all: bool,
+        n_decoded: usize,
+        n_copied: usize,
+        n_decoded_past: usize,
+    }
+
+    impl ChunkReader for Reader {
+        type Error = Infallible;
+
+        fn n_bytes(&self) -> u64 {
+            4
+        }
+
+        fn wants_all(&self) -> bool {
+            self.wants_all
+        }
+
+        fn decode(&mut self, voxels: &mut Vec<u8>) -> Result<bool, Infallible> {
+            self.n_decoded += 1;
+            voxels.extend([1, 2, 3, 4]);
+            Ok(true)
+        }
+
+        fn copy_from(&mut self, voxels: &[u8]) {
+            assert_eq!(voxels, [1, 2, 3, 4]);
+            self.n_copied += 1;
+        }
+
+        fn decode_wanted(&mut self) -> Result<(), Infallible> {
+            self.n_decoded_past += 1;
+            Ok(())
+        }
+    }
+
+    /// The versions of a file before and after it was replaced.
+    fn versions() -> [Version; 2] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("chunk");
+        [1, 2].map(|content| files::replace(&path, &[content]).expect("a file in it"))
+    }
+
+    #[test]
+    fn a_part_is_decoded_once_as_long_as_the_file_stays() {
+        let (cache, [first, second]) = (ChunkCache::new(), versions());
+        let mut reader = Reader::default();
+        let read = |version, reader: &mut Reader| {
+            assert_eq!(
+                cache.read_through(Some((7, version)), WhenBusy::Defer, reader),
+                Ok(ReadThrough::Done)
+            );
+        };
+        read(first, &mut reader);
+        read(first, &mut reader);
+        assert_eq!((reader.n_decoded, reader.n_copied), (1, 2));
+        read(second, &mut reader);
+        assert_eq!((reader.n_decoded, reader.n_copied), (2, 3));
+        // What is read whole is taken from the cache, but not kept.
+        let mut whole = Reader { wants_all: true, ..Reader::default() };
+        read(second, &mut whole);
+        read(first, &mut whole);
+        assert_eq!((whole.n_copied, whole.n_decoded_past, whole.n_decoded), (1, 1, 0));
+        assert!(matches!(cache.read_through(None, WhenBusy::Wait, &mut reader), Ok(ReadThrough::Done)));
+        assert_eq!((reader.n_decoded, reader.n_decoded_past), (2, 1));
+    }
+
+    #[test]
+    fn a_chunk_that_another_thread_decodes_is_put_off() {
+        let (cache, [version, _]) = (ChunkCache::new(), versions());
+        let mut reader = Reader::default();
+        let turn = cache.decoding.lock(&7u64);
+        let read = cache.read_through(Some((7, version)), WhenBusy::Defer, &mut reader);
+        assert_eq!((read, reader.n_decoded), (Ok(ReadThrough::Deferred), 0));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| cache.read_through(Some((7, version)), WhenBusy::Wait, &mut reader));
+            cache.keep(7, version, vec![1, 2, 3, 4]);
+            drop(turn);
+            assert_eq!(waiting.join().expect("no panic"), Ok(ReadThrough::Done));
+        });
+        assert_eq!((reader.n_decoded, reader.n_copied), (0, 1));
+    }
+}

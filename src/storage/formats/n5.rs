@@ -4,8 +4,8 @@
 //! lists axes from the fastest to the slowest: x, y, z. Here they are z, y, x, as zarr-python's N5Store and h5py show
 //! them. Attributes that say where the array lies are in z, y, x too, as N5Store writes them.
 //!
-//! The library decodes metadata and most compression (`n5/codec.rs` the rest). Headers are read here (`n5/block.rs`), as it trusts them, and files are
-//! read and replaced by `chunked`, as it writes in place and locks every file.
+//! The library decodes metadata and most compression (`codec` the rest). Headers are read here (`block`), as it trusts them,
+//! and files are read and replaced by `chunked`, as it writes in place and locks every file.
 
 pub mod array;
 mod chunk;

@@ -155,8 +155,8 @@ fn read_stored(dataset: &Dataset, begin: &[u64], bytes: &mut Vec<u8>) -> Result<
 unsafe impl Backend for FilteredArray {
     fn read(&self, range: &VoxelBox, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
         // What this process writes may leave the time of the file as it was.
-        let is_kept = self.handle.n_writes() == self.n_writes;
-        let version = is_kept.then(|| Version::of(&self.file).ok()).flatten();
+        let is_unchanged = self.handle.n_writes() == self.n_writes;
+        let version = is_unchanged.then(|| Version::of(&self.file).ok()).flatten();
         let n_bytes = bytes.len();
         let mut to = VoxelsMut { range, bytes, element: self.element };
         let mut deferred = Vec::new();
