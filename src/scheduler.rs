@@ -96,11 +96,15 @@ mod initially_ready;
 mod leases;
 mod machine;
 mod propagation;
+mod rank_set;
 mod restoring;
 mod retries;
 mod sanity;
 mod states;
 mod task_state;
+mod tasks;
+#[cfg(test)]
+mod tests;
 mod workers;
 
 pub use event::{

@@ -9,7 +9,8 @@ use super::event::{
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
 use super::restoring::Restoring;
-use super::task_state::{Counts, TaskState};
+use super::task_state::Counts;
+use super::tasks::{Purpose, Tasks};
 use super::workers::Workers;
 use crate::plan::{BlockId, Outcome, Plan, TaskId};
 
@@ -41,7 +42,7 @@ const MAX_ASSIGNMENTS: u64 = 1024;
 #[derive(Debug)]
 pub struct Scheduler {
     pub(super) plan: Arc<Plan>,
-    pub(super) tasks: Vec<TaskState>,
+    pub(super) tasks: Tasks,
     pub(super) workers: Workers,
     pub(super) leases: Leases,
     propagation: Propagation,
@@ -51,7 +52,7 @@ pub struct Scheduler {
     is_draining: bool,
     /// Whether the last call might have handed out more.
     is_cut_short: bool,
-    /// Whether a task may have lost sight of its next block: see [`TaskState::settle`].
+    /// Whether a task may have lost sight of its next block: see `TaskState::settle`.
     is_unsettled: bool,
     n_late: u64,
 }
@@ -59,7 +60,7 @@ pub struct Scheduler {
 impl Scheduler {
     /// A scheduler that has not yet heard of any worker. Takes time and memory for the tasks, not for their blocks.
     pub fn new(plan: Arc<Plan>, config: Config) -> Self {
-        let tasks = plan.tasks().iter().map(|planned| TaskState::new(planned, config.max_crashes)).collect();
+        let tasks = Tasks::new(&plan, config.max_crashes);
         Self {
             plan,
             tasks,
@@ -119,14 +120,12 @@ impl Scheduler {
 
     /// Returns whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
     pub fn is_finished(&self) -> bool {
-        !self.has_backlog()
-            && self.leases.len() == 0
-            && (self.is_draining || self.tasks.iter().all(|task| task.counts.open() == 0))
+        !self.has_backlog() && self.leases.len() == 0 && (self.is_draining || self.tasks.have_ended())
     }
 
     /// The counts of one task.
     pub fn counts(&self, task: TaskId) -> Counts {
-        self.tasks[task.as_usize()].counts
+        self.tasks.get(task).counts
     }
 
     /// The block that `worker` was given under `lease`, unless it was taken back since.
@@ -180,9 +179,13 @@ impl Scheduler {
         }
         budget = propagation.advance(plan, tasks, budget, actions);
         if self.is_unsettled && !self.restoring.is_pending() {
-            let unsettled = self.tasks.iter_mut().filter(|task| !task.is_settled());
-            unsettled.for_each(|task| task.settle(&mut budget));
-            self.is_unsettled = !self.tasks.iter().all(TaskState::is_settled);
+            self.is_unsettled = false;
+            for id in (0..).map(TaskId).take(self.plan.tasks().len()) {
+                if !self.tasks.get(id).is_settled() {
+                    self.tasks.change(id, |task| task.settle(&mut budget));
+                    self.is_unsettled |= !self.tasks.get(id).is_settled();
+                }
+            }
         }
     }
 
@@ -202,17 +205,16 @@ impl Scheduler {
         self.leases.end(lease, &mut entry.flights);
         entry.in_flight -= 1;
         self.workers.enqueue(worker);
-        let task = &mut self.tasks[block.task.as_usize()];
         match outcome {
             Outcome::Success | Outcome::Skipped => {
                 let is_skipped = outcome == Outcome::Skipped;
-                task.complete(block.index, is_skipped);
+                self.tasks.change(block.task, |task| task.complete(block.index, is_skipped));
                 let how = if is_skipped { FinalState::Skipped } else { FinalState::Completed };
                 actions.add_ended(block, how);
                 self.propagation.start(&self.plan, block, Effect::Release);
             }
             Outcome::Failed(message) => {
-                let failed = task.fail(block.index, worker);
+                let failed = self.tasks.change(block.task, |task| task.fail(block.index, worker));
                 self.record_failure(block, worker, Cause::Error(message), failed, actions);
             }
         }
@@ -225,13 +227,12 @@ impl Scheduler {
         }
         let mut n_processing = self.workers.worker_mut(worker).slots;
         while let Some(block) = self.take_first_from(worker) {
-            let task = &mut self.tasks[block.task.as_usize()];
             if n_processing == 0 {
-                task.take_back(block.index, worker);
+                self.tasks.change(block.task, |task| task.take_back(block.index, worker));
                 continue;
             }
             n_processing -= 1;
-            let crashed = task.crash(block.index, worker);
+            let crashed = self.tasks.change(block.task, |task| task.crash(block.index, worker));
             self.record_failure(block, worker, Cause::WorkerLost, crashed, actions);
         }
         self.workers.leave(worker);
@@ -267,9 +268,9 @@ impl Scheduler {
     #[inline]
     fn assign_idle(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
         let mut refused = None;
-        while *left > 0 && self.tasks.iter().any(TaskState::has_work) {
+        while *left > 0 && self.tasks.has_work() {
             let Some(worker) = self.workers.next_idle() else { break };
-            if !self.assign(now, worker, |_| true, actions) {
+            if !self.assign(now, worker, Purpose::Now, actions) {
                 debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
                 refused = Some(worker);
                 continue;
@@ -284,9 +285,9 @@ impl Scheduler {
     #[inline]
     fn assign_ahead(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
         let mut refused = None;
-        while *left > 0 && self.n_available_ahead() > self.workers.n_slots() {
+        while *left > 0 && self.tasks.n_available_ahead() > self.workers.n_slots() {
             let Some(worker) = self.workers.next_ahead() else { break };
-            if !self.assign(now, worker, TaskState::may_run_ahead, actions) {
+            if !self.assign(now, worker, Purpose::Ahead, actions) {
                 debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
                 refused = Some(worker);
                 continue;
@@ -306,29 +307,19 @@ impl Scheduler {
         }
     }
 
-    #[inline]
-    fn n_available_ahead(&self) -> u64 {
-        let available = |task: &TaskState| if task.may_run_ahead() { task.n_available() } else { 0 };
-        self.tasks.iter().map(available).sum()
-    }
-
     /// Gives `worker` the best block there is, if there is one for it.
     #[inline]
-    fn assign(
-        &mut self,
-        now: Time,
-        worker: WorkerId,
-        is_allowed: impl Fn(&TaskState) -> bool,
-        actions: &mut Actions,
-    ) -> bool {
+    fn assign(&mut self, now: Time, worker: WorkerId, purpose: Purpose, actions: &mut Actions) -> bool {
         let is_only_worker = self.workers.n_alive() == 1;
-        for &id in self.plan.by_priority() {
-            let task = &mut self.tasks[id.as_usize()];
-            if !task.has_work() || !is_allowed(task) {
+        let mut next = self.tasks.next_with_work(purpose, 0);
+        while let Some((rank, id)) = next {
+            let (taken, is_settled) =
+                self.tasks.change(id, |task| (task.take(worker, is_only_worker), task.is_settled()));
+            let Some(index) = taken else {
+                next = self.tasks.next_with_work(purpose, rank + 1);
                 continue;
-            }
-            let Some(index) = task.take(worker, is_only_worker) else { continue };
-            self.is_unsettled |= !task.is_settled();
+            };
+            self.is_unsettled |= !is_settled;
             let block = BlockId { task: id, index };
             let entry = self.workers.worker_mut(worker);
             entry.in_flight += 1;

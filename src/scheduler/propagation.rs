@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::event::{Actions, FinalState};
-use super::task_state::TaskState;
+use super::tasks::Tasks;
 use crate::geometry::Coordinate;
 use crate::plan::{BlockId, Plan, TaskId};
 
@@ -71,13 +71,7 @@ impl Propagation {
 
     /// Tells at most about `budget` dependents; returns what is left of it. Dependents that end are added to `actions`.
     #[inline]
-    pub fn advance(
-        &mut self,
-        plan: &Plan,
-        tasks: &mut [TaskState],
-        mut budget: u64,
-        actions: &mut Actions,
-    ) -> u64 {
+    pub fn advance(&mut self, plan: &Plan, tasks: &mut Tasks, mut budget: u64, actions: &mut Actions) -> u64 {
         while let Some(mut walk) = self.stack.pop() {
             if budget == 0 {
                 self.stack.push(walk);
@@ -93,7 +87,7 @@ impl Propagation {
 
     /// Releases dependents of `walk`, and puts it back when the budget ends before they do.
     #[inline]
-    fn release(&mut self, plan: &Plan, tasks: &mut [TaskState], walk: &mut Walk, mut budget: u64) -> u64 {
+    fn release(&mut self, plan: &Plan, tasks: &mut Tasks, walk: &mut Walk, mut budget: u64) -> u64 {
         let planned = plan.task(walk.block.task);
         let position = planned.spec.grid().position(walk.block.index);
         while walk.segment == 0 {
@@ -102,14 +96,16 @@ impl Propagation {
                 return 0;
             }
             budget -= self.find_conflicting(plan, tasks, walk, &position, budget);
-            tasks[walk.block.task.as_usize()].release(planned, self.found.iter().copied());
+            let found = self.found.iter().copied();
+            tasks.change(walk.block.task, |task| task.release(planned, found));
         }
         while let Some((downstream, link)) = planned.downstream.get(walk.segment - 1) {
             let dependents = link.downstream(&position);
             let released = plan.task(*downstream);
             let n_told = (dependents.size() - walk.visited).min(budget);
             let ranges = released.spec.grid().index_ranges(&dependents, walk.visited);
-            tasks[downstream.as_usize()].release(released, ranges.flatten().take(n_told as usize));
+            let told = ranges.flatten().take(n_told as usize);
+            tasks.change(*downstream, |task| task.release(released, told));
             budget -= n_told;
             if budget == 0 {
                 walk.visited += n_told;
@@ -132,7 +128,7 @@ impl Propagation {
     fn orphan(
         &mut self,
         plan: &Plan,
-        tasks: &mut [TaskState],
+        tasks: &mut Tasks,
         walk: &mut Walk,
         mut budget: u64,
         actions: &mut Actions,
@@ -145,7 +141,7 @@ impl Propagation {
             let mut found = std::mem::take(&mut self.found);
             release_order_only(plan, tasks, walk.block.task, &position, &mut found);
             for index in found.iter().copied() {
-                if tasks[task.as_usize()].orphan(index) {
+                if tasks.change(task, |task| task.orphan(index)) {
                     actions.add_ended(BlockId { task, index }, FinalState::Orphaned);
                     self.start(plan, BlockId { task, index }, Effect::Orphan);
                 }
@@ -162,7 +158,7 @@ impl Propagation {
                 }
                 budget -= 1;
                 walk.visited += 1;
-                if !tasks[downstream.as_usize()].orphan(index) {
+                if !tasks.change(*downstream, |task| task.orphan(index)) {
                     continue;
                 }
                 let block = BlockId { task: *downstream, index };
@@ -184,7 +180,7 @@ impl Propagation {
     fn find_conflicting(
         &mut self,
         plan: &Plan,
-        tasks: &mut [TaskState],
+        tasks: &mut Tasks,
         walk: &mut Walk,
         position: &Coordinate,
         budget: u64,
@@ -192,7 +188,7 @@ impl Propagation {
         self.found.clear();
         let BlockId { task, index } = walk.block;
         let grid = plan.task(task).spec.grid();
-        let n_looked_at = tasks[task.as_usize()].conflict_table().map_or(0, |conflict_table| {
+        let n_looked_at = tasks.conflict_table(task).map_or(0, |conflict_table| {
             conflict_table.find_downstream(grid, position, index, walk.visited, budget, &mut self.found)
         });
         walk.visited += n_looked_at;
@@ -215,7 +211,7 @@ impl Walk {
 /// and releases them.
 fn release_order_only(
     plan: &Plan,
-    tasks: &mut [TaskState],
+    tasks: &mut Tasks,
     task: TaskId,
     position: &Coordinate,
     found: &mut Vec<u64>,
@@ -226,16 +222,17 @@ fn release_order_only(
         return;
     };
     let is_behind = |index: &u64| conflicts.carries_data(position, &planned.spec.grid().position(*index));
-    tasks[task.as_usize()].release(planned, found.iter().copied().filter(|index| !is_behind(index)));
+    let released = found.iter().copied().filter(|index| !is_behind(index));
+    tasks.change(task, |task| task.release(planned, released));
     found.retain(is_behind);
 }
 
 /// Returns whether any block waits that may depend on one of a task.
-fn is_awaited(plan: &Plan, tasks: &[TaskState], task: TaskId) -> bool {
+fn is_awaited(plan: &Plan, tasks: &Tasks, task: TaskId) -> bool {
     let planned = plan.task(task);
     let own = planned.spec.conflicts().map(|_| task);
     let others = planned.downstream.iter().map(|(downstream, _)| *downstream);
-    own.into_iter().chain(others).any(|task| tasks[task.as_usize()].counts.pending > 0)
+    own.into_iter().chain(others).any(|task| tasks.get(task).counts.pending > 0)
 }
 
 /// Returns whether blocks of a task may have dependents.

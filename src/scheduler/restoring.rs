@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::propagation::Propagation;
-use super::task_state::TaskState;
+use super::tasks::Tasks;
 use crate::plan::{Plan, TaskId};
 
 /// Marking goes first, so that what was restored itself is not told of what it waited for; but no more than this many
@@ -38,7 +38,7 @@ impl Restoring {
     pub fn advance(
         &mut self,
         plan: &Plan,
-        tasks: &mut [TaskState],
+        tasks: &mut Tasks,
         propagation: &mut Propagation,
         mut budget: u64,
     ) -> u64 {
@@ -46,7 +46,7 @@ impl Restoring {
             let Some((task, blocks)) = self.ranges.front_mut() else { break };
             let task = *task;
             let put_off = |marked: Range<u64>| propagation.start_range(plan, task, marked);
-            blocks.start = tasks[task.as_usize()].restore(blocks.clone(), &mut budget, put_off);
+            blocks.start = tasks.change(task, |task| task.restore(blocks.clone(), &mut budget, put_off));
             if blocks.is_empty() {
                 self.ranges.pop_front();
             }

@@ -31,6 +31,16 @@ pub enum InvariantError {
         /// By looking.
         found: u64,
     },
+    /// What is kept for all tasks together differs from what they have.
+    #[error("{counted} {what} by count, {found} by looking")]
+    Overall {
+        /// What is counted.
+        what: &'static str,
+        /// By the counter.
+        counted: u64,
+        /// By looking.
+        found: u64,
+    },
     /// A worker's blocks in flight are miscounted, or more than it may hold.
     #[error("{worker}: {counted} blocks in flight by count, {found} by looking, {capacity} allowed")]
     Worker {
@@ -51,13 +61,13 @@ impl Scheduler {
     /// # Errors
     /// What does not agree.
     pub fn sanity_check(&self) -> Result<(), InvariantError> {
-        let mut by_task = vec![0; self.tasks.len()];
+        let mut by_task = vec![0; self.plan.tasks().len()];
         let mut by_worker = vec![0; self.workers.iter().count()];
         for flight in self.leases.iter() {
             by_task[flight.block.task.as_usize()] += 1;
             by_worker[flight.worker.0 as usize] += 1;
         }
-        for ((task, state), in_flight) in (0..).map(TaskId).zip(&self.tasks).zip(by_task) {
+        for ((task, state), in_flight) in (0..).map(TaskId).zip(self.tasks.iter()).zip(by_task) {
             let counts = state.counts;
             let sum = counts.open() + counts.completed + counts.failed + counts.orphaned;
             if sum != counts.total || counts.skipped > counts.completed {
@@ -73,6 +83,11 @@ impl Scheduler {
                 if counted != found {
                     return Err(InvariantError::Count { task, what, counted, found });
                 }
+            }
+        }
+        for (what, counted, found) in self.tasks.recounted() {
+            if counted != found {
+                return Err(InvariantError::Overall { what, counted, found });
             }
         }
         for ((worker, entry), found) in self.workers.iter().zip(by_worker) {
@@ -91,7 +106,7 @@ impl Scheduler {
     /// What does not agree.
     pub fn sanity_check_blocks(&self) -> Result<(), InvariantError> {
         self.sanity_check()?;
-        for (task, state) in (0..).map(TaskId).zip(&self.tasks) {
+        for (task, state) in (0..).map(TaskId).zip(self.tasks.iter()) {
             let counts = state.counts;
             let ended = (0..counts.total).filter(|index| state.states.has_ended(*index)).count() as u64;
             let is_left = |index: &u64| !state.states.has_ended(*index);

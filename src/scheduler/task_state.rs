@@ -98,16 +98,8 @@ impl TaskState {
         self.is_settled
     }
 
-    /// Ready blocks that may be handed out now.
-    #[inline]
-    pub fn n_available(&self) -> u64 {
-        if !self.is_settled {
-            return 0;
-        }
-        self.counts.ready.min(self.max_in_flight - self.counts.in_flight.min(self.max_in_flight))
-    }
-
     /// Returns whether blocks may be handed out ahead of time.
+    #[inline]
     pub fn may_run_ahead(&self) -> bool {
         self.max_in_flight == u64::MAX
     }
