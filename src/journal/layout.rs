@@ -107,6 +107,12 @@ impl Layout {
 }
 
 impl TaskLayout {
+    /// Number of blocks, if that is one: at least 1, and no more than file systems can count.
+    pub(super) fn n_blocks(&self) -> Option<u64> {
+        let product = self.grid.iter().try_fold(1u64, |product, extent| product.checked_mul(*extent));
+        product.filter(|n_blocks| !self.grid.is_empty() && (1..=i64::MAX as u64).contains(n_blocks))
+    }
+
     fn of(plan: &Plan, planned: &PlannedTask) -> Self {
         let spec = &planned.spec;
         let grid = spec.grid();

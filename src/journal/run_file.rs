@@ -99,7 +99,11 @@ impl RunFile {
             Some(1) => {}
             _ => return Err(damaged("it names no format".into())),
         }
-        serde_json::from_value(value).map(Some).map_err(|error| damaged(error.to_string()))
+        let file: Self = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+        match file.layout.tasks.iter().find(|task| task.n_blocks().is_none()) {
+            Some(task) => Err(damaged(format!("the grid of task {:?} is none", task.name))),
+            None => Ok(Some(file)),
+        }
     }
 
     /// Puts the file in place, whole.

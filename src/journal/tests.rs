@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod disk;
 mod figures;
+mod kill;
 mod power;
 mod resume;
 mod support;
