@@ -290,6 +290,29 @@ impl DynArray {
     }
 }
 
+impl ArraySpec {
+    /// What [`DynArray::create`], or [`Array::create`](crate::storage::Array::create) of this type, would return at `path`,
+    /// without making it: for whoever must know before, such as which blocks may write it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "hdf5")] {
+    /// use bellis::storage::{ArraySpec, Compression, DataType, Writers};
+    /// let spec = ArraySpec::new([100, 200]).compression(Compression::Gzip { level: 1 });
+    /// let info = spec.resolve("nothing-there.h5/raw", DataType::U16)?;
+    /// assert_eq!((info.format, info.chunks), ("HDF5", vec![100, 200]));
+    /// assert!(matches!(info.writers, Writers::OneProcess { .. }));
+    /// # }
+    /// # Ok::<(), bellis::storage::StorageError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Why it would be refused: as `create`, as far as that can be seen before anything is written.
+    pub fn resolve(&self, path: impl AsRef<Path>, data_type: DataType) -> Result<ArrayInfo> {
+        let path = path.as_ref();
+        Format::of(path)?.resolve(path, data_type, self)
+    }
+}
+
 impl std::fmt::Debug for DynArray {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.inner.info.fmt(f)

@@ -25,6 +25,7 @@ mod outputs;
 mod parts_of_shards;
 #[cfg(feature = "mpi")]
 mod ranks;
+mod resolving;
 #[cfg(feature = "mpi")]
 mod small_disks;
 mod spoilt_chunks;

@@ -44,7 +44,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("lz4_flex", &["src/storage/formats/n5/lz4_blocks"]),
     ("twox_hash", &["src/storage/formats/n5/lz4_blocks"]),
     ("quick_cache", &["src/storage/chunked/cache"]),
-    ("rustix", &["src/storage/voxels/uninit"]),
+    ("rustix", &["src/storage/disk/files", "src/storage/voxels/uninit"]),
     ("hdf5", &["src/storage/formats/hdf5"]),
     ("hdf5_sys", &["src/storage/formats/hdf5"]),
     ("flate2", &["src/storage/formats/hdf5", "src/storage/formats/n5/codec"]),

@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
+
 /// Which content a path leads to: another one each time a file takes that name.
 ///
 /// A file's inode may be used again once it is gone, and file systems stamp times to some milliseconds only: so
@@ -156,6 +159,23 @@ fn open_temporary(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
+/// An error where it can be seen that nothing can be made at `path`, or written to what is there: by whom it may be written,
+/// and that all above it are directories. What else there may be, such as a full disk, only writing tells.
+pub fn require_writable(path: &Path) -> io::Result<()> {
+    let existing = path.ancestors().find(|part| part.as_os_str().is_empty() || part.exists());
+    let Some(existing) = existing else { return Ok(()) };
+    let existing = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
+    if existing != path && !existing.is_dir() {
+        return Err(Errno::NOTDIR.into());
+    }
+    let wanted = if existing.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
+    match accessat(CWD, existing, wanted, AtFlags::EACCESS) {
+        Err(refused @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => Err(refused.into()),
+        // Some systems do not know.
+        _ => Ok(()),
+    }
+}
+
 /// The directories that `path` lies in, from the root down.
 ///
 /// What `..` leads to is asked of the file system, as a link may lie before it; all names after it stay as they are given.
@@ -201,6 +221,20 @@ mod tests {
         let here = std::env::current_dir()?;
         assert_eq!(directories_above(Path::new("a/b")).pop(), Some(here.join("a")));
         assert_eq!(directories_above(Path::new("../a")).last().map(PathBuf::as_path), here.parent());
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_seen_before() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        fs::write(dir.path().join("file"), "")?;
+        require_writable(&dir.path().join("new/a.zarr"))?;
+        require_writable(&dir.path().join("file"))?;
+        require_writable(Path::new("new/a.zarr"))?;
+        let kind = |path: &Path| require_writable(path).map_err(|error| error.kind());
+        assert_eq!(kind(&dir.path().join("file/a.zarr")), Err(ErrorKind::NotADirectory));
+        // Nobody writes there, whoever runs the test.
+        assert!(kind(Path::new("/proc/self/new/a.zarr")).is_err());
         Ok(())
     }
 

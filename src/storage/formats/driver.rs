@@ -38,6 +38,28 @@ impl Format {
         }
     }
 
+    /// What [`create`](Self::create) would return, without making it.
+    pub(in crate::storage) fn resolve(
+        self,
+        path: &Path,
+        data_type: DataType,
+        spec: &ArraySpec,
+    ) -> Result<ArrayInfo> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::array::resolve(path, data_type, spec),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::array::resolve(path, data_type, spec),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::array::resolve(path, data_type, spec),
+            #[allow(unreachable_patterns)]
+            missing => {
+                let _ = (data_type, spec);
+                Err(missing.unavailable(path))
+            }
+        }
+    }
+
     /// Creates the array at `path` unless it exists, and opens it.
     pub(in crate::storage) fn create(
         self,

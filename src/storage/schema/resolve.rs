@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::element::DataType;
+use super::element::{DataType, FillValue};
 use super::info::{ArrayInfo, default_axis_names};
 use super::spec::{ArraySpec, Compression};
 use crate::geometry::{Coordinate, MAX_AXES, Writers};
@@ -36,7 +36,7 @@ pub fn resolve(
         voxel_size: request.voxel_size(n_spatial)?,
         axis_names: request.axis_names(n_spatial)?,
         units: request.units(n_spatial)?,
-        fill_value: spec.fill_value,
+        fill_value: request.fill_value(data_type)?,
         path: path.clone(),
     };
     // The world must be able to hold it.
@@ -99,6 +99,14 @@ impl Request<'_> {
                 Err(self.invalid("compression", compression.to_string(), rule))
             }
         }
+    }
+
+    /// As an element of the array has it.
+    fn fill_value(&self, data_type: DataType) -> Result<FillValue> {
+        let (asked, rule) = (self.spec.fill_value, "a value of the array's type of element");
+        let bytes = asked.to_bytes(data_type);
+        let bytes = bytes.ok_or_else(|| self.invalid("fill value", asked.to_string(), rule))?;
+        Ok(FillValue::of_bytes(&bytes, data_type))
     }
 
     fn shards(&self, data_type: DataType) -> Result<Option<Vec<u64>>> {

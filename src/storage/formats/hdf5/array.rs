@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::chunk::FilteredArray;
+use super::create::Wanted;
+use super::creation_lock;
 use super::direct::DirectArray;
 use super::handle::Handle;
 use super::library::LibraryArray;
 use super::location::{self, Location};
 use super::metadata::Metadata;
-use super::{create, creation_lock};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::error::Result;
 use crate::storage::schema::element::DataType;
@@ -31,13 +32,27 @@ pub fn open(path: &Path) -> Result<Opened> {
     opened(resolve_link(at)?)
 }
 
+/// What [`create`] would return at `path`, without making it.
+pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
+    let at = Location::of(path);
+    let wanted = Wanted::of(&at, data_type, spec)?;
+    creation_lock::wait(&at.file);
+    if !wanted.is_there(&at)? {
+        return Ok(wanted.info);
+    }
+    let found = describe(path)?;
+    found.require_matches(&wanted.info)?;
+    Ok(found)
+}
+
 /// Creates the array at `path` unless it exists, and opens it.
 pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
     let at = Location::of(path);
-    let wanted = create::create(&at, data_type, spec)?;
+    let wanted = Wanted::of(&at, data_type, spec)?;
+    wanted.create(&at)?;
     let at = resolve_link(at)?;
     let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
-    metadata.info(&at)?.require_matches(&wanted)?;
+    metadata.info(&at)?.require_matches(&wanted.info)?;
     opened(at)
 }
 

@@ -19,7 +19,7 @@ use super::handle::{self, Handle};
 use super::location::{self, Location};
 use super::metadata::{COMPRESSED, FORMAT};
 use crate::geometry::Writers;
-use crate::storage::disk::files::temporary_path;
+use crate::storage::disk::files::{require_writable, temporary_path};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::{DataType, Element, dispatch};
 use crate::storage::schema::info::ArrayInfo;
@@ -27,71 +27,84 @@ use crate::storage::schema::resolve::resolve;
 use crate::storage::schema::spec::{ArraySpec, Compression};
 
 /// What is to be created.
-struct Wanted {
-    info: ArrayInfo,
+pub(super) struct Wanted {
+    pub(super) info: ArrayInfo,
     deflate: Option<u8>,
 }
 
-/// Makes the dataset at `at` unless there is one: what it was to be.
-pub(super) fn create(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
-    let wanted = wanted(at, data_type, spec)?;
-    let handle = Handle::of(&at.file);
-    if at.file.exists() && exists(&handle, at)? {
-        return Ok(wanted.info);
+impl Wanted {
+    /// What `spec` asks for at `at`, whatever is there.
+    pub(super) fn of(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<Self> {
+        let invalid = |property, value: String, rule| StorageError::InvalidSpec {
+            path: at.path.clone(),
+            property,
+            value,
+            rule,
+        };
+        if at.dataset.is_empty() {
+            let rule = "the name of a dataset in the file, as in x.h5/raw";
+            return Err(invalid("the part of the path after the file", "empty".to_owned(), rule));
+        }
+        let mut info = resolve(at.path.clone(), FORMAT, data_type, spec)?;
+        let deflate = match spec.compression.unwrap_or(Compression::None) {
+            Compression::None => None,
+            // 0 to 9, so a u8.
+            Compression::Gzip { level } => Some(level as u8),
+            other => {
+                return Err(invalid("compression", format!("{other:?}"), "Gzip (0 to 9) or None in HDF5"));
+            }
+        };
+        if let Some(shards) = &info.shards {
+            return Err(invalid("shard shape", format!("{shards:?}"), "left out: only Zarr v3 has shards"));
+        }
+        if spec.chunks.is_none() && deflate.is_none() {
+            info.chunks = info.shape.clone();
+            info.is_contiguous = true;
+        } else {
+            // The library refuses larger ones.
+            info.chunks =
+                info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
+        }
+        info.write_chunk = vec![1; info.shape.len()];
+        if deflate.is_some() {
+            info.writers = Writers::OneProcess { why: COMPRESSED.to_owned() };
+        }
+        Ok(Self { info, deflate })
     }
-    let _turn = CreationLock::acquire(&at.file)?;
-    if !at.file.exists() {
-        create_file(at, &wanted)?;
-    } else if !exists(&handle, at)? {
+
+    /// Whether there is a dataset, of whatever kind.
+    ///
+    /// # Errors
+    /// Where there is none, what is in the way of a new one.
+    pub(super) fn is_there(&self, at: &Location) -> Result<bool> {
+        let unwritable = StorageError::io("create", &at.path);
+        if !at.file.exists() {
+            require_writable(&at.file).map_err(unwritable)?;
+            return Ok(false);
+        }
+        let handle = Handle::of(&at.file);
+        if exists(&handle, at)? {
+            return Ok(true);
+        }
         require_groups_above(&handle, at)?;
-        handle.while_closed(|| add(&at.file, at, &wanted))?;
+        require_writable(&at.file).map_err(unwritable)?;
+        Ok(false)
     }
-    Ok(wanted.info)
-}
 
-/// What [`create`] would make.
-#[cfg(feature = "mpi")]
-pub(super) fn described(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
-    Ok(wanted(at, data_type, spec)?.info)
-}
-
-fn wanted(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<Wanted> {
-    let invalid = |property, value: String, rule| StorageError::InvalidSpec {
-        path: at.path.clone(),
-        property,
-        value,
-        rule,
-    };
-    if at.dataset.is_empty() {
-        let rule = "the name of a dataset in the file, as in x.h5/raw";
-        return Err(invalid("the part of the path after the file", "empty".to_owned(), rule));
+    /// Makes the dataset at `at`, unless there is one.
+    pub(super) fn create(&self, at: &Location) -> Result<()> {
+        if self.is_there(at)? {
+            return Ok(());
+        }
+        let _turn = CreationLock::acquire(&at.file)?;
+        if !at.file.exists() {
+            create_file(at, self)
+        } else if !self.is_there(at)? {
+            Handle::of(&at.file).while_closed(|| add(&at.file, at, self))
+        } else {
+            Ok(())
+        }
     }
-    let mut info = resolve(at.path.clone(), FORMAT, data_type, spec)?;
-    let deflate = match spec.compression.unwrap_or(Compression::None) {
-        Compression::None => None,
-        // 0 to 9, so a u8.
-        Compression::Gzip { level } if level <= 9 => Some(level as u8),
-        other => return Err(invalid("compression", format!("{other:?}"), "Gzip (0 to 9) or None in HDF5")),
-    };
-    if let Some(shards) = &info.shards {
-        return Err(invalid("shard shape", format!("{shards:?}"), "left out: only Zarr v3 has shards"));
-    }
-    if spec.chunks.is_none() && deflate.is_none() {
-        info.chunks = info.shape.clone();
-        info.is_contiguous = true;
-    } else if info.chunks.iter().zip(&info.shape).any(|(chunk, extent)| chunk > extent) {
-        // The library refuses larger ones.
-        info.chunks = info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
-    }
-    info.write_chunk = vec![1; info.shape.len()];
-    if deflate.is_some() {
-        info.writers = Writers::OneProcess { why: COMPRESSED.to_owned() };
-    }
-    if spec.fill_value.to_bytes(data_type).is_none() {
-        let rule = "a value of the array's type of element";
-        return Err(invalid("fill value", spec.fill_value.to_string(), rule));
-    }
-    Ok(Wanted { info, deflate })
 }
 
 fn exists(handle: &Handle, at: &Location) -> Result<bool> {

@@ -13,11 +13,12 @@ use std::path::Path;
 use hdf5::{Dataset, File, FileBuilder, OpenMode};
 use mpi::traits::{AsRaw, Communicator};
 
+use super::create::Wanted;
 use super::failure::failed;
 use super::handle::Handle;
 use super::location::Location;
 use super::metadata::Metadata;
-use super::{array, create, transfer};
+use super::{array, transfer};
 use crate::geometry::{VoxelBox, Writers};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::disk::files;
@@ -146,7 +147,11 @@ pub fn create_mpio(path: &Path, data_type: DataType, spec: &ArraySpec, ranks: Mp
     ranks.require_same(path, "create")?;
     let at = Location::of(path);
     let wanted = ranks.agree(describe_new(&at, data_type, spec))?;
-    let made = if ranks.rank() == 0 { create::create(&at, data_type, spec).map(drop) } else { Ok(()) };
+    let made = if ranks.rank() == 0 {
+        Wanted::of(&at, data_type, spec).and_then(|wanted| wanted.create(&at))
+    } else {
+        Ok(())
+    };
     ranks.agree(made)?;
     ranks.agree(array::describe(path).and_then(|made| made.require_matches(&wanted)))?;
     let candidate =
@@ -160,7 +165,7 @@ fn describe_new(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<
     if spec.compression.is_some_and(|compression| compression != Compression::None) {
         return Err(StorageError::CompressedInParallel { path: at.path.clone() });
     }
-    create::described(at, data_type, spec)
+    Ok(Wanted::of(at, data_type, spec)?.info)
 }
 
 /// Opens the dataset at `path`, of elements of `data_type`, on all ranks.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::chunk::N5Codec;
-use super::create;
+use super::create::Wanted;
 use super::metadata::Dataset;
 use crate::geometry::VoxelGrid;
 use crate::storage::backend::Opened;
@@ -23,11 +23,23 @@ pub fn open(path: &Path) -> Result<Opened> {
     opened(path, Dataset::open(path)?)
 }
 
+/// What [`create`] would return at `path`, without making it.
+pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
+    let wanted = Wanted::of(path, data_type, spec)?;
+    if !wanted.is_there {
+        return Ok(wanted.info);
+    }
+    let found = describe(path)?;
+    found.require_matches(&wanted.info)?;
+    Ok(found)
+}
+
 /// Creates the array at `path` unless it exists, and opens it.
 pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
-    let wanted = create::create(path, data_type, spec)?;
+    let wanted = Wanted::of(path, data_type, spec)?;
+    wanted.create()?;
     let dataset = Dataset::open(path)?;
-    info(path, &dataset)?.require_matches(&wanted)?;
+    info(path, &dataset)?.require_matches(&wanted.info)?;
     opened(path, dataset)
 }
 

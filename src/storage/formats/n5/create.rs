@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::metadata::{FORMAT, file_in, is_dataset, not_an_array, read};
-use crate::storage::disk::files::{create_new, directories_above};
+use crate::storage::disk::files::{create_new, directories_above, require_writable};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue};
@@ -17,45 +17,61 @@ use crate::storage::schema::spec::{ArraySpec, Compression};
 /// What zarr-python and older readers take.
 const VERSION: &str = "2.0.0";
 
-/// Writes the attributes of a new dataset of `data_type` at `path`, unless there is one, and of the groups above it: what the
-/// array was to be.
-pub(super) fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
-    let invalid = |property, value: String, rule| StorageError::InvalidSpec {
-        path: path.to_path_buf(),
-        property,
-        value,
-        rule,
-    };
-    let wanted = resolve(path.to_path_buf(), FORMAT, data_type, spec)?;
-    if spec.fill_value.to_bytes(data_type) != FillValue::Integer(0).to_bytes(data_type) {
-        return Err(invalid("fill value", spec.fill_value.to_string(), "0: N5 knows no other"));
-    }
-    if let Some(shards) = &wanted.shards {
-        return Err(invalid("shard shape", format!("{shards:?}"), "left out: only Zarr v3 has shards"));
-    }
-    if wanted.chunks.iter().any(|&extent| u32::try_from(extent).is_err()) {
-        return Err(invalid(
-            "chunk shape",
-            format!("{:?}", wanted.chunks),
-            "less than 2^32 along every axis",
-        ));
-    }
-    let compression = spec.compression.unwrap_or(Compression::N5_DEFAULT);
+/// What is to be created.
+pub(super) struct Wanted {
+    pub(super) info: ArrayInfo,
+    /// Whether there is a dataset, of whatever kind.
+    pub(super) is_there: bool,
+    groups: Vec<PathBuf>,
+    codec: Value,
+}
 
-    let groups = groups_above(path);
-    if let Some(dataset) = groups.iter().find(|group| is_dataset(group)) {
-        return Err(not_an_array(path, &format!("below the array {}", dataset.display())));
+impl Wanted {
+    /// What `spec` asks for at `path`, where nothing is in its way.
+    pub(super) fn of(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Self> {
+        let invalid = |property, value: String, rule| StorageError::InvalidSpec {
+            path: path.to_path_buf(),
+            property,
+            value,
+            rule,
+        };
+        let info = resolve(path.to_path_buf(), FORMAT, data_type, spec)?;
+        if info.fill_value.to_bytes(data_type) != FillValue::Integer(0).to_bytes(data_type) {
+            return Err(invalid("fill value", spec.fill_value.to_string(), "0: N5 knows no other"));
+        }
+        if let Some(shards) = &info.shards {
+            return Err(invalid("shard shape", format!("{shards:?}"), "left out: only Zarr v3 has shards"));
+        }
+        if info.chunks.iter().any(|&extent| u32::try_from(extent).is_err()) {
+            let (value, rule) = (format!("{:?}", info.chunks), "less than 2^32 along every axis");
+            return Err(invalid("chunk shape", value, rule));
+        }
+        let groups = groups_above(path);
+        if let Some(dataset) = groups.iter().find(|group| is_dataset(group)) {
+            return Err(not_an_array(path, &format!("below the array {}", dataset.display())));
+        }
+        let is_there = match read(path)? {
+            Some(found) if found.contains_key("dimensions") => true,
+            Some(_) => return Err(not_an_array(path, "an N5 group")),
+            None => false,
+        };
+        if !is_there {
+            require_writable(path).map_err(StorageError::io("create", path))?;
+        }
+        let codec = codec(spec.compression.unwrap_or(Compression::N5_DEFAULT));
+        Ok(Self { info, is_there, groups, codec })
     }
-    match read(path)? {
-        Some(found) if found.contains_key("dimensions") => return Ok(wanted),
-        Some(_) => return Err(not_an_array(path, "an N5 group")),
-        None => {}
+
+    /// Writes the attributes of the dataset, unless there is one, and of the groups above it.
+    pub(super) fn create(&self) -> Result<()> {
+        if self.is_there {
+            return Ok(());
+        }
+        for group in &self.groups {
+            write_new(group, &json!({"n5": VERSION}))?;
+        }
+        write_new(&self.info.path, &dataset(&self.info, self.codec.clone(), self.groups.is_empty()))
     }
-    for group in &groups {
-        write_new(group, &json!({"n5": VERSION}))?;
-    }
-    write_new(path, &dataset(&wanted, codec(compression), groups.is_empty()))?;
-    Ok(wanted)
 }
 
 /// The groups that an array at `path` lies in, from the root down: all directories from the first one that has

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::chunk::ZarrCodec;
+use super::create::Wanted;
+use super::metadata;
 use super::store::Files;
-use super::{create, metadata};
 use crate::geometry::VoxelGrid;
 use crate::storage::backend::Opened;
 use crate::storage::chunked::array::ChunkedArray;
@@ -23,11 +24,23 @@ pub fn open(path: &Path) -> Result<Opened> {
     opened(path, metadata::open(path)?)
 }
 
+/// What [`create`] would return at `path`, without making it.
+pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
+    let wanted = Wanted::of(path, data_type, spec)?;
+    if !wanted.is_there {
+        return Ok(wanted.info);
+    }
+    let found = describe(path)?;
+    found.require_matches(&wanted.info)?;
+    Ok(found)
+}
+
 /// Creates the array at `path` unless it exists, and opens it.
 pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
-    let wanted = create::create(path, data_type, spec)?;
+    let wanted = Wanted::of(path, data_type, spec)?;
+    wanted.create()?;
     let array = metadata::open(path)?;
-    info(path, &array)?.require_matches(&wanted)?;
+    info(path, &array)?.require_matches(&wanted.info)?;
     opened(path, array)
 }
 

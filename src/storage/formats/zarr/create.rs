@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::node::{Node, node, not_an_array};
-use crate::storage::disk::files::{create_new, directories_above};
+use crate::storage::disk::files::{create_new, directories_above, require_writable};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue};
@@ -16,62 +16,82 @@ use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::resolve::resolve;
 use crate::storage::schema::spec::{ArraySpec, Compression, ZarrVersion};
 
-/// Writes the metadata of a new array of `data_type` at `path`, unless there is one, and of the groups above it: what the array
-/// was to be.
-pub(super) fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<ArrayInfo> {
-    let invalid = |property, value: String, rule| StorageError::InvalidSpec {
-        path: path.to_path_buf(),
-        property,
-        value,
-        rule,
-    };
-    let groups = groups_above(path);
+/// What is to be created.
+pub(super) struct Wanted {
+    pub(super) info: ArrayInfo,
+    /// Whether there is an array, of whatever kind.
+    pub(super) is_there: bool,
+    groups: Vec<PathBuf>,
+    version: ZarrVersion,
+    codec: Option<Value>,
+}
+
+impl Wanted {
+    /// What `spec` asks for at `path`, where nothing is in its way.
+    pub(super) fn of(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Self> {
+        let invalid = |property, value: String, rule| StorageError::InvalidSpec {
+            path: path.to_path_buf(),
+            property,
+            value,
+            rule,
+        };
+        let groups = groups_above(path);
+        let version = version(path, &groups, spec)?;
+        let info = resolve(path.to_path_buf(), version.format(), data_type, spec)?;
+        let compression = spec.compression.unwrap_or(Compression::ZARR_DEFAULT);
+        let codec = codec(compression, data_type, version).ok_or_else(|| {
+            let rule = "Zstd, Gzip, Blosc or None in Zarr";
+            invalid("compression", format!("{compression:?}"), rule)
+        })?;
+        if let (ZarrVersion::V2, Some(shards)) = (version, &info.shards) {
+            let rule = "left out: Zarr v3 has shards, v2 has none";
+            return Err(invalid("shard shape", format!("{shards:?}"), rule));
+        }
+        let is_there = match node(path)? {
+            Some(Node::Array(_)) => true,
+            Some(Node::Group(version)) => {
+                return Err(not_an_array(path, &format!("a {} group", version.format())));
+            }
+            None => false,
+        };
+        if !is_there {
+            require_writable(path).map_err(StorageError::io("create", path))?;
+        }
+        Ok(Self { info, is_there, groups, version, codec })
+    }
+
+    /// Writes the metadata of the array, unless there is one, and of the groups above it.
+    pub(super) fn create(&self) -> Result<()> {
+        if self.is_there {
+            return Ok(());
+        }
+        for group in &self.groups {
+            write_new(group, &group_files(self.version))?;
+        }
+        write_new(&self.info.path, &array_files(&self.info, self.codec.clone(), self.version))
+    }
+}
+
+/// The version that was asked for, or that of the groups.
+fn version(path: &Path, groups: &[PathBuf], spec: &ArraySpec) -> Result<ZarrVersion> {
     let mut version = spec.zarr_version;
-    for group in &groups {
+    for group in groups {
         match node(group)? {
             Some(Node::Array(_)) => {
                 return Err(not_an_array(path, &format!("below the array {}", group.display())));
             }
             Some(Node::Group(of_group)) if *version.get_or_insert(of_group) != of_group => {
-                let rule = "that of the group it is created in, or none";
-                return Err(invalid(
-                    "Zarr version",
-                    version.map_or_else(String::new, |v| v.format().to_owned()),
-                    rule,
-                ));
+                return Err(StorageError::InvalidSpec {
+                    path: path.to_path_buf(),
+                    property: "Zarr version",
+                    value: version.map_or_else(String::new, |version| version.format().to_owned()),
+                    rule: "that of the group it is created in, or none",
+                });
             }
             Some(Node::Group(_)) | None => {}
         }
     }
-    let version = version.unwrap_or(ZarrVersion::V3);
-    let wanted = resolve(path.to_path_buf(), version.format(), data_type, spec)?;
-    let fill_value = spec.fill_value.to_bytes(data_type).ok_or_else(|| {
-        invalid("fill value", spec.fill_value.to_string(), "a value of the array's type of element")
-    })?;
-    let compression = spec.compression.unwrap_or(Compression::ZARR_DEFAULT);
-    let codec = codec(compression, data_type, version).ok_or_else(|| {
-        let rule = "Zstd, Gzip, Blosc or None in Zarr";
-        invalid("compression", format!("{compression:?}"), rule)
-    })?;
-    if let (ZarrVersion::V2, Some(shards)) = (version, &wanted.shards) {
-        return Err(invalid(
-            "shard shape",
-            format!("{shards:?}"),
-            "left out: Zarr v3 has shards, v2 has none",
-        ));
-    }
-    match node(path)? {
-        Some(Node::Array(_)) => return Ok(wanted),
-        Some(Node::Group(version)) => {
-            return Err(not_an_array(path, &format!("a {} group", version.format())));
-        }
-        None => {}
-    }
-    for group in &groups {
-        write_new(group, &group_files(version))?;
-    }
-    write_new(path, &array_files(&wanted, FillValue::of_bytes(&fill_value, data_type), codec, version))?;
-    Ok(wanted)
+    Ok(version.unwrap_or(ZarrVersion::V3))
 }
 
 /// The groups that an array at `path` lies in, from the root down: all directories from the first one that is a group
@@ -106,12 +126,7 @@ fn group_files(version: ZarrVersion) -> Vec<(&'static str, Value)> {
     }
 }
 
-fn array_files(
-    info: &ArrayInfo,
-    fill_value: FillValue,
-    codec: Option<Value>,
-    version: ZarrVersion,
-) -> Vec<(&'static str, Value)> {
+fn array_files(info: &ArrayInfo, codec: Option<Value>, version: ZarrVersion) -> Vec<(&'static str, Value)> {
     let attributes = attributes::to_json(info);
     match version {
         ZarrVersion::V2 => {
@@ -121,7 +136,7 @@ fn array_files(
                 "chunks": info.chunks,
                 "dtype": dtype_v2(info.data_type),
                 "order": "C",
-                "fill_value": fill_value_json(fill_value),
+                "fill_value": fill_value_json(info.fill_value),
                 "dimension_separator": "/",
                 "compressor": codec,
                 "filters": null,
@@ -144,7 +159,7 @@ fn array_files(
                 "data_type": info.data_type.name(),
                 "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": info.write_chunk}},
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-                "fill_value": fill_value_json(fill_value),
+                "fill_value": fill_value_json(info.fill_value),
                 "codecs": codecs,
                 "attributes": attributes,
                 "dimension_names": dimension_names(info),
