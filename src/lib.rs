@@ -51,7 +51,8 @@
 //! * The transport never knows what a block is.
 //! * Bulk data never passes through rank 0.
 //!
-//! A test (`tests/tidy`) reads the source and fails when a module reaches where it may not.
+//! A test (`tests/tidy`) reads the source and fails when a module reaches where it may not, and when files use each other in a
+//! circle or a sibling through the façade before it.
 
 pub mod geometry;
 pub mod journal;
