@@ -71,6 +71,8 @@ pub use plan::{Block, BlockResult, BoxError, Fit, Pipeline, PlanError, Task, Tas
 pub use run::{
     BlockOutcome, Incomplete, Options, OptionsError, RunError, Runner, Worker, is_coordinator, main, run,
 };
+#[doc(hidden)]
+pub use run::bare;
 pub use storage::{Array, ArraySpec, Border, StorageError};
 pub use transport::Idle;
 

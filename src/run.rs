@@ -16,6 +16,7 @@ mod runner;
 mod session;
 mod shutdown;
 mod startup;
+mod topology;
 mod worker;
 
 pub use error::{Incomplete, RunError};
@@ -24,3 +25,12 @@ pub use program::{is_coordinator, main};
 pub use runner::{Runner, run};
 pub use worker::outcome::BlockOutcome;
 pub use worker::slot::Worker;
+
+/// Rank 0 and a worker without clock and transport: what the simulation of `tests/` drives, and no API.
+#[doc(hidden)]
+pub mod bare {
+    pub use super::coordinator::desk::Desk;
+    pub use super::coordinator::outbox::{Outbox, Outgoing};
+    pub use super::topology::Peer;
+    pub use super::worker::uplink::Uplink;
+}

@@ -15,7 +15,7 @@ mod text;
 
 pub use assigned::Assigned;
 pub use batch::{Batch, BatchQueue, BatchWriter};
-pub use codec::{decode, encode};
+pub use codec::{append, decode, encode};
 pub use error::WireError;
 pub use format::PROTOCOL;
 pub use message::{

@@ -1,5 +1,13 @@
-//! Rank 0: the loop that moves messages, and what it keeps for people.
+//! Rank 0: a loop that receives, records and sends, and a desk that decides.
+//!
+//! * [`desk`] takes messages and the time, and writes an [`outbox`]: pure, without clock and transport.
+//! * [`event_loop`] has the clock and the transport, and decides nothing.
+//! * [`heartbeats`] and [`ledger`] are what the desk keeps beside the scheduler: who is asked when whether it lives, and
+//!   what people want to know.
 
+mod clock;
+pub(super) mod desk;
 pub(super) mod event_loop;
 mod heartbeats;
 mod ledger;
+pub(super) mod outbox;

@@ -1,10 +1,12 @@
 //! How messages of the wire travel over a transport.
 
 use super::error::RunError;
+use super::topology::{COORDINATOR, workers};
 use crate::transport::{Tag, Transport};
 use crate::wire::{FromWorker, MessageKind, ToWorker, encode};
 
 /// The tag that a kind of message travels under.
+#[inline]
 pub(super) fn tag(kind: MessageKind) -> Tag {
     Tag(kind as u16)
 }
@@ -16,15 +18,23 @@ pub(super) fn send_to_coordinator(
 ) -> Result<(), RunError> {
     let mut buffer = Vec::new();
     encode(message, &mut buffer)?;
-    Ok(transport.send(0, tag(message.kind()), &buffer)?)
+    Ok(transport.send(COORDINATOR, tag(message.kind()), &buffer)?)
 }
 
-/// Sends a message to all other ranks.
+/// Sends a message to all workers: one that cannot be reached keeps no other from getting it.
+///
+/// # Errors
+/// The first of those that cannot be reached.
 pub(super) fn send_to_workers(transport: &mut dyn Transport, message: &ToWorker<'_>) -> Result<(), RunError> {
     let mut buffer = Vec::new();
     encode(message, &mut buffer)?;
-    for rank in 1..transport.size() {
-        transport.send(rank, tag(message.kind()), &buffer)?;
-    }
-    Ok(())
+    let sent = workers(transport.size()).map(|rank| transport.send(rank, tag(message.kind()), &buffer));
+    // Not `collect`, which would stop at the first error.
+    sent.fold(Ok(()), |all, sent| all.and(sent.map_err(RunError::from)))
+}
+
+/// Waits until everything has left, and gives the transport back together with all other ranks.
+pub(super) fn close(mut transport: Box<dyn Transport>) -> Result<(), RunError> {
+    transport.flush()?;
+    Ok(transport.free()?)
 }

@@ -13,6 +13,7 @@ use super::history::{has_run, is_leader};
 use super::panics;
 use super::startup::launcher::launched_rank;
 use super::startup::membership::{MpiOwner, is_launched, world_rank};
+use super::topology::COORDINATOR;
 use crate::mpi::{abort, is_any_open};
 use crate::plan::BoxError;
 use crate::wire::{Problem, shorten};
@@ -22,7 +23,7 @@ use ending::{Ending, Origin, Situation, ending, exit_code};
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
 /// believed.
 pub fn is_coordinator() -> bool {
-    world_rank().unwrap_or_else(|| launched_rank(|name| std::env::var(name).ok())) == 0
+    world_rank().unwrap_or_else(|| launched_rank(|name| std::env::var(name).ok())) == COORDINATOR
 }
 
 /// Runs a program and turns what it returns into an exit code: 0 when all went well, 1 when blocks failed, were

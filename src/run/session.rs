@@ -8,10 +8,12 @@ use super::coordinator::event_loop::Coordinator;
 use super::error::RunError;
 use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
+use super::messages::close;
 use super::options::Options;
 use super::shutdown::{stop_all, wait_for_stop};
 use super::startup::handshake::{gather, ready, send_hello, unable};
 use super::startup::membership::Membership;
+use super::topology::{COORDINATOR, Peer};
 use super::worker::block_source::Setup;
 use super::worker::slot::Loop;
 use super::worker::work::work;
@@ -51,7 +53,9 @@ pub(super) fn run(
     record_leader(true);
     let report = match Membership::find(communicator)? {
         Membership::Alone => alone(prepared?, body),
-        Membership::Rank { transport, .. } if transport.rank() == 0 => coordinate(transport, prepared, body),
+        Membership::Rank { transport, .. } if transport.rank() == COORDINATOR => {
+            coordinate(transport, prepared, body)
+        }
         Membership::Rank { transport, may_share } => {
             record_leader(false);
             join(transport, may_share, prepared, body)
@@ -75,7 +79,7 @@ fn coordinate(
         Err(error) => (unable(error), Idle::default()),
     };
     let gathered = gather(&mut *transport, local, idle);
-    let (peers, Prepared { plan, tasks, options }) = match (gathered, prepared) {
+    let (mut peers, Prepared { plan, tasks, options }) = match (gathered, prepared) {
         (Ok(peers), Ok(prepared)) => (peers, prepared),
         (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
             // Not everybody was heard, but everybody waits for an answer.
@@ -85,27 +89,26 @@ fn coordinate(
             return Err(error);
         }
         (gathered, prepared) => {
-            transport.close()?;
+            close(transport)?;
             gathered?;
             return Err(prepared.err().unwrap_or(RunError::WithoutMpi));
         }
     };
-    let mut slots: Vec<u32> = peers.iter().map(|peer| peer.slots).collect();
-    let n_working = slots.len() + usize::from(options.rank0_slots > 0);
+    let n_working = peers.len() + usize::from(options.rank0_slots > 0);
     if let Some(error) = one_process_refusal(&plan, n_working) {
         stop_all(&mut *transport, refusal(&error))?;
-        transport.close()?;
+        close(transport)?;
         return Err(error);
     }
     if options.rank0_slots == 0 {
-        return schedule(transport, &plan, &slots, options);
+        return schedule(transport, &plan, peers, options);
     }
-    slots.extend((0..options.rank0_slots).map(|_| 1));
+    peers.extend((0..options.rank0_slots).map(|_| Peer::here(1)));
     with_threads(options.rank0_slots, options, &tasks, body, |threads| match threads {
-        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, &slots, options),
+        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, peers, options),
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
-            transport.close()?;
+            close(transport)?;
             Err(error)
         }
     })
@@ -147,7 +150,7 @@ fn join(
         }
         Err(_) => {
             let stopped = wait_for_stop(&mut *transport, Idle::default())?;
-            transport.close()?;
+            close(transport)?;
             stopped
         }
     };
@@ -174,20 +177,20 @@ fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
     let n_threads = options.slots.unwrap_or_else(|| u32::try_from(n_cores).unwrap_or(1));
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
-    let slots = vec![1; n_threads as usize];
+    let peers = vec![Peer::here(1); n_threads as usize];
     with_threads(n_threads, options, &tasks, body, |threads| {
-        schedule(Box::new(threads?), &plan, &slots, options)
+        schedule(Box::new(threads?), &plan, peers, options)
     })
 }
 
 fn schedule(
     transport: Box<dyn Transport>,
     plan: &Arc<Plan>,
-    slots: &[u32],
+    peers: Vec<Peer>,
     options: Options,
 ) -> Result<Report, RunError> {
     let config = Config { credits: options.credits, ..Config::default() };
-    Coordinator::new(transport, Scheduler::new(plan.clone(), config), slots, options).run(slots)
+    Coordinator::new(transport, Scheduler::new(plan.clone(), config), peers, options).run()
 }
 
 /// Runs `lead` on this thread beside `n_threads` threads that work for it, if they can be started.
@@ -199,7 +202,7 @@ fn with_threads(
     lead: impl FnOnce(Result<LocalTransport, RunError>) -> Result<Report, RunError>,
 ) -> Result<Report, RunError> {
     let mut endpoints = network(n_threads as usize + 1).into_iter();
-    let mut mine = endpoints.next().expect("a network has an endpoint 0");
+    let mut mine = endpoints.next().expect("a network has a first endpoint");
     thread::scope(|scope| {
         let start = |endpoint: LocalTransport| {
             let setup = Setup { rank: endpoint.rank(), slots: 1, idle: options.idle, may_share: false };
@@ -294,5 +297,34 @@ mod tests {
             stops.iter().all(|stop| matches!(stop, Stop::Refused(problem) if is_told(&problem.why))),
             "{stops:?}"
         );
+    }
+
+    /// Runs rank 0 of three, of which `n_gone` say hello and leave, and the others work.
+    fn beside_leavers(n_gone: usize) -> Result<Report, RunError> {
+        let total = Roi::new([0], [10]).expect("a box");
+        let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
+        let pipeline = Pipeline::from(task.build().expect("a task"));
+        let options = Options { progress: Progress::Off, ..Options::default() };
+        let prepare = || Prepared::new(&pipeline, options).expect("one task is a plan");
+        let mut ranks = network(3).into_iter();
+        let rank0 = ranks.next().expect("there are three");
+        thread::scope(|scope| {
+            for mut rank in ranks {
+                let Prepared { plan, tasks, .. } = prepare();
+                send_hello(&mut rank, ready(&plan, 1)).expect("rank 0 is there");
+                let setup = Setup { rank: rank.rank(), slots: 1, idle: Idle::Sleep, may_share: false };
+                if setup.rank > n_gone {
+                    scope.spawn(move || work(Box::new(rank), setup, &tasks, &process_all));
+                }
+            }
+            coordinate(Box::new(rank0), Ok(prepare()), &process_all)
+        })
+    }
+
+    #[test]
+    fn a_worker_that_cannot_be_reached_leaves_its_blocks_to_others() {
+        let report = beside_leavers(1).expect("one worker is enough");
+        assert!(report.all_completed(), "{report}");
+        assert_eq!(beside_leavers(2), Err(RunError::NoWorkers { remaining: 10 }));
     }
 }

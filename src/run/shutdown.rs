@@ -3,6 +3,7 @@
 use super::error::RunError;
 use super::messages::send_to_workers;
 use super::startup::handshake::{disagreement, receive_hellos, send_hello};
+use super::topology::COORDINATOR;
 use crate::transport::{Idle, Transport, Waiting};
 use crate::wire::{Hello, Problem, Stop, ToWorker, WireError, decode};
 
@@ -18,7 +19,7 @@ pub(super) enum Shutdown {
 /// On a rank whose program has ended, with this error if any: tells the others, or hears how theirs ended.
 pub(super) fn shut_down(transport: &mut dyn Transport, error: Option<Problem>) -> Result<Shutdown, RunError> {
     let local = Hello::Ended { error };
-    if transport.rank() == 0 {
+    if transport.rank() == COORDINATOR {
         return shut_down_all(transport, local);
     }
     send_hello(transport, local)?;

@@ -13,5 +13,5 @@ mod single_slot;
 pub(super) mod slot;
 #[cfg(test)]
 mod tests;
-mod uplink;
+pub(super) mod uplink;
 pub(super) mod work;

@@ -34,18 +34,27 @@ pub trait Transport: Send {
     /// Takes the next message that has arrived, if there is one, and replaces the content of `buffer` with it.
     ///
     /// # Errors
-    /// The message cannot be received.
+    /// The message cannot be received; or an earlier one turns out not to have been sent, and
+    /// [`peer`](TransportError::peer) says to whom.
     fn try_receive(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Envelope>, TransportError>;
 
     /// Sleeps for at most `limit`; wakes earlier when a message arrives, where the transport can.
     fn sleep(&mut self, limit: Duration);
 
-    /// Waits until everything that was sent has left, and gives back what the endpoint holds. All endpoints do so
-    /// together.
+    /// Waits until everything that was sent has left. Local: nobody else takes part.
     ///
     /// # Errors
-    /// Something could not be sent.
-    fn close(self: Box<Self>) -> Result<(), TransportError>;
+    /// Something could not be sent; what is left can be waited for again.
+    fn flush(&mut self) -> Result<(), TransportError>;
+
+    /// Gives up what was sent to an endpoint that is lost, so that nobody waits for it to leave.
+    fn forget(&mut self, peer: usize);
+
+    /// Gives back what the endpoint holds. Collective: all endpoints do so together, after a [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// It cannot be given back.
+    fn free(self: Box<Self>) -> Result<(), TransportError>;
 
     /// Gives the endpoint up alone, with messages on their way to it that nobody will receive; what was sent leaves.
     fn abandon(self: Box<Self>);

@@ -59,8 +59,18 @@ impl Transport for Joined {
         self.threads.sleep(limit);
     }
 
-    fn close(self: Box<Self>) -> Result<(), TransportError> {
-        self.ranks.close()
+    fn flush(&mut self) -> Result<(), TransportError> {
+        self.ranks.flush()
+    }
+
+    fn forget(&mut self, peer: usize) {
+        if peer < self.ranks.size() {
+            self.ranks.forget(peer);
+        }
+    }
+
+    fn free(self: Box<Self>) -> Result<(), TransportError> {
+        self.ranks.free()
     }
 
     fn abandon(self: Box<Self>) {

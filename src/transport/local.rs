@@ -71,7 +71,13 @@ impl Transport for LocalTransport {
         }
     }
 
-    fn close(self: Box<Self>) -> Result<(), TransportError> {
+    fn flush(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    fn forget(&mut self, _: usize) {}
+
+    fn free(self: Box<Self>) -> Result<(), TransportError> {
         Ok(())
     }
 

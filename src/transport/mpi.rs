@@ -10,8 +10,14 @@ use crate::mpi::{Comm, Communicator, Duplication, SendRequest};
 /// One rank's endpoint, on a communicator of its own.
 pub struct MpiTransport {
     communicator: Communicator,
-    pending: Vec<SendRequest>,
+    pending: Vec<Pending>,
     spare: Vec<Vec<u8>>,
+}
+
+/// A message that has not left yet.
+struct Pending {
+    to: usize,
+    request: SendRequest,
 }
 
 /// Time that rank 0 waits for other ranks before it says so.
@@ -50,15 +56,23 @@ impl MpiTransport {
     }
 
     /// Lets go of the messages that have left.
+    ///
+    /// # Errors
+    /// One cannot be sent; it is given up.
     #[inline]
     fn progress(&mut self) -> Result<(), TransportError> {
         let mut index = 0;
         while index < self.pending.len() {
-            if self.pending[index].poll()? {
-                let sent = self.pending.swap_remove(index);
-                self.keep(sent);
-            } else {
-                index += 1;
+            match self.pending[index].request.poll() {
+                Ok(false) => index += 1,
+                Ok(true) => {
+                    let sent = self.pending.swap_remove(index);
+                    self.keep(sent.request);
+                }
+                Err(why) => {
+                    let to = self.pending.swap_remove(index).to;
+                    return Err(TransportError::Unsent { to, why });
+                }
             }
         }
         Ok(())
@@ -85,11 +99,12 @@ impl Transport for MpiTransport {
     fn send(&mut self, to: usize, tag: Tag, bytes: &[u8]) -> Result<(), TransportError> {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.extend_from_slice(bytes);
-        let mut request = self.communicator.send(to, tag.0, buffer)?;
-        if request.poll()? {
+        let unsent = |why| TransportError::Unsent { to, why };
+        let mut request = self.communicator.send(to, tag.0, buffer).map_err(unsent)?;
+        if request.poll().map_err(unsent)? {
             self.keep(request);
         } else {
-            self.pending.push(request);
+            self.pending.push(Pending { to, request });
         }
         Ok(())
     }
@@ -107,11 +122,19 @@ impl Transport for MpiTransport {
         std::thread::sleep(limit);
     }
 
-    fn close(mut self: Box<Self>) -> Result<(), TransportError> {
+    fn flush(&mut self) -> Result<(), TransportError> {
         while !self.pending.is_empty() {
             self.progress()?;
             std::thread::yield_now();
         }
+        Ok(())
+    }
+
+    fn forget(&mut self, peer: usize) {
+        self.pending.retain(|pending| pending.to != peer);
+    }
+
+    fn free(self: Box<Self>) -> Result<(), TransportError> {
         Ok(self.communicator.free()?)
     }
 

@@ -11,6 +11,15 @@ use super::format::{CONFIG, PROTOCOL};
 /// The message cannot be encoded.
 pub fn encode<T: Encode>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireError> {
     buffer.clear();
+    append(message, buffer)
+}
+
+/// Adds a message to what `buffer` holds.
+///
+/// # Errors
+/// The message cannot be encoded.
+#[inline]
+pub fn append<T: Encode>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireError> {
     buffer.push(PROTOCOL);
     bincode::encode_into_std_write(message, buffer, CONFIG)?;
     Ok(())

@@ -1,90 +1,82 @@
-//! Rank 0's loop: messages become events, actions become messages.
+//! Rank 0's loop: receives, records, sends. It has the clock and the transport; what to do is the desk's to decide.
 //!
 //! The loop never waits for a worker: sends do not block, user code runs elsewhere, and what takes longer (the
-//! progress display, the status checks) is done a few times a second.
+//! progress display, the heartbeats) is done a few times a second.
 
-use std::time::{Duration, Instant};
-
-use super::heartbeats::Heartbeats;
-use super::ledger::RunStats;
+use super::clock::Clock;
+use super::desk::Desk;
+use super::outbox::Outbox;
 use crate::observe::{self, Observer, Report};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupt;
 use crate::run::messages::tag;
 use crate::run::options::Options;
 use crate::run::shutdown::stop_all;
-use crate::scheduler::{Actions, Assignment, Event, Lease, Outcome, Scheduler, Time, WorkerId};
-use crate::transport::{Transport, Waiting};
-use crate::wire::{self, Assigned, BatchWriter, Finished, FromWorker, Hello, Stop, ToWorker, decode, encode};
+use crate::run::topology::{Peer, endpoint_of, worker_at};
+use crate::scheduler::{Scheduler, Time, WorkerId};
+use crate::transport::{Transport, TransportError, Waiting};
+use crate::wire::{Stop, WireError, decode};
 
 /// Maximum number of messages received before other work.
 const MAX_MESSAGES: usize = 256;
-/// Number of bytes at which a message with blocks is sent: the MPI libraries send what fits into 4 KiB without asking
-/// the receiver first.
-const MESSAGE_BYTES: usize = 3500;
 /// Number of rounds of the loop between two looks at the clock, unless there is nothing to do.
 const CLOCK_ROUNDS: u32 = 16;
-/// Time between two looks at signals, status checks and the display.
-const TICK_INTERVAL: Duration = Duration::from_millis(100);
+/// Microseconds between two looks at signals and the display.
+const TICK_INTERVAL: Time = 100_000;
 
+/// Rank 0 in a run.
 pub(in crate::run) struct Coordinator {
     transport: Box<dyn Transport>,
-    scheduler: Scheduler,
+    desk: Desk,
     options: Options,
-    actions: Actions,
-    stats: RunStats,
-    heartbeats: Heartbeats,
     observer: Box<dyn Observer>,
     interrupt: Interrupt,
-    begin: Instant,
-    next_tick: Instant,
+    clock: Clock,
+    next_tick: Time,
     received: Vec<u8>,
-    sent: Vec<u8>,
-    batch: BatchWriter<Assigned>,
+    outbox: Outbox,
+    /// Workers that a message could not be sent to.
+    unreachable: Vec<(WorkerId, TransportError)>,
 }
 
 impl Coordinator {
-    /// For workers with so many slots each, in order of rank from 1.
-    pub fn new(transport: Box<dyn Transport>, scheduler: Scheduler, slots: &[u32], options: Options) -> Self {
-        let begin = Instant::now();
+    /// For these workers, in order of rank from the first.
+    pub fn new(
+        transport: Box<dyn Transport>,
+        scheduler: Scheduler,
+        peers: Vec<Peer>,
+        options: Options,
+    ) -> Self {
         Self {
             transport,
-            stats: RunStats::new(scheduler.plan().clone(), slots),
-            heartbeats: Heartbeats::new(slots.len(), options.status_interval),
-            scheduler,
-            actions: Actions::default(),
+            desk: Desk::new(scheduler, peers, options.status_interval),
             observer: observe::observer(options.progress),
             interrupt: Interrupt::listen(),
-            begin,
-            next_tick: begin,
+            clock: Clock::start(),
+            next_tick: 0,
             received: Vec::new(),
-            sent: Vec::new(),
-            batch: BatchWriter::default(),
+            outbox: Outbox::default(),
+            unreachable: Vec::new(),
             options,
         }
     }
 
-    /// Runs the pipeline. At the end, every worker has been told so, and the transport is closed.
-    pub fn run(mut self, slots: &[u32]) -> Result<Report, RunError> {
-        match self.schedule(slots).and_then(|()| self.drain_status()) {
+    /// Runs the pipeline. At the end, every worker has been told so, and the transport is given back.
+    pub fn run(mut self) -> Result<Report, RunError> {
+        match self.schedule().and_then(|()| self.drain_status()) {
             Ok(()) => self.end(),
             Err(error) => Err(self.break_off(error)),
         }
     }
 
-    fn schedule(&mut self, slots: &[u32]) -> Result<(), RunError> {
-        for (worker, slots) in (1..).map(WorkerId).zip(slots) {
-            self.handle(Event::WorkerJoined { worker, slots: *slots });
-        }
-        self.handle(Event::Tick);
-        self.send_assignments()?;
+    fn schedule(&mut self) -> Result<(), RunError> {
+        self.desk.start(self.clock.now(), &mut self.outbox)?;
+        self.dispatch()?;
         let mut waiting = Waiting::new(self.options.idle);
         let mut n_rounds = 0u32;
-        while !self.scheduler.is_finished() {
-            if self.scheduler.n_workers() == 0 {
-                return Err(RunError::NoWorkers { remaining: self.stats.n_open(&self.scheduler) });
-            }
-            let is_busy = self.receive_all()? || self.scheduler.has_backlog();
+        while !self.desk.is_finished() {
+            self.desk.require_workers()?;
+            let is_busy = self.receive_all()? || self.desk.has_backlog();
             if is_busy {
                 waiting.reset();
             } else {
@@ -92,137 +84,111 @@ impl Coordinator {
             }
             // Even the look at the clock is worth sparing while messages pour in.
             n_rounds = n_rounds.wrapping_add(1);
-            if n_rounds.is_multiple_of(CLOCK_ROUNDS) || waiting.is_long() || self.scheduler.has_backlog() {
+            if n_rounds.is_multiple_of(CLOCK_ROUNDS) || waiting.is_long() || self.desk.has_backlog() {
                 self.tick()?;
             }
         }
         Ok(())
     }
 
-    fn now(&self) -> Time {
-        u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(Time::MAX)
-    }
-
-    /// Hands an event to the scheduler, and records the failures that it answers with.
-    fn handle(&mut self, event: Event) {
-        self.scheduler.handle(self.now(), event, &mut self.actions);
-        self.stats.record_failures(&mut self.actions.failures);
-    }
-
-    /// Receives messages, and answers each with the blocks that follow from it. Returns whether there were any.
+    /// Receives messages, and sends what follows from each. Returns whether there were any.
     #[inline]
     fn receive_all(&mut self) -> Result<bool, RunError> {
         for n_received in 0..MAX_MESSAGES {
-            let Some(envelope) = self.transport.try_receive(&mut self.received)? else {
-                return Ok(n_received > 0);
+            let envelope = match self.transport.try_receive(&mut self.received) {
+                Ok(Some(envelope)) => envelope,
+                Ok(None) => return Ok(n_received > 0),
+                Err(error) => {
+                    self.lose_peer_of(error)?;
+                    continue;
+                }
             };
-            let received = std::mem::take(&mut self.received);
-            // Endpoints are numbered by 32 bits: MPI ranks are C ints.
-            self.receive(WorkerId(envelope.from as u32), &received)?;
-            self.received = received;
-            self.send_assignments()?;
+            let (now, from) = (self.clock.now(), worker_at(envelope.from));
+            self.desk.receive(now, from, decode(&self.received)?, &mut self.outbox)?;
+            self.dispatch()?;
         }
         Ok(true)
     }
 
+    /// Records, then sends, what the desk decided; a worker that cannot be reached is lost, and what follows from that
+    /// goes the same way.
     #[inline]
-    fn receive(&mut self, worker: WorkerId, message: &[u8]) -> Result<(), RunError> {
-        match decode(message)? {
-            FromWorker::Report(finished) => {
-                let now = self.now();
-                for finished in finished.iter() {
-                    self.finish(now, worker, finished?);
+    fn dispatch(&mut self) -> Result<(), RunError> {
+        while !self.outbox.is_empty() {
+            for message in self.outbox.messages() {
+                let to = endpoint_of(message.to);
+                if let Err(error) = self.transport.send(to, tag(message.kind), message.bytes) {
+                    self.unreachable.push((message.to, error));
                 }
-                self.stats.record_failures(&mut self.actions.failures);
             }
-            FromWorker::Status(status) => self.heartbeats.record(worker, status),
-            FromWorker::Reads(reads) => self.stats.add_reads(reads),
-            FromWorker::Hello(Hello::Unable { why }) => {
-                let why = format!("{worker} cannot go on: {why}");
-                return Err(RunError::Refused { ranks: vec![worker.0], why });
-            }
-            FromWorker::Hello(_) => log::warn!("{worker} said hello twice: ignored"),
+            self.outbox.clear();
+            self.lose_unreachable()?;
         }
         Ok(())
     }
 
     #[inline]
-    fn finish(&mut self, now: Time, worker: WorkerId, finished: Finished) {
-        let lease = Lease(finished.lease);
-        if let Some(block) = self.scheduler.block_of(worker, lease) {
-            self.stats.add_busy(block.task, finished.busy_us);
+    fn lose_unreachable(&mut self) -> Result<(), RunError> {
+        while let Some((worker, error)) = self.unreachable.pop() {
+            self.lose(worker, &error)?;
         }
-        let outcome = match finished.outcome {
-            wire::Outcome::Success => Outcome::Success,
-            wire::Outcome::Skipped => Outcome::Skipped,
-            wire::Outcome::Failed(message) => Outcome::Failed(message),
-        };
-        self.scheduler.handle(now, Event::BlockFinished { worker, lease, outcome }, &mut self.actions);
-    }
-
-    /// Sends what the scheduler assigned, one message for each run of blocks of one worker.
-    #[inline]
-    fn send_assignments(&mut self) -> Result<(), RunError> {
-        let mut current = None;
-        let assignments = std::mem::take(&mut self.actions.assignments);
-        for &Assignment { worker, lease, block } in &assignments {
-            if current != Some(worker) || self.batch.n_bytes() >= MESSAGE_BYTES {
-                self.send_batch(current)?;
-                current = Some(worker);
-            }
-            let block = self.scheduler.plan().block(block);
-            let (read_roi, write_roi) = (block.read_roi, block.write_roi);
-            self.batch.push(&Assigned { block: block.id, lease: lease.0, read_roi, write_roi })?;
-        }
-        self.send_batch(current)?;
-        self.actions.assignments = assignments;
-        self.actions.clear();
         Ok(())
     }
 
-    #[inline]
-    fn send_batch(&mut self, worker: Option<WorkerId>) -> Result<(), RunError> {
-        let Some(worker) = worker.filter(|_| !self.batch.is_empty()) else { return Ok(()) };
-        let message = ToWorker::Assign(self.batch.batch());
-        encode(&message, &mut self.sent)?;
-        self.transport.send(worker.0 as usize, tag(message.kind()), &self.sent)?;
-        self.batch.clear();
-        Ok(())
+    /// An error that is about one worker is the loss of that worker; any other ends the run.
+    #[cold]
+    fn lose_peer_of(&mut self, error: TransportError) -> Result<(), RunError> {
+        let peer = error.peer().ok_or_else(|| error.clone())?;
+        self.lose(worker_at(peer), &error)?;
+        self.dispatch()
+    }
+
+    #[cold]
+    fn lose(&mut self, worker: WorkerId, error: &TransportError) -> Result<(), RunError> {
+        self.transport.forget(endpoint_of(worker));
+        self.desk.lose(self.clock.now(), worker, error, &mut self.outbox)
     }
 
     /// Does what need not be done at every message.
     #[inline]
     fn tick(&mut self) -> Result<(), RunError> {
-        if self.scheduler.has_backlog() {
-            self.handle(Event::Tick);
-        }
-        let now = Instant::now();
+        let now = self.clock.now();
         if now >= self.next_tick {
             self.next_tick = now + TICK_INTERVAL;
-            if self.interrupt.is_requested() && !self.stats.is_interrupted() {
+            if self.interrupt.is_requested() && !self.desk.is_draining() {
                 log::warn!("interrupted: no more blocks are handed out, those in flight are waited for");
-                self.stats.interrupt();
-                self.handle(Event::Drain);
+                self.desk.drain(now, &mut self.outbox)?;
             }
-            for worker in self.heartbeats.take_due(now) {
-                self.send(worker, &ToWorker::Status)?;
-            }
-            self.observer.update(&self.stats.snapshot(&self.scheduler, self.begin.elapsed()));
+            self.observer.update(&self.desk.snapshot(now));
         }
-        self.send_assignments()
+        self.desk.tick(now, &mut self.outbox)?;
+        self.dispatch()
     }
 
-    fn send(&mut self, worker: WorkerId, message: &ToWorker<'_>) -> Result<(), RunError> {
-        encode(message, &mut self.sent)?;
-        Ok(self.transport.send(worker.0 as usize, tag(message.kind()), &self.sent)?)
+    /// Waits for the answers to the last heartbeats, so that no message is left behind.
+    fn drain_status(&mut self) -> Result<(), RunError> {
+        let mut waiting = Waiting::new(self.options.idle);
+        while self.desk.awaits_heartbeats() {
+            if !self.receive_all()? {
+                waiting.pause(|limit| self.transport.sleep(limit));
+            }
+        }
+        Ok(())
     }
 
     /// Tells everybody that the run is over, and how it went.
     fn end(mut self) -> Result<Report, RunError> {
-        let report = self.stats.report(&self.scheduler, self.begin.elapsed(), self.heartbeats.most_memory());
-        let text = serde_json::to_string(&report).map_err(|e| wire::WireError::Unwritable(e.to_string()))?;
-        stop_all(&mut *self.transport, Stop::Finished(text))?;
-        self.transport.close()?;
+        let report = self.desk.report(self.clock.now());
+        let text = serde_json::to_string(&report).map_err(|e| WireError::Unwritable(e.to_string()))?;
+        let stopped = stop_all(&mut *self.transport, Stop::Finished(text));
+        if self.desk.has_lost_any() {
+            // The lost ones cannot be told, and cannot join in giving the transport back.
+            self.transport.abandon();
+        } else {
+            stopped?;
+            self.transport.flush()?;
+            self.transport.free()?;
+        }
         self.observer.end(&report);
         Ok(report)
     }
@@ -236,16 +202,5 @@ impl Coordinator {
             }
         }
         error
-    }
-
-    /// Waits for the answers to the last status checks, so that no message is left behind.
-    fn drain_status(&mut self) -> Result<(), RunError> {
-        let mut waiting = Waiting::new(self.options.idle);
-        while self.heartbeats.is_any_open() {
-            if !self.receive_all()? {
-                waiting.pause(|limit| self.transport.sleep(limit));
-            }
-        }
-        Ok(())
     }
 }

@@ -1,18 +1,20 @@
 //! What rank 0 records for people: failures, times, snapshots, the report.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::observe::{ChunkReads, Longest, Report, Snapshot, TaskReport, TaskSnapshot};
 use crate::plan::{BlockId, Plan, TaskId};
-use crate::scheduler::{Cause, Counts, Disposition, Failure, Scheduler};
+use crate::run::topology::Peer;
+use crate::scheduler::{Cause, Counts, Disposition, Failure, Scheduler, Time};
 use crate::wire::Reads;
 
 /// Maximum number of failures of a task that are logged as they happen; the report has the count of all.
 const MAX_LOGGED_FAILURES: u64 = 20;
-/// Time between two searches for the block that takes longest: each looks at all blocks in flight.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
+/// Microseconds between two searches for the block that takes longest: each looks at all blocks in flight.
+const LONGEST_INTERVAL: Time = 5_000_000;
 
+#[derive(Debug)]
 pub(super) struct RunStats {
     plan: Arc<Plan>,
     tasks: Vec<TaskReport>,
@@ -22,11 +24,11 @@ pub(super) struct RunStats {
     n_slots: u64,
     chunk_reads: ChunkReads,
     is_interrupted: bool,
-    longest: Option<(Instant, Option<Longest>)>,
+    longest: Option<(Time, Option<Longest>)>,
 }
 
 impl RunStats {
-    pub fn new(plan: Arc<Plan>, slots: &[u32]) -> Self {
+    pub fn new(plan: Arc<Plan>, peers: &[Peer]) -> Self {
         let report =
             |planned: &crate::plan::PlannedTask| TaskReport::new(planned.spec.name(), Counts::default());
         let tasks: Vec<TaskReport> = plan.tasks().iter().map(report).collect();
@@ -34,8 +36,8 @@ impl RunStats {
             busy_us: vec![0; tasks.len()],
             n_logged: vec![0; tasks.len()],
             tasks,
-            n_workers: slots.len(),
-            n_slots: slots.iter().copied().map(u64::from).sum(),
+            n_workers: peers.len(),
+            n_slots: peers.iter().map(|peer| u64::from(peer.slots)).sum(),
             chunk_reads: ChunkReads::default(),
             is_interrupted: false,
             longest: None,
@@ -95,10 +97,12 @@ impl RunStats {
         }
     }
 
+    /// Records that the run was interrupted.
     pub fn interrupt(&mut self) {
         self.is_interrupted = true;
     }
 
+    /// Returns whether the run was interrupted.
     pub fn is_interrupted(&self) -> bool {
         self.is_interrupted
     }
@@ -108,22 +112,24 @@ impl RunStats {
         self.ids().map(|task| scheduler.counts(task).open()).sum()
     }
 
-    pub fn snapshot(&mut self, scheduler: &Scheduler, elapsed: Duration) -> Snapshot {
+    /// How the run stands.
+    pub fn snapshot(&mut self, scheduler: &Scheduler, now: Time) -> Snapshot {
         let tasks = self
             .ids()
             .zip(&self.tasks)
             .map(|(id, task)| TaskSnapshot { name: task.name.clone(), counts: scheduler.counts(id) });
         let tasks = tasks.collect();
         Snapshot {
-            elapsed,
+            elapsed: Duration::from_micros(now),
             tasks,
             n_workers: scheduler.n_workers(),
-            longest: self.longest(scheduler, elapsed),
+            longest: self.longest(scheduler, now),
         }
     }
 
-    pub fn report(&mut self, scheduler: &Scheduler, elapsed: Duration, most_memory: Option<u64>) -> Report {
-        let mut report = Report::new(elapsed.as_secs_f64(), self.n_workers, self.n_slots);
+    /// How the run went. Asked once: the failures go with it.
+    pub fn report(&mut self, scheduler: &Scheduler, now: Time, most_memory: Option<u64>) -> Report {
+        let mut report = Report::new(Duration::from_micros(now).as_secs_f64(), self.n_workers, self.n_slots);
         report.is_interrupted = self.is_interrupted;
         report.most_memory = most_memory;
         report.chunk_reads = self.chunk_reads;
@@ -139,15 +145,17 @@ impl RunStats {
         (0..self.plan.tasks().len()).zip(0..).map(|(_, id)| TaskId(id))
     }
 
-    fn longest(&mut self, scheduler: &Scheduler, elapsed: Duration) -> Option<Longest> {
-        let now = Instant::now();
-        let is_fresh = self.longest.as_ref().is_some_and(|(searched, _)| now - *searched < LONGEST_INTERVAL);
+    fn longest(&mut self, scheduler: &Scheduler, now: Time) -> Option<Longest> {
+        let is_fresh = self
+            .longest
+            .as_ref()
+            .is_some_and(|(searched, _)| now.saturating_sub(*searched) < LONGEST_INTERVAL);
         if !is_fresh {
             let found = scheduler.oldest_in_flight().map(|(since, block, worker)| Longest {
                 task: self.tasks[block.task.as_usize()].name.clone(),
                 index: block.index,
                 worker: worker.0,
-                held: elapsed.saturating_sub(Duration::from_micros(since)),
+                held: Duration::from_micros(now.saturating_sub(since)),
             });
             self.longest = Some((now, found));
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::run::error::RunError;
+use crate::run::messages::close;
 use crate::run::shutdown::{Shutdown, shut_down};
 use crate::run::startup::membership::{Membership, is_launched};
 use crate::transport::Transport;
@@ -41,6 +42,6 @@ pub(super) fn agree(problem: Option<Problem>, patience: Option<Duration>) -> Agr
 
 fn exchange(mut transport: Box<dyn Transport>, problem: Option<Problem>) -> Result<Shutdown, RunError> {
     let shutdown = shut_down(&mut *transport, problem)?;
-    transport.close()?;
+    close(transport)?;
     Ok(shutdown)
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::plan::Plan;
 use crate::run::error::RunError;
 use crate::run::messages::{send_to_coordinator, send_to_workers};
+use crate::run::topology::{COORDINATOR, Peer};
 use crate::transport::{Idle, Transport, Waiting};
 use crate::wire::{FromWorker, Hello, Problem, Stop, ToWorker, decode, shorten};
 
@@ -19,13 +20,8 @@ pub(in crate::run) fn ready(plan: &Plan, slots: u32) -> Hello {
     // Equal on all ranks: they run the same program, and this hasher has no random keys.
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
-    Hello::Ready {
-        slots,
-        host: host(),
-        pid: std::process::id(),
-        fingerprint: hasher.finish(),
-        pipeline: shorten(text),
-    }
+    let Peer { slots, host, pid } = Peer::here(slots);
+    Hello::Ready { slots, host, pid, fingerprint: hasher.finish(), pipeline: shorten(text) }
 }
 
 /// What a rank that cannot run, or not go on with a run, says.
@@ -36,17 +32,6 @@ pub(in crate::run) fn unable(error: &RunError) -> Hello {
 /// On a worker: says hello to rank 0.
 pub(in crate::run) fn send_hello(transport: &mut dyn Transport, hello: Hello) -> Result<(), RunError> {
     send_to_coordinator(transport, &FromWorker::Hello(hello))
-}
-
-/// A worker that is ready to run, as rank 0 knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::run) struct Peer {
-    /// Number of blocks that it processes at once.
-    pub slots: u32,
-    /// Where it runs.
-    pub host: String,
-    /// Its process.
-    pub pid: u32,
 }
 
 /// On rank 0: hears every worker's hello and returns who they are, in order of rank from 1. When any rank cannot run,
@@ -77,7 +62,7 @@ pub(in crate::run) fn receive_hellos(
     local: Hello,
     idle: Idle,
 ) -> Result<Vec<Hello>, RunError> {
-    let mut hellos = BTreeMap::from([(0, local)]);
+    let mut hellos = BTreeMap::from([(COORDINATOR, local)]);
     let mut buffer = Vec::new();
     let mut waiting = Waiting::new(idle);
     let mut next_warning = Instant::now() + Duration::from_secs(10);
@@ -178,11 +163,6 @@ fn name(ranks: &[usize], n_ranks: usize) -> String {
     };
     let plural = if ranks.len() == 1 { "" } else { "s" };
     format!("rank{plural} {}{more} of {n_ranks}", some.join(", "))
-}
-
-fn host() -> String {
-    let named = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    shorten(named.map_or_else(|| "unknown host".to_owned(), |name| name.trim().to_owned()))
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use crate::run::error::RunError;
-use crate::run::messages::tag;
+use crate::run::messages::{close, tag};
 use crate::run::shutdown::wait_for_stop;
 use crate::run::startup::handshake::{send_hello, unable};
+use crate::run::topology::COORDINATOR;
 use crate::storage::{self, Statistics};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
@@ -86,7 +87,7 @@ impl Uplink {
             }
             let message = FromWorker::Report(self.answers.batch());
             encode(&message, &mut self.sent)?;
-            self.transport.send(0, tag(message.kind()), &self.sent)?;
+            self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?;
             self.answers.clear();
         }
         Ok(())
@@ -115,7 +116,7 @@ impl Uplink {
 
     /// Closes the transport; what rank 0 said at last.
     pub fn close(self) -> Result<Option<Stop>, RunError> {
-        self.transport.close()?;
+        close(self.transport)?;
         Ok(self.stop)
     }
 
@@ -124,7 +125,7 @@ impl Uplink {
         let Statistics { n_hits, n_misses, bytes_read, bytes_decoded } = reads;
         let message = FromWorker::Reads(Reads { n_hits, n_misses, bytes_read, bytes_decoded });
         encode(&message, &mut self.sent)?;
-        Ok(self.transport.send(0, tag(message.kind()), &self.sent)?)
+        Ok(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?)
     }
 
     fn send_status(&mut self) -> Result<(), RunError> {
@@ -137,7 +138,7 @@ impl Uplink {
         };
         let message = FromWorker::Status(status);
         encode(&message, &mut self.sent)?;
-        Ok(self.transport.send(0, tag(message.kind()), &self.sent)?)
+        Ok(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?)
     }
 }
 
