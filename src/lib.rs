@@ -67,12 +67,12 @@ pub mod wire;
 
 pub use geometry::{Coordinate, GeometryError, Roi};
 pub use observe::{Progress, Report, TaskReport};
-pub use plan::{Block, BlockResult, BoxError, Fit, Pipeline, PlanError, Task, TaskBuilder, WorkerInfo};
-pub use run::{
-    BlockOutcome, Incomplete, Options, OptionsError, RunError, Runner, Worker, is_coordinator, main, run,
+pub use plan::{
+    Block, BlockResult, BoxError, Fit, Outcome, Pipeline, PlanError, Task, TaskBuilder, WorkerInfo,
 };
 #[doc(hidden)]
 pub use run::bare;
+pub use run::{Incomplete, Options, OptionsError, RunError, Runner, Worker, is_coordinator, main, run};
 pub use storage::{Array, ArraySpec, Border, StorageError};
 pub use transport::Idle;
 

@@ -4,6 +4,8 @@
 //! error message from all ranks. `session` starts and ends what they run: rank 0 runs `coordinator`, every other rank a
 //! `worker` loop; a program that is alone does the same with threads.
 
+#[doc(hidden)]
+pub mod bare;
 mod coordinator;
 mod error;
 mod history;
@@ -23,14 +25,4 @@ pub use error::{Incomplete, RunError};
 pub use options::{Options, OptionsError};
 pub use program::{is_coordinator, main};
 pub use runner::{Runner, run};
-pub use worker::outcome::BlockOutcome;
 pub use worker::slot::Worker;
-
-/// Rank 0 and a worker without clock and transport: what the simulation of `tests/` drives, and no API.
-#[doc(hidden)]
-pub mod bare {
-    pub use super::coordinator::desk::Desk;
-    pub use super::coordinator::outbox::{Outbox, Outgoing};
-    pub use super::topology::Peer;
-    pub use super::worker::uplink::Uplink;
-}

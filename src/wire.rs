@@ -18,7 +18,5 @@ pub use batch::{Batch, BatchQueue, BatchWriter};
 pub use codec::{append, decode, encode};
 pub use error::WireError;
 pub use format::PROTOCOL;
-pub use message::{
-    Finished, FromWorker, Hello, MessageKind, Outcome, Problem, Reads, Status, Stop, ToWorker,
-};
+pub use message::{Finished, FromWorker, Hello, MessageKind, Problem, Reads, Status, Stop, ToWorker};
 pub use text::{MAX_TEXT, shorten};

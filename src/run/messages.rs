@@ -28,9 +28,11 @@ pub(super) fn send_to_coordinator(
 pub(super) fn send_to_workers(transport: &mut dyn Transport, message: &ToWorker<'_>) -> Result<(), RunError> {
     let mut buffer = Vec::new();
     encode(message, &mut buffer)?;
-    let sent = workers(transport.size()).map(|rank| transport.send(rank, tag(message.kind()), &buffer));
-    // Not `collect`, which would stop at the first error.
-    sent.fold(Ok(()), |all, sent| all.and(sent.map_err(RunError::from)))
+    let mut first_error = Ok(());
+    for rank in workers(transport.size()) {
+        first_error = first_error.and(transport.send(rank, tag(message.kind()), &buffer));
+    }
+    Ok(first_error?)
 }
 
 /// Waits until everything has left, and gives the transport back together with all other ranks.

@@ -6,7 +6,7 @@
 //! a communication thread does (`pool`).
 
 pub(super) mod block_source;
-pub(super) mod outcome;
+mod outcome;
 mod pool;
 pub(super) mod processing;
 mod single_slot;

@@ -4,6 +4,7 @@ use bincode::{BorrowDecode, Decode, Encode};
 
 use super::assigned::Assigned;
 use super::batch::Batch;
+use crate::plan::{Fingerprint, Outcome};
 
 /// The kinds of messages; their numbers are the tags they travel under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum MessageKind {
     /// Blocks for a worker.
     Assign = 2,
     /// Blocks that a worker finished.
-    Report = 3,
+    Finished = 3,
     /// How is it going? And the answer.
     Status = 4,
     /// The run is over.
@@ -38,10 +39,10 @@ pub enum FromWorker<'a> {
     /// The first message: who is there, with which pipeline.
     Hello(Hello),
     /// Blocks that are finished.
-    Report(Batch<'a, Finished>),
+    Finished(Batch<'a, Finished>),
     /// How it is going.
     Status(Status),
-    /// What its process read since it said so last: ahead of a report.
+    /// What its process read since it said so last: ahead of finished blocks.
     Reads(Reads),
 }
 
@@ -61,7 +62,7 @@ impl FromWorker<'_> {
     pub fn kind(&self) -> MessageKind {
         match self {
             Self::Hello(_) => MessageKind::Hello,
-            Self::Report(_) | Self::Reads(_) => MessageKind::Report,
+            Self::Finished(_) | Self::Reads(_) => MessageKind::Finished,
             Self::Status(_) => MessageKind::Status,
         }
     }
@@ -78,17 +79,6 @@ pub struct Finished {
     pub outcome: Outcome,
 }
 
-/// How a block ended.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Outcome {
-    /// Processed.
-    Success,
-    /// Found to be done already.
-    Skipped,
-    /// Failed, and why.
-    Failed(String),
-}
-
 /// How a rank comes to a run: its first message, and its last where it cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Hello {
@@ -100,8 +90,8 @@ pub enum Hello {
         host: String,
         /// Its process.
         pid: u32,
-        /// The fingerprint of the pipeline that it built.
-        fingerprint: u64,
+        /// The fingerprint of the plan that it made: all ranks must have the same.
+        fingerprint: Fingerprint,
         /// The pipeline as text, [shortened](super::shorten).
         pipeline: String,
     },

@@ -1,9 +1,9 @@
 //! Any bytes decode to a message or an error, and every message survives the way there and back.
 
-use bellis::plan::{BlockId, TaskId};
+use bellis::plan::{BlockId, Outcome, TaskId};
 use bellis::wire::{
-    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, Outcome, PROTOCOL, Problem, Reads,
-    Status, Stop, ToWorker, WireError, decode, encode,
+    Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, PROTOCOL, Problem, Reads, Status, Stop,
+    ToWorker, WireError, decode, encode,
 };
 use bellis::{Coordinate, Roi};
 use proptest::prelude::*;
@@ -45,7 +45,8 @@ fn problem() -> impl Strategy<Value = Problem> {
 
 fn hello() -> impl Strategy<Value = Hello> {
     prop_oneof![
-        any::<(u32, String, u32, u64, String)>().prop_map(|(slots, host, pid, fingerprint, pipeline)| {
+        any::<(u32, String, u32, u128, String)>().prop_map(|(slots, host, pid, number, pipeline)| {
+            let fingerprint = format!("{number:032x}").parse().expect("32 digits");
             Hello::Ready { slots, host, pid, fingerprint, pipeline }
         }),
         prop::option::of(problem()).prop_map(|error| Hello::Ended { error }),
@@ -81,7 +82,7 @@ fn read_everything(bytes: &[u8]) {
         queue.push(&batch);
         while let Ok(Some(_)) = queue.pop() {}
     }
-    if let Ok(FromWorker::Report(batch)) = decode(bytes) {
+    if let Ok(FromWorker::Finished(batch)) = decode(bytes) {
         let _ = batch.iter().count();
     }
 }
@@ -109,7 +110,7 @@ proptest! {
         items.iter().for_each(|item| assign.push(item).expect("can be written"));
         let mut report = BatchWriter::default();
         reports.iter().for_each(|item| report.push(item).expect("can be written"));
-        for bytes in [bytes_of(&ToWorker::Assign(assign.batch())), bytes_of(&FromWorker::Report(report.batch()))] {
+        for bytes in [bytes_of(&ToWorker::Assign(assign.batch())), bytes_of(&FromWorker::Finished(report.batch()))] {
             let mut changed = bytes.clone();
             changed[place.index(bytes.len())] = value;
             read_everything(&changed);
@@ -164,8 +165,8 @@ proptest! {
     fn reports_survive(items in prop::collection::vec(finished(), 0..20)) {
         let mut writer = BatchWriter::default();
         items.iter().for_each(|item| writer.push(item).expect("can be written"));
-        let bytes = bytes_of(&FromWorker::Report(writer.batch()));
-        let Ok(FromWorker::Report(batch)) = decode(&bytes) else { panic!("a report") };
+        let bytes = bytes_of(&FromWorker::Finished(writer.batch()));
+        let Ok(FromWorker::Finished(batch)) = decode(&bytes) else { panic!("a report") };
         prop_assert_eq!(batch.iter().collect::<Result<Vec<_>, _>>(), Ok(items));
     }
 

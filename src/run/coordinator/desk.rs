@@ -12,8 +12,8 @@ use super::outbox::Outbox;
 use crate::observe::{Report, Snapshot};
 use crate::run::error::RunError;
 use crate::run::topology::{Peer, index_of, worker_number};
-use crate::scheduler::{Actions, Assignment, Event, Lease, Outcome, Scheduler, Time, WorkerId};
-use crate::wire::{self, Assigned, Finished, FromWorker, Hello, ToWorker};
+use crate::scheduler::{Actions, Assignment, Event, Lease, Scheduler, Time, WorkerId};
+use crate::wire::{Assigned, Finished, FromWorker, Hello, ToWorker};
 
 /// Microseconds between two looks at whose heartbeat is due.
 const HEARTBEAT_CHECK_INTERVAL: Time = 100_000;
@@ -70,7 +70,7 @@ impl Desk {
         outbox: &mut Outbox,
     ) -> Result<(), RunError> {
         match message {
-            FromWorker::Report(finished) => {
+            FromWorker::Finished(finished) => {
                 for finished in finished.iter() {
                     self.finish(now, from, finished?);
                 }
@@ -96,11 +96,7 @@ impl Desk {
         if let Some(block) = self.scheduler.block_of(worker, lease) {
             self.stats.add_busy(block.task, finished.busy_us);
         }
-        let outcome = match finished.outcome {
-            wire::Outcome::Success => Outcome::Success,
-            wire::Outcome::Skipped => Outcome::Skipped,
-            wire::Outcome::Failed(message) => Outcome::Failed(message),
-        };
+        let outcome = finished.outcome;
         self.scheduler.handle(now, Event::BlockFinished { worker, lease, outcome }, &mut self.actions);
     }
 

@@ -4,10 +4,9 @@
 //! the ranks and what is wrong with them. Nobody is left waiting.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hasher};
 use std::time::{Duration, Instant};
 
-use crate::plan::Plan;
+use crate::plan::{Fingerprint, Plan};
 use crate::run::error::RunError;
 use crate::run::messages::{send_to_coordinator, send_to_workers};
 use crate::run::topology::{COORDINATOR, Peer};
@@ -16,12 +15,9 @@ use crate::wire::{FromWorker, Hello, Problem, Stop, ToWorker, decode, shorten};
 
 /// What a rank that would run this plan says.
 pub(in crate::run) fn ready(plan: &Plan, slots: u32) -> Hello {
-    let text = plan.describe();
-    // Equal on all ranks: they run the same program, and this hasher has no random keys.
-    let mut hasher = DefaultHasher::new();
-    hasher.write(text.as_bytes());
     let Peer { slots, host, pid } = Peer::here(slots);
-    Hello::Ready { slots, host, pid, fingerprint: hasher.finish(), pipeline: shorten(text) }
+    let (fingerprint, pipeline) = (Fingerprint::of_plan(plan), shorten(plan.describe()));
+    Hello::Ready { slots, host, pid, fingerprint, pipeline }
 }
 
 /// What a rank that cannot run, or not go on with a run, says.
@@ -171,7 +167,8 @@ mod tests {
 
     fn built(text: &str) -> Hello {
         let (host, pipeline) = ("node".to_owned(), text.to_owned());
-        Hello::Ready { slots: 1, host, pid: 1, fingerprint: text.len() as u64, pipeline }
+        let fingerprint = format!("{:032x}", text.len()).parse().expect("32 digits");
+        Hello::Ready { slots: 1, host, pid: 1, fingerprint, pipeline }
     }
 
     fn unable(why: &str) -> Hello {

@@ -1,20 +1,9 @@
-//! How a block ended, as a program says it.
+//! What a closure returned, as the outcome of its block.
 
-use crate::plan::BlockResult;
+use crate::plan::{BlockResult, Outcome};
 use crate::run::error::one_line;
 
-/// How a block ended, for [`Worker::release`](crate::Worker::release).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BlockOutcome {
-    /// It was processed.
-    Success,
-    /// It need not be processed.
-    Skipped,
-    /// It failed, and why. It is tried again, on another worker where there is one.
-    Failed(String),
-}
-
-impl From<BlockResult> for BlockOutcome {
+impl From<BlockResult> for Outcome {
     fn from(result: BlockResult) -> Self {
         match result {
             Ok(()) => Self::Success,

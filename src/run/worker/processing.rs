@@ -1,8 +1,7 @@
 //! The loop that runs the closures of tasks.
 
-use super::outcome::BlockOutcome;
 use super::slot::Worker;
-use crate::plan::{Block, BoxError, Process};
+use crate::plan::{Block, BoxError, Outcome, Process};
 use crate::run::error::one_line;
 use crate::run::panics;
 
@@ -21,7 +20,7 @@ pub(in crate::run) fn process_all(worker: &mut Worker) -> Result<(), BoxError> {
                 // What the closure keeps may be half done, and may panic again when it is dropped.
                 let state = prepared[task].take();
                 let dropped = panics::catch(|| drop(state)).err();
-                BlockOutcome::Failed(dropped.map_or(panic.clone(), |again| format!("{panic}; then {again}")))
+                Outcome::Failed(dropped.map_or(panic.clone(), |again| format!("{panic}; then {again}")))
             }
         };
         worker.release(block, outcome)?;
@@ -29,12 +28,12 @@ pub(in crate::run) fn process_all(worker: &mut Worker) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn process(worker: &Worker, prepared: &mut Option<Process>, block: &Block) -> BlockOutcome {
+fn process(worker: &Worker, prepared: &mut Option<Process>, block: &Block) -> Outcome {
     let body = worker.task(block).body();
     match body.is_done(block) {
-        Ok(true) => return BlockOutcome::Skipped,
+        Ok(true) => return Outcome::Skipped,
         Ok(false) => {}
-        Err(error) => return BlockOutcome::Failed(format!("its check failed: {}", one_line(&*error))),
+        Err(error) => return Outcome::Failed(format!("its check failed: {}", one_line(&*error))),
     }
     let process = match prepared {
         Some(process) => process,
@@ -42,9 +41,9 @@ fn process(worker: &Worker, prepared: &mut Option<Process>, block: &Block) -> Bl
             Some(Ok(process)) => prepared.insert(process),
             Some(Err(error)) => {
                 let why = one_line(&*error);
-                return BlockOutcome::Failed(format!("the worker could not be prepared: {why}"));
+                return Outcome::Failed(format!("the worker could not be prepared: {why}"));
             }
-            None => return BlockOutcome::Failed("its task has no process closure".to_owned()),
+            None => return Outcome::Failed("its task has no process closure".to_owned()),
         },
     };
     process(block).into()

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::block_source::BlockSource;
-use super::outcome::BlockOutcome;
-use crate::plan::{Block, BlockId, BoxError, Task, WorkerInfo};
+use crate::plan::{Block, BlockId, BoxError, Outcome, Task, WorkerInfo};
 use crate::run::error::{RunError, one_line};
 use crate::run::panics;
-use crate::wire::{Assigned, Finished, Outcome, shorten};
+use crate::wire::{Assigned, Finished, shorten};
 
 /// What a worker thread does: its loop over blocks.
 pub(in crate::run) type Loop<'a> = dyn Fn(&mut Worker) -> Result<(), BoxError> + Sync + 'a;
@@ -60,20 +59,19 @@ impl Worker {
     ///
     /// # Errors
     /// [`RunError::NotAcquired`] for a block that is not held; rank 0 cannot be reached.
-    pub fn release(&mut self, block: Block, outcome: impl Into<BlockOutcome>) -> Result<(), RunError> {
+    pub fn release(&mut self, block: Block, outcome: impl Into<Outcome>) -> Result<(), RunError> {
         self.give_back(block.id, outcome.into())
     }
 
-    fn give_back(&mut self, block: BlockId, outcome: BlockOutcome) -> Result<(), RunError> {
+    fn give_back(&mut self, block: BlockId, outcome: Outcome) -> Result<(), RunError> {
         let index = self.held.iter().position(|held| held.block == block);
         let held = self.held.swap_remove(index.ok_or(RunError::NotAcquired(block))?);
         let now = Instant::now();
         self.last_release = Some(now);
         let busy_us = u64::try_from((now - held.begin).as_micros()).unwrap_or(u64::MAX);
         let outcome = match outcome {
-            BlockOutcome::Success => Outcome::Success,
-            BlockOutcome::Skipped => Outcome::Skipped,
-            BlockOutcome::Failed(message) => Outcome::Failed(shorten(message)),
+            Outcome::Failed(message) => Outcome::Failed(shorten(message)),
+            other => other,
         };
         let finished = Finished { lease: held.lease, busy_us, outcome };
         self.source.finish(finished, busy_us > BUSY_US).inspect_err(|error| self.error = Some(error.clone()))
@@ -103,7 +101,7 @@ impl Worker {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let reason = || BlockOutcome::Failed(format!("the worker's loop ended: {ended}"));
+        let reason = || Outcome::Failed(format!("the worker's loop ended: {ended}"));
         let mut is_reported = false;
         while let Some(held) = self.held.last() {
             let block = held.block;

@@ -93,7 +93,7 @@ fn nonsense_while_a_block_is_processed_is_not_lost() {
         // The helper takes this in while the block is processed.
         thread::sleep(Duration::from_millis(10));
         mine.send(1, tag(MessageKind::Assign), &[]).expect("the worker is there");
-        assert!(hear(mine, |message| matches!(message, FromWorker::Report(_))));
+        assert!(hear(mine, |message| matches!(message, FromWorker::Finished(_))));
         assert!(hear(mine, |message| matches!(message, FromWorker::Hello(Hello::Unable { .. }))));
         stop_all(mine, refused("nonsense")).expect("the worker is there");
     });

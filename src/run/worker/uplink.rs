@@ -13,7 +13,8 @@ use crate::wire::{
     BatchQueue, BatchWriter, Finished, FromWorker, Reads, Status, Stop, ToWorker, decode, encode,
 };
 
-pub(super) struct Uplink {
+/// One worker's side of the messages. It has no clock of its own but for the answers to status checks.
+pub struct Uplink {
     transport: Box<dyn Transport>,
     /// Blocks to process, in order.
     pub inbox: BatchQueue,
@@ -32,6 +33,7 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
+    /// An uplink over a transport whose handshake is done.
     pub fn new(transport: Box<dyn Transport>) -> Self {
         Self {
             transport,
@@ -48,6 +50,9 @@ impl Uplink {
     }
 
     /// Takes in all messages that have arrived. Returns whether there were any.
+    ///
+    /// # Errors
+    /// Rank 0 cannot be reached or understood, here as everywhere below.
     #[inline]
     pub fn receive(&mut self) -> Result<bool, RunError> {
         let mut has_received = false;
@@ -67,6 +72,9 @@ impl Uplink {
     }
 
     /// Keeps an answer for the next [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// It cannot be written.
     #[inline]
     pub fn answer(&mut self, finished: &Finished) -> Result<(), RunError> {
         self.n_finished += 1;
@@ -79,13 +87,16 @@ impl Uplink {
     }
 
     /// Sends the answers that are kept, if any; when rank 0 has said stop, it listens no more.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
     #[inline]
     pub fn flush(&mut self) -> Result<(), RunError> {
         if self.stop.is_none() && !self.answers.is_empty() {
             if let Some(reads) = storage::take_statistics() {
                 self.send_reads(reads)?;
             }
-            let message = FromWorker::Report(self.answers.batch());
+            let message = FromWorker::Finished(self.answers.batch());
             encode(&message, &mut self.sent)?;
             self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?;
             self.answers.clear();
@@ -93,11 +104,15 @@ impl Uplink {
         Ok(())
     }
 
+    /// The transport, to sleep on.
     pub fn transport(&mut self) -> &mut dyn Transport {
         &mut *self.transport
     }
 
     /// Tells rank 0 that this worker cannot go on, and waits until it has told everybody to stop.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
     pub fn give_up(&mut self, why: &RunError) -> Result<(), RunError> {
         if self.stop.is_none() {
             send_hello(&mut *self.transport, unable(why))?;
@@ -115,6 +130,9 @@ impl Uplink {
     }
 
     /// Closes the transport; what rank 0 said at last.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
     pub fn close(self) -> Result<Option<Stop>, RunError> {
         close(self.transport)?;
         Ok(self.stop)

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use bellis::{BlockOutcome, BoxError, Result, Runner, Task, Worker};
+use bellis::{BoxError, Outcome, Result, Runner, Task, Worker};
 
 use super::record::Record;
 use super::{Call, facts, line};
@@ -47,7 +47,7 @@ fn plain(task: Task, body: impl Fn(&mut Worker) -> Result + Sync) -> Result {
 fn rest(worker: &mut Worker) -> Result<(), BoxError> {
     while let Some(block) = worker.acquire()? {
         sleep(Duration::from_millis(2));
-        worker.release(block, BlockOutcome::Success)?;
+        worker.release(block, Outcome::Success)?;
     }
     Ok(())
 }
@@ -58,7 +58,7 @@ fn all(call: &Call, task: Task) -> Result {
     plain(task.clone(), |worker| {
         while let Some(block) = worker.acquire()? {
             record.during("loop", &block, || Ok(()))?;
-            let outcome = if block.index() % 3 == 1 { BlockOutcome::Skipped } else { BlockOutcome::Success };
+            let outcome = if block.index() % 3 == 1 { Outcome::Skipped } else { Outcome::Success };
             worker.release(block, outcome)?;
         }
         Ok(())
