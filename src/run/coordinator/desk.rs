@@ -159,6 +159,7 @@ impl Desk {
     #[inline]
     fn settle(&mut self, outbox: &mut Outbox) -> Result<(), RunError> {
         self.stats.record_failures(&mut self.actions.failures);
+        outbox.add_ended(&mut self.actions.ended);
         for &Assignment { worker, lease, block } in &self.actions.assignments {
             let block = self.scheduler.plan().block(block);
             let (read_roi, write_roi) = (block.read_roi, block.write_roi);
