@@ -114,7 +114,7 @@ impl Coordinator {
     /// be done. A worker that cannot be reached is lost, and what follows from that goes the same way.
     #[inline]
     fn dispatch(&mut self) -> Result<(), RunError> {
-        while !self.outbox.is_empty() {
+        while !self.outbox.is_empty() || !self.unreachable.is_empty() {
             for message in self.outbox.record(record)?.messages() {
                 let to = endpoint_of(message.to);
                 if let Err(error) = self.transport.send(to, tag(message.kind), message.bytes) {
@@ -122,15 +122,10 @@ impl Coordinator {
                 }
             }
             self.outbox.clear();
-            self.lose_unreachable()?;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn lose_unreachable(&mut self) -> Result<(), RunError> {
-        while let Some((worker, error)) = self.unreachable.pop() {
-            self.lose(worker, &error)?;
+            // One at a time: the blocks of one may go to another that is unreachable too.
+            if let Some((worker, error)) = self.unreachable.pop() {
+                self.lose(worker, &error)?;
+            }
         }
         Ok(())
     }
