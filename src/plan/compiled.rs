@@ -1,5 +1,6 @@
 //! A checked pipeline, ready to be scheduled: tasks by number, links in both directions, an order of work.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -148,15 +149,16 @@ fn graph(pipeline: &Pipeline) -> Result<DiGraph<Arc<TaskSpec>, (), u32>, PlanErr
     if pipeline.n_tasks() == 0 {
         return Err(PlanError::NoTasks);
     }
+    let mut by_name = HashMap::new();
     for task in pipeline.tasks() {
-        if graph.node_weights().any(|known: &Arc<TaskSpec>| known.name() == task.name()) {
+        let node = graph.add_node(task.spec().clone());
+        if by_name.insert(task.name(), node).is_some() {
             return Err(PlanError::DuplicateName(task.name().to_owned()));
         }
-        graph.add_node(task.spec().clone());
     }
     for (from, to) in pipeline.edges() {
         let find = |name: &String| {
-            graph.node_indices().find(|node| graph[*node].name() == name).ok_or_else(|| {
+            by_name.get(name.as_str()).copied().ok_or_else(|| {
                 let names: Vec<&str> = pipeline.tasks().iter().map(Task::name).collect();
                 PlanError::UnknownEdge {
                     from: from.clone(),

@@ -1,14 +1,15 @@
 //! Whether the blocks of a task can write an output without two of them in one chunk at the same time.
 //!
-//! Refused (or kept apart, where the task shares chunks) is exactly a task of which two blocks that do not conflict write
-//! one chunk, with two exceptions on the safe side: blocks that do not conflict are not known to be kept apart by a third that waits for one and makes wait the
-//! other; and where chunks and blocks of odd sizes meet in more than [`MAX_CHUNKS`] ways, the worst is assumed.
+//! A task of which two blocks that do not conflict write one chunk is refused, or, where it may share chunks, gets
+//! order-only conflicts between such blocks. There are two exceptions, both on the safe side: two blocks are not known to
+//! run one after the other because a third waits for one and makes the other wait; and where chunks and blocks of odd
+//! sizes meet in more than [`MAX_CHUNKS`] ways, the worst is assumed.
 
 use super::error::TaskProblem;
 use super::grid::Grid;
 use crate::geometry::{ChunkGrid, Coordinate, WriteTarget, Writers};
 
-/// At most this many chunks along an axis are looked at.
+/// Maximum number of chunks looked at along an axis.
 const MAX_CHUNKS: i64 = 1 << 20;
 
 /// An output that a task declared, as far as planning is concerned.

@@ -1,5 +1,6 @@
 //! Tasks and the order between them.
 
+use std::collections::HashSet;
 use std::ops::{Add, BitOr};
 
 use super::task::Task;
@@ -25,6 +26,17 @@ pub struct Pipeline {
     tasks: Vec<Task>,
     /// Names of upstream and downstream task.
     edges: Vec<(String, String)>,
+    lookup: Lookup,
+}
+
+/// What is asked of the edges again and again, as sets: adding one costs the same however many there are.
+#[derive(Debug, Clone, Default)]
+struct Lookup {
+    edges: HashSet<(String, String)>,
+    /// Names of the tasks that an edge leaves.
+    upstream: HashSet<String>,
+    /// Names of the tasks that an edge reaches.
+    downstream: HashSet<String>,
 }
 
 impl Pipeline {
@@ -76,30 +88,37 @@ impl Pipeline {
 
     fn add_edge(&mut self, upstream: String, downstream: String) {
         let edge = (upstream, downstream);
-        if !self.edges.contains(&edge) {
-            self.edges.push(edge);
+        if !self.lookup.edges.insert(edge.clone()) {
+            return;
         }
+        if !self.lookup.upstream.contains(&edge.0) {
+            self.lookup.upstream.insert(edge.0.clone());
+        }
+        if !self.lookup.downstream.contains(&edge.1) {
+            self.lookup.downstream.insert(edge.1.clone());
+        }
+        self.edges.push(edge);
     }
 
     /// Names of the tasks that no edge leaves.
     fn last_tasks(&self) -> Vec<String> {
-        self.names_without(|edge| &edge.0)
+        self.names_without(&self.lookup.upstream)
     }
 
     /// Names of the tasks that no edge reaches.
     fn first_tasks(&self) -> Vec<String> {
-        self.names_without(|edge| &edge.1)
+        self.names_without(&self.lookup.downstream)
     }
 
-    fn names_without(&self, end: impl Fn(&(String, String)) -> &String) -> Vec<String> {
-        let names = self.tasks.iter().map(|task| task.name().to_owned());
-        names.filter(|name| !self.edges.iter().any(|edge| end(edge) == name)).collect()
+    fn names_without(&self, names: &HashSet<String>) -> Vec<String> {
+        let others = self.tasks.iter().map(Task::name).filter(|name| !names.contains(*name));
+        others.map(str::to_owned).collect()
     }
 }
 
 impl From<Task> for Pipeline {
     fn from(task: Task) -> Self {
-        Self { tasks: vec![task], edges: Vec::new() }
+        Self { tasks: vec![task], ..Self::default() }
     }
 }
 
@@ -140,5 +159,33 @@ impl<R: Into<Pipeline>> Add<R> for Task {
 
     fn add(self, other: R) -> Pipeline {
         Pipeline::from(self) + other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Roi;
+    use crate::plan::compiled::Plan;
+
+    fn tasks(layer: &str, n_tasks: usize) -> Vec<Task> {
+        let total = Roi::new([0], [10]).expect("fits");
+        let build =
+            |which| Task::builder(format!("{layer} {which}")).total_roi(total).block_shape([1]).build();
+        (0..n_tasks).map(|which| build(which).expect("a good task")).collect()
+    }
+
+    /// Were every edge compared with all others, this would take minutes.
+    #[test]
+    fn edges_by_the_ten_thousand_are_added_one_by_one() {
+        let layer = |name| tasks(name, 200).into_iter().fold(Pipeline::new(), Pipeline::task);
+        let layers = layer("one") + layer("two") + layer("three");
+        assert_eq!((layers.n_tasks(), layers.edges().len()), (600, 2 * 200 * 200));
+        let twice = layers.clone() | layers;
+        assert_eq!((twice.n_tasks(), twice.edges().len()), (600, 2 * 200 * 200));
+        assert_eq!(Plan::new(&twice).map(|plan| plan.tasks()[599].upstream.len()), Ok(200));
+        let chain = tasks("link", 2000).into_iter().fold(Pipeline::new(), |chain, task| chain + task);
+        assert_eq!(chain.edges().len(), 1999);
+        assert_eq!(chain.edges()[1998], ("link 1998".to_owned(), "link 1999".to_owned()));
     }
 }
