@@ -26,8 +26,8 @@
 //!
 //! # Opening
 //!
-//! Whatever the disk holds of the maps, each byte of them is one of a state that was committed since the last checkpoint, or
-//! the one from before. So:
+//! Whatever the disk holds of the maps, each byte of them is one of a state that was committed since the last
+//! checkpoint, or the one from before. So:
 //!
 //! 1. what is no whole record at the end of the log is cut off, and the log is synced;
 //! 2. its records are written into the maps again, in order: each byte that changed since the checkpoint is in one;
@@ -35,74 +35,85 @@
 //! 4. blocks of a page that disagrees go back to *not done*, and [`Journal::repairs`] says so;
 //! 5. a checkpoint.
 //!
-//! A crash at any byte of 2 and 3 above or of a checkpoint therefore costs nothing that was committed, as the log has all
-//! that the maps may lack, and a crash in the middle of a record costs that commit alone, which had not returned. A byte
-//! that flips in a map, or in a checksum, costs its page, whichever state the byte turned into; one that flips in the log
-//! costs the records from there on, and the pages that had them in the map already. Never does a block become done by any
-//! of it: a state is believed only under a checksum that was made when it was committed. A checksum is wrong by accident
-//! once in four billion.
+//! A crash at any byte of 2 and 3 above or of a checkpoint therefore costs nothing that was committed, as the log has
+//! all that the maps may lack, and a crash in the middle of a record costs that commit alone, which had not returned.
+//! A byte that flips in a map, or in a checksum, costs its page, whichever state the byte turned into; one that flips
+//! in the log costs the records from there on, and the pages that had them in the map already. Never does a block
+//! become done by any of it: a state is believed only under a checksum that was made when it was committed. A
+//! checksum is wrong by accident once in four billion.
 //!
-//! Files other than these are small and replaced as a whole (`run.json`, with a checksum over all of it, and `zarr.json`), or
-//! appended to, a torn last line being cut off (`events.jsonl`).
+//! Files other than these are small and replaced as a whole (`run.json`, with a checksum over all of it, and
+//! `zarr.json`), or appended to, a torn last line being cut off (`events.jsonl`).
 //!
 //! # Places without room
 //!
-//! When [`JournalError::is_place`], nothing is broken: a record that was not written whole is cut off again, the maps are not
-//! touched before their record is on the disk, and what a map lacks is written from the log at the next call. The same
-//! changes can be given again, in this run or the next.
+//! When [`JournalError::is_place`], nothing is broken: a record that was not written whole is cut off again, the maps
+//! are not touched before their record is on the disk, and what a map lacks is written from the log at the next call.
+//! The same changes can be given again, in this run or the next.
 //!
 //! # Figures
 //!
-//! Memory: 4 bytes for 4096 blocks, and at most 32 MiB while a commit is made. Opening reads the maps once, in pieces of a
-//! megabyte; `tests/figures.rs` beside this file measures it.
+//! Memory: 4 bytes for 4096 blocks, and at most 32 MiB while a commit is made. Opening reads the maps once, in pieces
+//! of a megabyte, at about a gigabyte a second; `journal/tests/figures.rs` measures it.
 //!
 //! # How a run uses it
 //!
-//! Rank 0 alone opens the journal, after the handshake and before the first assignment, and feeds the scheduler:
+//! No run does yet; this is the plan. Rank 0 alone opens the journal, after the handshake and before the first worker
+//! joins the scheduler, and restores what is done, the most downstream task first:
 //!
 //! ```ignore
 //! let mut journal = Journal::open(dir, &Layout::of(&plan), info)?;
-//! for (id, _) in tasks {
-//!     for range in journal.ranges(id)? {
+//! for &task in plan.by_priority() {
+//!     for range in journal.ranges(task)? {
 //!         let (state, blocks) = range?;
 //!         // Failed and orphaned blocks are not restored, and so run again.
 //!         if matches!(state, BlockState::Done | BlockState::Excluded) {
-//!             scheduler.handle(now, Event::Restored { task: id, blocks }, &mut actions);
+//!             scheduler.handle(now, Event::Restored { task, blocks }, &mut actions);
 //!         }
 //!     }
 //! }
 //! ```
 //!
-//! A block that a worker reports as completed is *finished*, and not *done* before its data is durable and that is
-//! recorded. Time is cut into epochs of some seconds. At the end of one,
+//! A block that a worker reports is *finished*; it is *done*, and its dependents may leave, when its data is durable
+//! and that is committed. Otherwise the loss of a node could take data away under blocks that were computed from it,
+//! and where tasks write in place a block that runs again would read what its dependents wrote. Time is cut into
+//! epochs of some seconds:
 //!
-//! 1. rank 0 asks each worker that finished blocks since the last epoch to sync (`ToWorker::Sync { epoch }`);
-//! 2. a worker syncs the files and directories that it wrote before that message came, and answers
-//!    (`FromWorker::Synced { epoch }`): messages between two ranks keep their order, so all blocks that rank 0 had heard of
-//!    from this worker when it asked are covered;
-//! 3. as answers come, rank 0 moves the blocks that they cover to one batch, and commits it: one `fdatasync` for all workers;
-//! 4. only then are they told to the scheduler, or, where dependents may run on data that is not durable yet, only then
-//!    counted as done: with `Actions::ended`, dependents may be assigned when what ended is recorded.
+//! 1. rank 0 asks each worker that finished blocks since it last synced to do so (a message `Sync { epoch }`);
+//! 2. a worker syncs the files and directories that it wrote before the message came, and answers `Synced { epoch }`.
+//!    Messages between two ranks keep their order, so that covers all blocks that rank 0 had heard of when it asked;
+//! 3. rank 0 commits all blocks that the answers cover: one `fdatasync` for all workers;
+//! 4. then the scheduler takes them for completed, and what waited for them may be assigned.
+//!
+//! So the scheduler needs one more state between in flight and completed: `BlockFinished` frees the slot, as today,
+//! and a new event (`Committed { worker, epoch }`) completes the blocks and releases their dependents. An epoch ends
+//! early when slots are idle while blocks wait for finished ones: a chain of tasks then costs a sync per step, not a
+//! wait per step. The blocks of a lost worker that are finished and not committed go back to ready with those in
+//! flight; none of their dependents has left. With `durability = block` a worker syncs before it reports, and with
+//! `none` it never does: both commit what `Actions::ended` says, at the place where the coordinator records before it
+//! sends:
 //!
 //! ```ignore
-//! // In the loop; `finished[worker]` are runs of blocks that it reported since it last synced.
-//! let batch: Vec<Change> = synced.drain(..).map(|block| Change::block(block, BlockState::Done)).collect();
-//! match journal.commit(&batch) {
-//!     Ok(()) => outbox.release_dependents_of(&batch),
-//!     // Nothing is handed out any more; the batch is kept and given again, at last when the run ends with 75.
-//!     Err(error) if error.is_place() => desk.drain(error),
-//!     Err(error) => return Err(error.into()),
+//! fn record(journal: &mut Journal, ended: &[Ended]) -> Result<(), JournalError> {
+//!     let change = |ended: &Ended| Change {
+//!         task: ended.task,
+//!         blocks: ended.blocks.clone(),
+//!         state: match ended.how {
+//!             FinalState::Completed | FinalState::Skipped => BlockState::Done,
+//!             FinalState::Failed => BlockState::Failed,
+//!             FinalState::Orphaned => BlockState::Orphaned,
+//!         },
+//!     };
+//!     journal.commit(&ended.iter().map(change).collect::<Vec<_>>())
 //! }
 //! ```
 //!
-//! A worker that is lost takes with it what it had not synced: rank 0 drops `finished[worker]`, and the scheduler takes these
-//! blocks back to ready, with those that were in flight; it must be told of it even when they had completed
-//! (`Event::BlocksLost { task, blocks }`), which is why dependents wait for the commit. Blocks that fail for good, and what is
-//! orphaned by them, are committed at once, as no data stands behind them. With `durability = block` a worker syncs before
-//! each report, and each batch of reports is a commit; with `none` nobody syncs, and epochs only commit.
+//! When that fails and [`JournalError::is_place`], the messages stay where they are, the run drains, the same batch
+//! is given again at its end, and the exit code is the one that says "run again". Any other error breaks the run off.
 //!
-//! At the end, and when a run is drained: a last epoch, then [`Journal::close`]. `Journal` is dropped last, when all ranks
-//! have stopped writing, as that frees the directory.
+//! At the end, and when a run is drained, a last epoch and [`Journal::close`]. The journal is dropped last, when no
+//! rank writes any more, as that frees the directory. A run that is refused by [`JournalError::Locked`] may wait for
+//! `stale_in` and try once more: after a job was killed on another machine that is at most [`STALE_AFTER`].
 
 mod clock;
 mod commit_log;

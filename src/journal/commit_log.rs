@@ -60,8 +60,8 @@ impl CommitLog {
         let mut bytes = Vec::new();
         let next_sequence = record::encode(self.next_sequence, pages, &mut bytes);
         if let Err(error) = self.file.write(self.length, &bytes).and_then(|()| self.file.sync()) {
-            // A commit that is reported as failed must not come back. Cut off, it is also written anew, and not taken for
-            // written by the system, when it is tried again.
+            // A commit that is reported as failed must not come back. Cut off, it is also written anew, and not taken
+            // for written by the system, when it is tried again.
             self.is_torn = true;
             let _ = self.cut(self.length);
             return Err(error);

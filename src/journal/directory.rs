@@ -31,14 +31,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the run directory `dir`: makes it where there is none, and goes on with what is there if that is of the same
-    /// layout. Damage is mended and told by [`repairs`](Self::repairs).
+    /// Opens the run directory `dir`: makes it where there is none, and goes on with what is there if that is of the
+    /// same layout. Damage is mended and told by [`repairs`](Self::repairs).
     ///
     /// Costs one reading of the done maps: a byte for each block, in pieces of a megabyte.
     ///
     /// # Errors
-    /// [`JournalError::Locked`] while another run has the directory, [`JournalError::LayoutDiffers`] when it is about other
-    /// blocks; files that cannot be read or written, or are damaged so that nothing can be saved.
+    /// [`JournalError::Locked`] while another run has the directory, [`JournalError::LayoutDiffers`] when it is about
+    /// other blocks; files that cannot be read or written, or are damaged so that nothing can be saved.
     pub fn open(dir: &Path, layout: &Layout, info: RunInfo) -> Result<Self, JournalError> {
         durable::make_directory(dir)?;
         let lock = Lock::acquire(dir, &info)?;
@@ -94,8 +94,8 @@ impl Journal {
         self.ledger.map(task).map(Ranges::new)
     }
 
-    /// Records how blocks ended, and returns when that is on the disk. Later changes of a block win over earlier ones, in
-    /// one call as well; what is recorded already costs nothing.
+    /// Records how blocks ended, and returns when that is on the disk. Later changes of a block win over earlier
+    /// ones, in one call as well; what is recorded already costs nothing.
     ///
     /// Whoever calls this for blocks that are done has seen to it that their data is on the disk.
     ///
@@ -130,8 +130,8 @@ impl Journal {
         Ok(order)
     }
 
-    /// Where a task may keep what it needs to go on with: a path in the run directory, which goes when the task is begun
-    /// anew. The task makes it.
+    /// Where a task may keep what it needs to go on with: a path in the run directory, which goes when the task is
+    /// begun anew. The task makes it.
     ///
     /// # Panics
     /// When `task` is not of the layout.

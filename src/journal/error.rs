@@ -143,9 +143,9 @@ impl JournalError {
         move |error| Self::Io { action, path, kind: error.kind(), reason: error.to_string() }
     }
 
-    /// Returns whether the place is at fault and not the run: no room, no rights, a server that is gone. What was committed
-    /// is safe, what was not can be committed again once the place is mended. A run that meets this stops handing out
-    /// blocks and ends in a way that says "run again to go on".
+    /// Returns whether the place is at fault and not the run: no room, no rights, a server that is gone. What was
+    /// committed is safe, what was not can be committed again once the place is mended. A run that meets this stops
+    /// handing out blocks and ends in a way that says "run again to go on".
     pub fn is_place(&self) -> bool {
         matches!(self, Self::Io { .. })
     }

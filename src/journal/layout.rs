@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Fingerprint, Plan, PlannedTask, TaskId};
 
-/// What decides which blocks there are and what they wait for. A run directory belongs to one layout; retries, ranks, slots
-/// and time limits are no part of it.
+/// What decides which blocks there are and what they wait for. A run directory belongs to one layout; retries, ranks,
+/// slots and time limits are no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// The [`Fingerprint`] of the layout.

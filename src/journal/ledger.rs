@@ -111,8 +111,8 @@ impl Ledger {
         &self.counts
     }
 
-    /// Records changes, of which later ones win, and returns when they are on the disk. After an error some may be, and all
-    /// may be given again.
+    /// Records changes, of which later ones win, and returns when they are on the disk. After an error some may be,
+    /// and all may be given again.
     pub fn commit(&mut self, changes: &[Change]) -> Result<(), JournalError> {
         self.settle()?;
         if self.log.length() > MAX_LOG_LEN {

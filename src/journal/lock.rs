@@ -1,14 +1,16 @@
 //! The lock of a run directory: a file that names its owner, made by a hard link, which is there whole or not at all on
 //! every file system that clusters have. Locks of the system (`flock`) do not work on many of them.
 //!
-//! The owner writes the file anew every [`BEAT_INTERVAL`], so that its time of change is a sign of life. A lock is left behind
-//! when its owner is a process of this machine that is gone; when the batch system has started its job again; or, of
-//! another machine, when it gave no sign for [`STALE_AFTER`] (both times are the file system's, so clocks may differ).
+//! The owner writes the file anew every [`BEAT_INTERVAL`], so that its time of change is a sign of life. A lock is
+//! left behind when its owner is a process of this machine that is gone; when the batch system has started its job
+//! again; or, of another machine, when it gave no sign for [`STALE_AFTER`] (both times are the file system's, so
+//! clocks may differ).
 //!
-//! Who finds a lock with nonce `n` left behind makes, by a link again, the file `lock.n`, which only one can; from then on that
-//! is the lock, and what it names is the owner: "the lock" is always the end of the chain `lock`, `lock.n`, `lock.m`. The
-//! new owner then moves its file over `lock`, which shortens the chain and changes no owner. An owner that was only
-//! suspended finds itself replaced when it looks, which it does before it commits: see [`Lock::require`].
+//! Who finds a lock with nonce `n` left behind makes, by a link again, the file `lock.n`, which only one can; from
+//! then on that is the lock, and what it names is the owner: "the lock" is always the end of the chain `lock`,
+//! `lock.n`, `lock.m`. The new owner then moves its file over `lock`, which shortens the chain and changes no owner.
+//! An owner that was only suspended finds itself replaced when it looks, which it does before it commits: see
+//! [`Lock::require`].
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -190,8 +192,8 @@ fn link(own: &Path, target: &Path) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) if is_place(error.kind()) => Err(error),
-        // A file system without hard links. Others may see the file before it is whole, and then take it for one that they
-        // cannot read, which is respected as long as it is new.
+        // A file system without hard links. Others may see the file before it is whole, and then take it for one that
+        // they cannot read, which is respected as long as it is new.
         Err(_) => match OpenOptions::new().write(true).create_new(true).open(target) {
             Ok(mut file) => {
                 file.write_all(&fs::read(own)?)?;

@@ -63,8 +63,8 @@ impl MapPaths {
     }
 }
 
-/// A task's name as a file system takes it: `%` and two digits for each byte that is not a letter, a digit, `_`, `-` or a
-/// `.` within.
+/// A task's name as a file system takes it: `%` and two digits for each byte that is not a letter, a digit, `_`, `-`
+/// or a `.` within.
 pub(super) fn file_name(task: &str) -> String {
     let mut name = String::new();
     for (at, byte) in task.bytes().enumerate() {

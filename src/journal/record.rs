@@ -1,7 +1,7 @@
 //! A commit as bytes: little-endian integers, a length and a checksum before them. Decoding never panics.
 //!
-//! `length: u32, sum: u32 (of length and payload)`, then the payload: `sequence: u64, n_pages: u32`, and for each page `task: u32,
-//! page: u64, sum: u32, n_edits: u16`, and for each edit `offset: u16, length: u16, state: u8`.
+//! `length: u32, sum: u32 (of length and payload)`, then the payload: `sequence: u64, n_pages: u32`, and for each
+//! page `task: u32, page: u64, sum: u32, n_edits: u16`, and for each edit `offset: u16, length: u16, state: u8`.
 
 use super::page::{Edit, PAGE_LEN, PageEdit};
 use super::state::BlockState;

@@ -12,8 +12,8 @@ use super::paths;
 use super::run_file::RunFile;
 use super::run_info::RunInfo;
 
-/// Forgets what is done: of a task and all that depend on it, or, where none is named, everything but the events, so that the
-/// directory takes another layout. Returns the names of the tasks that were forgotten.
+/// Forgets what is done: of a task and all that depend on it, or, where none is named, everything but the events, so
+/// that the directory takes another layout. Returns the names of the tasks that were forgotten.
 ///
 /// # Errors
 /// A directory that is none of a run, or that a run has; a task that it does not have; files that cannot be written.

@@ -1,5 +1,5 @@
-//! Everything that is done to the files is taken down, and the power goes at each point of it: what was not synced is on
-//! the disk, or not, byte by byte; and again while the next run mends that.
+//! Everything that is done to the files is taken down, and the power goes at each point of it: what was not synced is
+//! on the disk, or not, byte by byte; and again while the next run mends that.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Opening again: the same layout goes on, another is refused, tasks are begun anew, and who only looks disturbs nobody.
+//! Opening again: the same layout goes on, another is refused, tasks are begun anew, and who only looks disturbs
+//! nobody.
 
 use std::fs;
 use std::path::Path;
