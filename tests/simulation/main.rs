@@ -1,4 +1,5 @@
-//! Whole runs of the scheduler in small worlds, on a virtual clock: a seed decides everything that happens.
+//! Whole runs in small worlds, on a virtual clock: a seed decides everything that happens. In one kind of world (`world`)
+//! the scheduler is alone; in the other (`ranks`) rank 0's desk exchanges messages with the uplinks of workers.
 //!
 //! A failing seed prints itself. `BELLIS_SIM_SEED=n` runs that seed alone, `BELLIS_SIM_TRACE=1` with every event and
 //! action, and `BELLIS_SIM_SEEDS=n` sets how many seeds are run.
@@ -8,6 +9,7 @@
 mod directed;
 mod oracle;
 mod pipelines;
+mod ranks;
 mod restored;
 mod rng;
 mod shadow;
@@ -16,6 +18,7 @@ mod world;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const N_SEEDS: u64 = 40_000;
+const N_SEEDS_OF_RANKS: u64 = 10_000;
 
 fn number_from_env(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -24,11 +27,21 @@ fn number_from_env(name: &str) -> Option<u64> {
 
 #[test]
 fn seeds() {
+    run_all("seeds", N_SEEDS, world::run);
+}
+
+#[test]
+fn ranks_that_exchange_messages() {
+    run_all("ranks_that_exchange_messages", N_SEEDS_OF_RANKS, ranks::run);
+}
+
+/// Runs one kind of world for many seeds, or for the one that the environment names.
+fn run_all(test: &str, n_seeds: u64, run: fn(u64) -> u64) {
     if let Some(seed) = number_from_env("BELLIS_SIM_SEED") {
-        world::run(seed);
+        run(seed);
         return;
     }
-    let n_seeds = number_from_env("BELLIS_SIM_SEEDS").unwrap_or(N_SEEDS);
+    let n_seeds = number_from_env("BELLIS_SIM_SEEDS").unwrap_or(n_seeds);
     let next = AtomicU64::new(0);
     let n_failed = AtomicU64::new(0);
     let n_threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -41,11 +54,11 @@ fn seeds() {
                         return;
                     }
                     let began = std::time::Instant::now();
-                    if std::panic::catch_unwind(|| check(seed)).is_err() {
+                    if std::panic::catch_unwind(|| check(seed, run)).is_err() {
                         n_failed.fetch_add(1, Ordering::Relaxed);
                         eprintln!(
                             "SEED {seed} FAILED; alone: BELLIS_SIM_SEED={seed} BELLIS_SIM_TRACE=1 \
-                             cargo test --no-default-features --test simulation seeds -- --nocapture"
+                             cargo test --no-default-features --test simulation {test} -- --nocapture"
                         );
                     }
                     if began.elapsed().as_secs() > 10 {
@@ -59,9 +72,9 @@ fn seeds() {
 }
 
 /// One seed; every tenth twice, for the same seed gives the same actions.
-fn check(seed: u64) {
-    let hash = world::run(seed);
+fn check(seed: u64, run: fn(u64) -> u64) {
+    let hash = run(seed);
     if seed.is_multiple_of(10) {
-        assert_eq!(world::run(seed), hash, "the same seed gave other actions");
+        assert_eq!(run(seed), hash, "the same seed gave other actions");
     }
 }

@@ -110,16 +110,22 @@ impl Shadow {
     /// Checks what the scheduler did, and where it stands.
     pub fn after(&mut self, scheduler: &Scheduler, actions: &Actions) {
         assert_eq!(actions.failures, self.expected_failures, "failures made known");
-        for Ended { task, blocks, how } in actions.ended.iter().cloned() {
+        for failure in &actions.failures {
+            self.mix(failure.block.index << 8 | u64::from(failure.worker.0) << 1 | 1);
+        }
+        self.after_events(scheduler, &actions.ended, &actions.assignments);
+    }
+
+    /// As [`after`](Self::after), after one event or several, of which all that is known is what ended and what was handed
+    /// out.
+    pub fn after_events(&mut self, scheduler: &Scheduler, ended: &[Ended], assignments: &[Assignment]) {
+        for Ended { task, blocks, how } in ended.iter().cloned() {
             for index in blocks {
                 self.ended(BlockId { task, index }, how);
             }
         }
-        for assignment in &actions.assignments {
+        for assignment in assignments {
             self.assigned(assignment);
-        }
-        for failure in &actions.failures {
-            self.mix(failure.block.index << 8 | u64::from(failure.worker.0) << 1 | 1);
         }
         assert_eq!(scheduler.n_late(), self.n_late, "late answers");
         for (id, mine) in (0..).map(TaskId).zip(&self.counts) {
@@ -196,6 +202,11 @@ impl Shadow {
                 }
             }
         }
+    }
+
+    /// The counts of each task, as they should be when nothing is left to be told.
+    pub fn counts(&self) -> &[Counts] {
+        &self.counts
     }
 
     pub fn is_lease_open(&self, lease: Lease, worker: WorkerId) -> bool {
