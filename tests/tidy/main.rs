@@ -41,7 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // N5 takes blosc from it.
     ("zarrs", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
     ("zstd", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
-    ("lz4_flex", &["src/storage/formats/n5/lz4_blocks"]),
+    ("lz4_flex", &["src/storage/formats/n5/codec", "src/storage/formats/n5/lz4_blocks"]),
     ("twox_hash", &["src/storage/formats/n5/lz4_blocks"]),
     ("quick_cache", &["src/storage/chunked/cache"]),
     ("rustix", &["src/storage/disk/files", "src/storage/voxels/uninit"]),
@@ -49,7 +49,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hdf5_sys", &["src/storage/formats/hdf5"]),
     ("flate2", &["src/storage/formats/hdf5", "src/storage/formats/n5/codec"]),
     ("mpi_sys", &["src/storage/formats/hdf5/mpio"]),
-    ("n5", &["src/storage/formats/n5"]),
+    ("bzip2", &["src/storage/formats/n5/codec"]),
+    ("liblzma", &["src/storage/formats/n5/codec"]),
     ("crc32c", &["src/journal"]),
     ("jiff", &["src/journal/clock"]),
 ];

@@ -18,7 +18,10 @@ pub(super) fn decode(
 ) -> Result<(Vec<usize>, Vec<u8>), String> {
     let (shape, payload) = header(bytes, chunk)?;
     let n_elements: usize = shape.iter().product();
-    let mut voxels = vec![0; n_elements * data_type.size()];
+    let n_bytes = n_elements * data_type.size();
+    let mut voxels = Vec::new();
+    voxels.try_reserve_exact(n_bytes).map_err(|_| format!("no memory for its {n_bytes} bytes"))?;
+    voxels.resize(n_bytes, 0);
     codec.decode(payload, &mut voxels)?;
     swap_bytes(&mut voxels, data_type.size());
     Ok((shape, voxels))
@@ -111,6 +114,55 @@ mod tests {
         let mut encoded = Vec::new();
         encode(voxels, &shape, DataType::I16, &raw, &mut encoded).expect("fits");
         assert_eq!(encoded, bytes);
+    }
+
+    /// The same block, compressed by the reference implementation.
+    #[test]
+    fn the_compressed_blocks_of_the_specification() {
+        const GZIP: &str = "1f8b08000000000000006360646062606660616065600300aaea6dbf0c000000";
+        const BZIP2: &str =
+            "425a6839314159265359023e0dd200000040007f002000310c010d31a87394337c5dc914e1424008f83748";
+        const LZ4: &str = "04224d186440a70c0000800001000200030004000500060000000041373308";
+        const XZ: &str = "fd377a585a000004e6d6b4460200210116000000742fe5a301000b000100020003000400050006000d0309ca34\
+            ec15a70001240ca618d8d81fb6f37d010000000004595a";
+        let bytes_of = |text: &str| -> Vec<u8> {
+            let digits: Vec<u8> = text.chars().filter_map(|c| Some(c.to_digit(16)? as u8)).collect();
+            digits.chunks(2).map(|pair| 16 * pair[0] + pair[1]).collect()
+        };
+        for (name, payload) in [("gzip", GZIP), ("bzip2", BZIP2), ("lz4", LZ4), ("xz", XZ)] {
+            let codec = Codec::of(&serde_json::json!({"type": name})).expect("known");
+            let bytes = [&HEADER[..], &bytes_of(payload)].concat();
+            let (_, voxels) = decode(&bytes, &[3, 2, 1], DataType::I16, &codec).expect(name);
+            assert_eq!(voxels, [1i16, 2, 3, 4, 5, 6].map(i16::to_ne_bytes).concat(), "{name}");
+        }
+    }
+
+    /// Mode 1 says the number of elements once more.
+    #[test]
+    fn blocks_of_variable_length() {
+        let raw = Codec::of(&serde_json::json!({"type": "raw"})).expect("known");
+        let mut bytes = [&HEADER[..], &6u32.to_be_bytes(), &[1, 2, 3, 4, 5, 6]].concat();
+        bytes[1] = 1;
+        let decoded = decode(&bytes, &[3, 2, 1], DataType::U8, &raw);
+        assert_eq!(decoded, Ok((vec![3, 2, 1], vec![1, 2, 3, 4, 5, 6])));
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length], &[3, 2, 1], DataType::U8, &raw).is_err(), "{length}");
+        }
+        bytes[19] = 7;
+        let refused = decode(&bytes, &[3, 2, 1], DataType::U8, &raw);
+        assert!(refused.is_err_and(|reason| reason.contains("7 elements in a block of [3, 2, 1]")));
+    }
+
+    /// A dataset may claim blocks that no memory holds.
+    #[test]
+    fn no_more_memory_is_asked_for_than_there_is() {
+        let raw = Codec::of(&serde_json::json!({"type": "raw"})).expect("known");
+        let mut huge = HEADER;
+        huge[4..12].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
+        huge[15] = 1;
+        let most = u64::from(u32::MAX);
+        let refused = decode(&huge, &[most, most, most], DataType::U8, &raw);
+        assert!(refused.is_err_and(|reason| reason.contains("no memory for its")));
     }
 
     #[test]

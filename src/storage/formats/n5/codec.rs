@@ -1,10 +1,16 @@
-//! The codecs of N5: those that the library has, and what else is met in files of Java, zarr-python and tensorstore.
+//! The codecs of N5, as they are met in files of Java, Rust, C++, zarr-python and tensorstore.
 
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
-use n5::compression::{Compression as _, CompressionType};
+use bzip2::read::BzDecoder;
+use bzip2::write::BzEncoder;
+use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+use liblzma::read::XzDecoder;
+use liblzma::stream::Stream;
+use liblzma::write::XzEncoder;
+use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use serde::Deserialize;
 use serde_json::Value;
 use zarrs::array::codec::{
@@ -17,10 +23,15 @@ use super::lz4_blocks;
 /// How the voxels of a block are compressed.
 #[derive(Debug)]
 pub(super) enum Codec {
-    /// raw, gzip, bzip2, lz4 or xz, which the library reads and writes.
-    Library(CompressionType),
+    Raw,
+    Gzip(flate2::Compression),
     /// What gzip is with `useZlib`.
     Zlib(flate2::Compression),
+    Bzip2(bzip2::Compression),
+    /// LZ4 in frames of blocks of a size. Java's blocks are read too.
+    Lz4(BlockSize),
+    /// XZ of a preset.
+    Xz(u32),
     /// Zstandard of a level.
     Zstd(i32),
     Blosc(Blosc),
@@ -40,56 +51,71 @@ pub(super) struct Blosc {
 
 const KNOWN: &str = "raw, gzip, bzip2, lz4, xz, zstd, blosc";
 
+/// What an XZ stream may ask for: four times what preset 9 does.
+const MAX_XZ_MEMORY: u64 = 256 << 20;
+
 impl Codec {
     /// The codec that a dataset's metadata name, or why it cannot be used.
     pub(super) fn of(metadata: &Value) -> Result<Self, String> {
-        let within = |name: &str, range: std::ops::RangeInclusive<i64>, rule: &str| match metadata.get(name) {
-            Some(value) if !value.as_i64().is_some_and(|value| range.contains(&value)) => {
-                Err(format!("{} of {name} {value}, not {rule}", metadata["type"]))
-            }
-            _ => Ok(()),
-        };
         let Some(name) = metadata["type"].as_str() else {
             return Err(format!("a compression without a type: {metadata}"));
         };
-        match name {
-            "gzip" if metadata["useZlib"] == true => {
-                // As Java has it: any other level is the default.
-                let level = metadata["level"].as_u64().filter(|level| *level <= 9).map(|level| level as u32);
-                return Ok(Self::Zlib(level.map_or_else(Default::default, flate2::Compression::new)));
-            }
-            "zstd" => {
-                within("level", -131_072..=22, "-131072 to 22")?;
-                let level = metadata["level"].as_i64().and_then(|level| i32::try_from(level).ok());
-                return Ok(Self::Zstd(level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL)));
-            }
-            "blosc" => {
-                within("shuffle", -1..=2, "-1 to 2")?;
-                let blosc = serde_json::from_value(metadata.clone());
-                return blosc.map(Self::Blosc).map_err(|error| format!("blosc: {error}"));
-            }
-            // Beyond these the library would panic on the first block.
-            "bzip2" => within("blockSize", 1..=9, "1 to 9")?,
-            "xz" => within("preset", 0..=9, "0 to 9")?,
+        let number = |name: &str, default: i32, range: RangeInclusive<i32>| {
+            let Some(value) = metadata.get(name) else { return Ok(default) };
+            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+            number.filter(|number| range.contains(number)).ok_or_else(|| {
+                let (codec, least, most) = (&metadata["type"], range.start(), range.end());
+                format!("{codec} of {name} {value}, not {least} to {most}")
+            })
+        };
+        // As Java has it: any other level is the default.
+        let deflate = || {
+            let level = metadata["level"].as_u64().filter(|level| *level <= 9).map(|level| level as u32);
+            level.map_or_else(flate2::Compression::default, flate2::Compression::new)
+        };
+        Ok(match name {
+            "raw" => Self::Raw,
+            "gzip" if metadata["useZlib"] == true => Self::Zlib(deflate()),
+            "gzip" => Self::Gzip(deflate()),
+            "bzip2" => Self::Bzip2(bzip2::Compression::new(number("blockSize", 9, 1..=9)?.unsigned_abs())),
             "lz4" if metadata.get("acceleration").is_some() => {
                 return Err(format!(
                     "lz4 as numcodecs writes it is not supported: of N5's codecs bellis has {KNOWN}"
                 ));
             }
-            "raw" | "gzip" | "lz4" => {}
+            "lz4" => Self::Lz4(match number("blockSize", 1 << 16, i32::MIN..=i32::MAX)? {
+                ..=0x1_0000 => BlockSize::Max64KB,
+                0x1_0001..=0x4_0000 => BlockSize::Max256KB,
+                0x4_0001..=0x10_0000 => BlockSize::Max1MB,
+                _ => BlockSize::Max4MB,
+            }),
+            "xz" => Self::Xz(number("preset", 6, 0..=9)?.unsigned_abs()),
+            "zstd" => Self::Zstd(number("level", zstd::DEFAULT_COMPRESSION_LEVEL, -131_072..=22)?),
+            "blosc" => {
+                number("shuffle", 0, -1..=2)?;
+                let blosc = serde_json::from_value(metadata.clone());
+                blosc.map(Self::Blosc).map_err(|error| format!("blosc: {error}"))?
+            }
             other => return Err(format!("{other} is not supported: of N5's codecs bellis has {KNOWN}")),
-        }
-        serde_json::from_value(metadata.clone()).map(Self::Library).map_err(|error| error.to_string())
+        })
     }
 
     /// Fills `voxels`, or says why the bytes are no such block.
     pub(super) fn decode(&self, bytes: &[u8], voxels: &mut [u8]) -> Result<(), String> {
         match self {
-            Self::Library(CompressionType::Lz4(_)) if lz4_blocks::is(bytes) => {
-                lz4_blocks::decode(bytes, voxels)
-            }
-            Self::Library(codec) => fill(codec.decoder(bytes), voxels),
+            Self::Raw => fill(bytes, voxels),
+            Self::Gzip(_) => fill(GzDecoder::new(bytes), voxels),
             Self::Zlib(_) => fill(ZlibDecoder::new(bytes), voxels),
+            Self::Bzip2(_) => fill(BzDecoder::new(bytes), voxels),
+            Self::Lz4(_) if lz4_blocks::is(bytes) => lz4_blocks::decode(bytes, voxels),
+            Self::Lz4(_) => {
+                fill(FrameDecoder::new(bytes), voxels).map_err(|reason| format!("LZ4 frame: {reason}"))
+            }
+            Self::Xz(_) => {
+                let stream =
+                    Stream::new_stream_decoder(MAX_XZ_MEMORY, 0).map_err(|error| error.to_string())?;
+                fill(XzDecoder::new_stream(bytes, stream), voxels)
+            }
             Self::Zstd(_) => fill(zstd::Decoder::new(bytes).map_err(|error| error.to_string())?, voxels),
             Self::Blosc(_) => {
                 let length = blosc_validate(bytes).ok_or("no blosc frame")?;
@@ -108,10 +134,30 @@ impl Codec {
     /// Adds the compressed voxels, which have elements of so many bytes, to `bytes`.
     pub(super) fn encode(&self, voxels: &[u8], element: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            // Encoders of the library finish when they are dropped.
-            Self::Library(codec) => codec.encoder(bytes).write_all(voxels),
+            Self::Raw => bytes.write_all(voxels),
+            Self::Gzip(level) => {
+                let mut encoder = GzEncoder::new(bytes, *level);
+                encoder.write_all(voxels)?;
+                encoder.finish().map(drop)
+            }
             Self::Zlib(level) => {
                 let mut encoder = ZlibEncoder::new(bytes, *level);
+                encoder.write_all(voxels)?;
+                encoder.finish().map(drop)
+            }
+            Self::Bzip2(level) => {
+                let mut encoder = BzEncoder::new(bytes, *level);
+                encoder.write_all(voxels)?;
+                encoder.finish().map(drop)
+            }
+            Self::Lz4(block_size) => {
+                let info = FrameInfo::new().block_mode(BlockMode::Independent).block_size(*block_size);
+                let mut encoder = FrameEncoder::with_frame_info(info.content_checksum(true), bytes);
+                encoder.write_all(voxels)?;
+                encoder.finish().map(drop).map_err(io::Error::other)
+            }
+            Self::Xz(preset) => {
+                let mut encoder = XzEncoder::new(bytes, *preset);
                 encoder.write_all(voxels)?;
                 encoder.finish().map(drop)
             }
@@ -162,7 +208,11 @@ mod tests {
             json!({"type": "gzip", "level": 3, "useZlib": true}),
             json!({"type": "gzip", "level": -1, "useZlib": true}),
             json!({"type": "bzip2", "blockSize": 9}),
+            json!({"type": "gzip", "level": 0}),
+            json!({"type": "bzip2"}),
             json!({"type": "lz4", "blockSize": 65536}),
+            json!({"type": "lz4", "blockSize": 1 << 30}),
+            json!({"type": "xz"}),
             json!({"type": "xz", "preset": 6}),
             json!({"type": "zstd"}),
             json!({"type": "zstd", "level": -5}),
@@ -181,6 +231,21 @@ mod tests {
             assert!(codec.decode(&bytes[..bytes.len() / 2], &mut decoded[1..]).is_err(), "{metadata}: cut");
             assert!(codec.decode(&[], &mut decoded).is_err(), "{metadata}: nothing");
         }
+    }
+
+    /// A header may ask for gigabytes.
+    #[test]
+    fn xz_that_asks_for_too_much_is_refused() {
+        let codec = Codec::of(&json!({"type": "xz"})).expect("known");
+        let mut bytes = vec![0xfd, b'7', b'z', b'X', b'Z', 0, 0, 0, 0xff, 0x12, 0xd9, 0x41];
+        // One filter, LZMA2, with a dictionary of 3 GiB.
+        bytes.extend([2, 0, 0x21, 1, 39, 0, 0, 0]);
+        let mut checksum = flate2::Crc::new();
+        checksum.update(&bytes[12..]);
+        bytes.extend(checksum.sum().to_le_bytes());
+        bytes.extend([1, 0, 0, 7, 0]);
+        let refused = codec.decode(&bytes, &mut [0]).expect_err("must be refused");
+        assert!(refused.contains("memory"), "{refused}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use n5::DatasetAttributes;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::codec::Codec;
@@ -28,6 +28,15 @@ pub(super) struct Dataset {
     pub(super) chunks: Vec<u64>,
     pub(super) codec: Codec,
     attributes: Map<String, Value>,
+}
+
+/// What the attributes of a dataset must hold, beside its compression; from the fastest axis to the slowest.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Declared {
+    dimensions: Vec<u64>,
+    block_size: Vec<u32>,
+    data_type: String,
 }
 
 /// The file that makes a directory an N5 group or dataset.
@@ -70,14 +79,12 @@ impl Dataset {
         let unusable = |reason: String| StorageError::Metadata { path: file_in(path), reason };
         let codec = attributes.get("compression").ok_or_else(|| unusable("no compression".to_owned()))?;
         let codec = Codec::of(codec).map_err(unusable)?;
-        let mut known = attributes.clone();
-        // The library does not know all codecs.
-        known.insert("compression".to_owned(), serde_json::json!({"type": "raw"}));
-        let read: DatasetAttributes =
-            serde_json::from_value(Value::Object(known)).map_err(|error| unusable(error.to_string()))?;
-        let data_type = data_type(*read.get_data_type());
-        let shape: Vec<u64> = read.get_dimensions().iter().rev().copied().collect();
-        let chunks: Vec<u64> = read.get_block_size().iter().rev().map(|&extent| u64::from(extent)).collect();
+        let declared = Declared::deserialize(&attributes).map_err(|error| unusable(error.to_string()))?;
+        let data_type = DataType::from_name(&declared.data_type).ok_or_else(|| {
+            StorageError::UnsupportedDataType { path: path.to_path_buf(), data_type: declared.data_type }
+        })?;
+        let shape: Vec<u64> = declared.dimensions.into_iter().rev().collect();
+        let chunks: Vec<u64> = declared.block_size.into_iter().rev().map(u64::from).collect();
         if chunks.len() != shape.len() || shape.is_empty() || chunks.contains(&0) {
             return Err(unusable(format!(
                 "dimensions {shape:?} and block size {chunks:?} do not go together"
@@ -125,19 +132,4 @@ fn in_c_order(attributes: &Map<String, Value>) -> Cow<'_, Map<String, Value>> {
         }
     }
     Cow::Owned(turned)
-}
-
-fn data_type(name: n5::DataType) -> DataType {
-    match name {
-        n5::DataType::UINT8 => DataType::U8,
-        n5::DataType::UINT16 => DataType::U16,
-        n5::DataType::UINT32 => DataType::U32,
-        n5::DataType::UINT64 => DataType::U64,
-        n5::DataType::INT8 => DataType::I8,
-        n5::DataType::INT16 => DataType::I16,
-        n5::DataType::INT32 => DataType::I32,
-        n5::DataType::INT64 => DataType::I64,
-        n5::DataType::FLOAT32 => DataType::F32,
-        n5::DataType::FLOAT64 => DataType::F64,
-    }
 }
