@@ -88,7 +88,7 @@ fn a_library_beside_its_door() {
     );
     flagged("src/transport/local.rs", "fn f() { ::mpi::ffi::x() }", "the library mpi");
     flagged("src/storage.rs", "use zarrs::array::Array;", "the library zarrs");
-    flagged("src/storage/formats/zarr.rs", "use n5::prelude::*;", "the library n5");
+    flagged("src/storage/formats/zarr.rs", "use liblzma::read::*;", "the library liblzma");
     clean("src/mpi/communicator.rs", "use mpi::traits::*;");
     clean("src/storage/formats/hdf5/mpio.rs", "fn f() { mpi::ffi::x() }");
     clean(
