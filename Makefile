@@ -57,9 +57,9 @@ setup-test:
 	@.ci/setup.sh test "$(INTEROP_PYTHON)"
 
 demo: setup clean-demo
-	$(CARGO) build --release --example smooth
+	$(CARGO) build --release --bin bellis
 	@mkdir -p demo-out
-	$(MPIRUN) -n $(NP) $(TARGET_DIR)/release/examples/smooth $(DEMO_ARGS)
+	$(MPIRUN) -n $(NP) $(TARGET_DIR)/release/bellis smooth $(DEMO_ARGS)
 	@ls -l demo-out/*.png
 
 test: setup-test

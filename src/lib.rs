@@ -42,6 +42,7 @@
 //! | [`storage`] | bulk data, by ROI |
 //! | [`observe`] | SHOWS progress and the report; changes nothing |
 //! | `run` | DRIVES: the only place that ties the others together |
+//! | [`tools`] | what people run first, as a library: convert, downsample, label, smooth, stats; `bellis` is its program |
 //!
 //! # Invariants: what is deliberately absent
 //!
@@ -62,6 +63,8 @@ pub mod plan;
 mod run;
 pub mod scheduler;
 pub mod storage;
+#[cfg(feature = "tools")]
+pub mod tools;
 pub mod transport;
 pub mod wire;
 

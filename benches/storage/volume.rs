@@ -1,6 +1,6 @@
 //! The volume that all storage benches move: cells in 256^3 tiles, each tile a little different.
 
-#[path = "../../examples/smooth/cells.rs"]
+#[path = "../../src/tools/smooth/cells.rs"]
 mod cells;
 
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl Volume {
     }
 
     fn fill(&self) -> Result<(), Error> {
-        let tile = cells::voxels(&Roi::new([0, 0, 0], [TILE; 3])?)?.mapv(|grey| grey & 0xF0);
+        let tile = cells::voxels([0..TILE, 0..TILE, 0..TILE]).mapv(|grey| grey & 0xF0);
         let zarr = Array::<u8>::create(self.zarr(), &self.spec([CHUNK; 3]))?;
         let hdf5 = Array::<u8>::create(self.hdf5(), &ArraySpec::new(self.shape.map(i64::unsigned_abs)))?;
         let task = Task::builder("fill")

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::error::RunError;
 use super::options::Options;
 use super::session::{self, Prepared};
-#[cfg(all(feature = "hdf5", feature = "mpi"))]
 use super::startup::membership::ranks;
+use super::topology;
 use super::worker::processing::process_all;
 use super::worker::slot::Worker;
 use crate::mpi::Comm;
@@ -99,6 +99,24 @@ impl<'c> Runner<'c> {
             // The world is never freed.
             None => MpiIo::world(),
         })
+    }
+
+    /// How many processes would process the blocks of a run: all ranks but rank 0, and rank 0 where it has
+    /// [slots](Self::rank0_slots); 1 where a process is alone. Initializes MPI where a launcher started several ranks, which
+    /// otherwise waits for the run.
+    ///
+    /// ```
+    /// assert_eq!(bellis::Runner::new().n_processes()?, 1);
+    /// # Ok::<(), bellis::RunError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An option of the environment is wrong; MPI is finalized; the launcher and the MPI library do not belong together.
+    pub fn n_processes(&self) -> Result<usize, RunError> {
+        let options = self.options.over(environment())?;
+        let Some((comm, _)) = ranks(self.communicator)? else { return Ok(1) };
+        let (_, size) = comm.rank_and_size().map_err(|error| RunError::Transport(error.into()))?;
+        Ok(topology::workers(size).len() + usize::from(options.rank0_slots > 0))
     }
 
     /// [`Options::credits`].

@@ -41,6 +41,7 @@ pub enum Ranks {
 /// A scenario to be run, in a directory of its own.
 pub struct Scenario {
     ranks: Ranks,
+    path: PathBuf,
     words: Vec<String>,
     command: Command,
     directory: TempDir,
@@ -72,6 +73,12 @@ pub fn scenario(ranks: Ranks, scenario: &str, more: &[&str]) -> Scenario {
 #[cfg(feature = "mpi")]
 pub fn testbed(ranks: Ranks, name: &str, arguments: &[&str]) -> Scenario {
     executable(ranks, Path::new(env!("CARGO_BIN_EXE_testbed")), &[&[name], arguments].concat())
+}
+
+/// `bellis` with this command and its arguments, in an empty directory.
+#[cfg(feature = "tools")]
+pub fn tool(ranks: Ranks, command: &str, arguments: &[&str]) -> Scenario {
+    executable(ranks, Path::new(env!("CARGO_BIN_EXE_bellis")), &[&[command], arguments].concat())
 }
 
 /// The example `name` with these arguments, in an empty directory.
@@ -109,7 +116,7 @@ pub fn executable(ranks: Ranks, path: &Path, arguments: &[&str]) -> Scenario {
     command.envs(ENVIRONMENT).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = path.file_name().unwrap_or_default().to_string_lossy();
     let words = std::iter::once(&*program).chain(arguments.iter().copied()).map(str::to_owned).collect();
-    Scenario { ranks, words, command, directory }
+    Scenario { ranks, path: path.to_path_buf(), words, command, directory }
 }
 
 /// Cargo builds examples before it runs tests, next to them: `target/debug/deps/ranks-..` and `target/debug/examples/`.
@@ -153,9 +160,9 @@ impl Scenario {
     }
 
     /// Starts so many more ranks in the same job, with these arguments instead.
-    pub fn and(mut self, n_ranks: usize, name: &str, arguments: &[&str]) -> Self {
+    pub fn and(mut self, n_ranks: usize, arguments: &[&str]) -> Self {
         self.command.env_remove(PATIENCE);
-        self.command.args([":", "-n", &n_ranks.to_string()]).arg(example(name)).args(arguments);
+        self.command.args([":", "-n", &n_ranks.to_string()]).arg(&self.path).args(arguments);
         self
     }
 

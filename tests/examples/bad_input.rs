@@ -8,7 +8,7 @@ use bellis::storage::ArraySpec;
 use ndarray::{ArrayD, IxDyn};
 use tempfile::TempDir;
 
-use super::mpirun::{Ranks, Scenario, program};
+use super::mpirun::{Ranks, Scenario, program, tool};
 use super::text;
 
 const BAD_RANKS: [Ranks; 5] =
@@ -28,7 +28,7 @@ fn folder() -> TempDir {
 fn refused(name: &str, arguments: &[&str], message: &str, with: impl Fn(Scenario) -> Scenario) {
     let folder = folder();
     for ranks in BAD_RANKS {
-        with(program(ranks, name, arguments).inside(folder.path())).run().failed(2, message);
+        with(tool(ranks, name, arguments).inside(folder.path())).run().failed(2, message);
     }
 }
 
@@ -103,7 +103,7 @@ fn an_output_that_is_something_else() {
         let arguments = ["--input", "volume.zarr/raw", "--output", "b.zarr"];
         let message =
             "b.zarr exists with data type uint8 but float32 is asked for: remove it or choose another path";
-        program(ranks, "smooth", &arguments).inside(folder.path()).run().failed(2, message);
+        tool(ranks, "smooth", &arguments).inside(folder.path()).run().failed(2, message);
     }
 }
 
@@ -127,7 +127,7 @@ fn options_and_environment() {
 #[test]
 fn help_is_printed_once() {
     for ranks in BAD_RANKS {
-        let outcome = program(ranks, "smooth", &["--help"]).run();
+        let outcome = tool(ranks, "smooth", &["--help"]).run();
         outcome.succeeded();
         assert_eq!(outcome.stdout.matches("Usage:").count(), 1, "{outcome}");
     }
@@ -138,10 +138,16 @@ fn one_rank_alone_with_bad_input() {
     let folder = folder();
     let good = ["--input", "volume.zarr/raw", "--output", "b.zarr"];
     let bad = ["--input", "nothing.zarr", "--output", "b.zarr"];
-    let start = |n: usize, first: &[&str]| program(Ranks::Mpirun(n), "smooth", first).inside(folder.path());
-    start(1, &bad).and(2, "smooth", &good).run().failed(2, "rank 0 of 3: nothing.zarr does not exist");
-    start(2, &good).and(1, "smooth", &bad).run().failed(2, "rank 2 of 3: nothing.zarr does not exist");
-    start(3, &good).and(1, "smooth", &["--help"]).run().failed(2, "rank 3");
+    let start = |n: usize, first: &[&str]| tool(Ranks::Mpirun(n), "smooth", first).inside(folder.path());
+    start(1, &bad)
+        .and(2, &[&["smooth"], &good[..]].concat())
+        .run()
+        .failed(2, "rank 0 of 3: nothing.zarr does not exist");
+    start(2, &good)
+        .and(1, &[&["smooth"], &bad[..]].concat())
+        .run()
+        .failed(2, "rank 2 of 3: nothing.zarr does not exist");
+    start(3, &good).and(1, &[&["smooth"], &["--help"][..]].concat()).run().failed(2, "rank 3");
 }
 
 #[test]
@@ -152,7 +158,7 @@ fn a_corrupt_chunk_fails_its_blocks() {
     let arguments =
         ["--input", "volume.zarr/raw", "--output", "b.zarr", "--block", "10,10,10", "--sigma", "0.5"];
     for ranks in BAD_RANKS {
-        let outcome = program(ranks, "smooth", &arguments).inside(folder.path()).run();
+        let outcome = tool(ranks, "smooth", &arguments).inside(folder.path()).run();
         // With a context of 2 voxels, all 8 blocks read it.
         outcome.failed(1, "8 blocks failed, 0 orphaned, 0 not processed; first: task \"smooth\", block ");
         outcome.failed(1, &format!("chunk {} is corrupt (", text(chunk)));

@@ -1,4 +1,4 @@
-//! The small programs: the one in the README, `square` and `sum_reduce`.
+//! The lessons: the one in the README, `square`, `sum_reduce` and `smooth`.
 
 use bellis::storage::ArraySpec;
 use bellis::{Array, Roi};
@@ -55,5 +55,19 @@ fn sum_reduce() {
         let sum =
             |block: i64| (block * 256_000..(block + 1) * 256_000).map(|number| number * number).sum::<i64>();
         assert!(sums.read(&sums.roi()).unwrap().iter().copied().eq((0..16).map(sum)), "{outcome}");
+    }
+}
+
+#[test]
+fn smooth() {
+    let mut first = None;
+    for ranks in RANKS {
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = program(ranks, "smooth", &[text(folder.path())]).run();
+        outcome.succeeded();
+        assert!(outcome.stderr.contains("Task filter:\nnum blocks : 64\ncompleted ✔: 64"), "{outcome}");
+        let smooth = Array::<f32>::open(folder.path().join("smooth.zarr")).unwrap();
+        let smooth = smooth.read(&smooth.roi()).unwrap();
+        assert_eq!(first.get_or_insert_with(|| smooth.clone()), &smooth, "{ranks:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! `smooth`: the numbers that scipy gives, the same bytes whatever the blocks and ranks.
+//! `bellis smooth`: the numbers that scipy gives, the same bytes whatever the blocks and ranks.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use bellis::{Array, Coordinate, Roi};
 use ndarray::{ArrayD, IxDyn};
 use sha2::{Digest, Sha256};
 
-use super::mpirun::{Ranks, program};
+use super::mpirun::{Ranks, tool};
 use super::{RANKS, text};
 
 /// The real volume, beside the repository; absent from a copy of the repository alone.
@@ -23,7 +23,7 @@ fn real_data() -> Option<PathBuf> {
 fn smoothed(ranks: Ranks, input: &Path, output: &Path, more: &[&str]) -> ArrayD<f32> {
     let mut arguments = vec!["--input", text(input), "--output", text(output), "--sigma", "2"];
     arguments.extend(more);
-    program(ranks, "smooth", &arguments).run().succeeded();
+    tool(ranks, "smooth", &arguments).run().succeeded();
     let smooth = Array::<f32>::open(output).unwrap();
     smooth.read(&smooth.roi()).unwrap()
 }
@@ -122,7 +122,7 @@ fn any_type_and_any_number_of_axes() {
         let voxel = Roi::new(roi.center(), *array.voxel_size()).unwrap();
         let shape = array.read(&voxel).unwrap().raw_dim();
         array.write(&voxel, &ArrayD::from_elem(shape, one)).unwrap();
-        // The example compares with the sum over all axes by itself.
+        // The tool compares with the sum over all axes by itself.
         let smooth = smoothed(Ranks::Alone, array.path(), &folder.path().join("b.zarr"), more);
         let sum: f64 = smooth.iter().map(|value| f64::from(*value)).sum();
         let channels: u64 = array.info().channel_shape().iter().product();
@@ -153,7 +153,7 @@ fn the_summary_tells_what_was_decoded_and_what_was_kept() {
         let output = folder.path().join(output);
         let arguments =
             ["--input", text(&input), "--output", text(&output), "--sigma", "2", "--block", "32,32,32"];
-        let run = program(Ranks::Mpirun(3), "smooth", &arguments).env("BELLIS_CACHE_MIB", cache_mib).run();
+        let run = tool(Ranks::Mpirun(3), "smooth", &arguments).env("BELLIS_CACHE_MIB", cache_mib).run();
         run.succeeded();
         let line = run.stderr.lines().find_map(|line| line.strip_prefix("chunks read: ")).map(str::to_owned);
         line.unwrap_or_else(|| panic!("no line about chunks\n{run}"))

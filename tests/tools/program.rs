@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::mpirun::{self, program};
+use crate::mpirun;
 
 /// 0 for alone, without a launcher; else the number of ranks.
 pub type Ranks = usize;
@@ -22,7 +22,7 @@ pub fn run(tool: &str, ranks: Ranks, folder: &Path, arguments: &str) -> Outcome 
         n_ranks => mpirun::Ranks::Mpirun(n_ranks),
     };
     let words: Vec<&str> = arguments.split_whitespace().collect();
-    let run = program(ranks, tool, &words).env("BELLIS_PROGRESS", "off").inside(folder).run();
+    let run = mpirun::tool(ranks, tool, &words).env("BELLIS_PROGRESS", "off").inside(folder).run();
     Outcome { code: run.code, stderr: run.stderr.clone(), run }
 }
 

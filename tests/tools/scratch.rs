@@ -28,9 +28,8 @@ fn a_run_that_is_killed_while_it_clears_up_is_in_nobodys_way() {
         (0..1000).for_each(|file| fs::write(part.join(format!("{file:03}")), "").unwrap());
     }
     fs::write(&mark, "").unwrap();
-    let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/stats");
-    let mut command = Command::new(program);
-    command.arg("a.zarr").current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bellis"));
+    command.args(["stats", "a.zarr"]).current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let (begin, n_parts) =
         (Instant::now(), || fs::read_dir(scratch.join("measured")).map_or(0, Iterator::count));

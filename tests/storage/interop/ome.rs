@@ -7,7 +7,7 @@ use bellis::{Array, Coordinate};
 use serde_json::{Value, json};
 
 use super::{Python, Volume};
-use crate::mpirun::{Ranks, program};
+use crate::mpirun::{Ranks, tool};
 
 const VERSIONS: [(ZarrVersion, &str); 2] = [(ZarrVersion::V2, "v04"), (ZarrVersion::V3, "v05")];
 
@@ -82,7 +82,7 @@ fn what_downsample_writes_is_valid() {
     for (version, model) in [("2", "v04"), ("3", "v05")] {
         let path = dir.path().join(format!("{model}.zarr"));
         let arguments = ["a.zarr", path.to_str().unwrap(), "--levels", "2", "--zarr-version", version];
-        program(Ranks::Mpirun(3), "downsample", &arguments).inside(dir.path()).run().succeeded();
+        tool(Ranks::Mpirun(3), "downsample", &arguments).inside(dir.path()).run().succeeded();
         let axes = json!(["z", "y", "x"].map(|name| space(name, "nanometer")));
         let datasets = json!([
             dataset("0", json!([2.0, 3.0, 4.0]), json!([-100.0, -65.0, -30.0])),

@@ -1,0 +1,57 @@
+//! `bellis label`.
+
+use std::path::PathBuf;
+
+use bellis::storage::DataType;
+use bellis::tools::{Connectivity, Label, Labelled, Threshold};
+use serde_json::json;
+
+use super::arguments::{Blocks, Output, data_type};
+use super::print;
+
+/// Labels the connected components of what is brighter than a threshold
+///
+/// What came out is shown as JSON.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The array, such as volume.zarr/raw
+    src: PathBuf,
+    /// The array of labels that is made or, if it is there and fits, written over
+    dst: PathBuf,
+    /// A voxel belongs to a component if it is larger than this
+    #[arg(long, allow_hyphen_values = true)]
+    threshold: Threshold,
+    #[command(flatten)]
+    blocks: Blocks,
+    /// Which voxels are neighbours: faces or all; or how many each has, such as 6 or 26 in 3-D
+    #[arg(long, default_value = "faces")]
+    connectivity: Connectivity,
+    /// Type of the labels: an unsigned or signed integer
+    #[arg(long, default_value = "uint64", value_parser = data_type)]
+    dtype: DataType,
+    #[command(flatten)]
+    output: Output,
+    /// The folder in which a scratch folder is made; all ranks have to see it [default: beside DST]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self, _json: bool) -> bellis::Result {
+        let Self { src, dst, threshold, blocks, connectivity, dtype, output, scratch } = self;
+        let (blocks, output) = (blocks.into(), output.into());
+        let label = Label { src, dst, threshold, blocks, connectivity, dtype, output, scratch };
+        if let Some(Labelled { components, largest, voxels, elapsed_s }) = label.run()? {
+            let shown = json!({
+                "path": label.dst.display().to_string(),
+                "components": components,
+                "largest": largest,
+                "voxels": voxels,
+                "elapsed_s": (elapsed_s * 1000.0).round() / 1000.0,
+            });
+            print::line(&shown.to_string())?;
+        }
+        Ok(())
+    }
+}

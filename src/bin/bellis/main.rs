@@ -1,0 +1,47 @@
+//! The command line: one program for what people do with volumes, alone or on the ranks of a job.
+//!
+//! Each command has a file, which says what can be said on the command line and hands it to [`bellis::tools`]; `print` says
+//! how results are shown. Nothing is computed here.
+
+mod arguments;
+mod convert;
+mod downsample;
+mod label;
+mod print;
+mod smooth;
+mod stats;
+
+use std::process::ExitCode;
+
+/// Block-wise processing of very large nD volumes, on the cores of one machine or on as many ranks as an MPI job has.
+#[derive(clap::Parser)]
+#[command(name = "bellis", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Show the result as JSON, in one line
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Convert(convert::Arguments),
+    Downsample(downsample::Arguments),
+    Label(label::Arguments),
+    Smooth(smooth::Arguments),
+    Stats(stats::Arguments),
+}
+
+fn main() -> ExitCode {
+    bellis::main(|| {
+        let Some(Arguments { command, json }) = arguments::parse()? else { return Ok(()) };
+        match command {
+            Command::Convert(arguments) => arguments.run(json),
+            Command::Downsample(arguments) => arguments.run(json),
+            Command::Label(arguments) => arguments.run(json),
+            Command::Smooth(arguments) => arguments.run(json),
+            Command::Stats(arguments) => arguments.run(json),
+        }
+    })
+}

@@ -1,0 +1,36 @@
+//! `bellis stats`.
+
+use std::path::PathBuf;
+
+use bellis::tools::Stats;
+
+use super::arguments::extent;
+use super::print;
+
+/// Shows minimum, maximum, mean, sum, sum of squares and a histogram of a volume, as JSON
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The array, such as volume.zarr/raw; channels are measured together
+    src: PathBuf,
+    /// Shape of a block in voxels [default: whole chunks, about 2 million voxels]
+    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
+    block: Option<Vec<u64>>,
+    /// Bins of the histogram, between minimum and maximum [default: one for each value of 8 or 16 bits, none for wider
+    /// ones]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    bins: Option<u64>,
+    /// The folder in which a scratch folder is made; all ranks have to see it [default: the current one]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub fn run(self, _json: bool) -> bellis::Result {
+        let Self { src, block, bins, scratch } = self;
+        if let Some(summary) = (Stats { src, block, bins, scratch }).run()? {
+            print::line(&summary.to_json())?;
+        }
+        Ok(())
+    }
+}

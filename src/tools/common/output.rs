@@ -1,0 +1,84 @@
+//! What can be said about blocks and about the output, the same way for every tool.
+
+use crate::tools::error::Result;
+use std::path::Path;
+
+use crate::storage::ArraySpec;
+use crate::storage::{ArrayInfo, Compression, ZarrVersion};
+
+use super::place::is_in_n5;
+
+/// How an output is stored.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// Shape of the output's chunks in voxels; the input's where `None`.
+    pub chunks: Option<Vec<u64>>,
+    /// Without chunks, all voxels in one piece: HDF5 without compression. Otherwise as the input.
+    pub contiguous: bool,
+    /// Shape of the output's shards in voxels, of whole chunks: few files of many chunks, in Zarr v3. None where `None`.
+    pub shards: Option<Vec<u64>>,
+    /// How chunks are compressed; the format's default where `None`.
+    pub compression: Option<Compression>,
+    /// Version of the Zarr format; that of the group the array lies in, or 3, where `None`.
+    pub zarr_version: Option<ZarrVersion>,
+}
+
+impl Output {
+    /// `spec`, for an array at `to` that is made from the one that `info` is of, with what was asked for put over it.
+    pub(in crate::tools) fn over(&self, spec: ArraySpec, to: &Path, info: &ArrayInfo) -> Result<ArraySpec> {
+        // The only fill value of N5 is 0: nothing is lost, as every voxel is written.
+        let mut spec = if is_in_n5(to) { spec.fill_value(0u8) } else { spec };
+        let chunks = self.chunks.as_ref().map(|chunks| all_axes("--chunks", chunks, info, &info.chunks));
+        let chunks = chunks.transpose()?;
+        if let Some(shards) = &self.shards {
+            let shards = all_axes("--shards", shards, info, chunks.as_ref().unwrap_or(&info.chunks))?;
+            if chunks.is_none() && !info.is_contiguous {
+                spec = spec.chunks(dividing(&shards, &info.chunks));
+            }
+            spec = spec.shards(shards);
+        }
+        if let Some(chunks) = chunks {
+            spec = spec.chunks(chunks);
+        }
+        if self.contiguous {
+            spec = spec.contiguous();
+        }
+        if let Some(compression) = self.compression {
+            spec = spec.compression(compression);
+        }
+        if let Some(version) = self.zarr_version {
+            spec = spec.zarr_version(version);
+        }
+        Ok(spec)
+    }
+}
+
+/// The largest extents up to these that divide a shard.
+fn dividing(shards: &[u64], most: &[u64]) -> Vec<u64> {
+    let along =
+        |(shard, most): (&u64, &u64)| (1..=*most).rev().find(|extent| shard % extent == 0).unwrap_or(1);
+    shards.iter().zip(most).map(along).collect()
+}
+
+/// What was said for the spatial axes of the array that `info` is of, with `others` along channel axes before; or what was
+/// said for all.
+pub fn all_axes(option: &str, given: &[u64], info: &ArrayInfo, others: &[u64]) -> Result<Vec<u64>> {
+    let (n_channel_axes, n_axes) = (info.n_channel_axes(), info.shape.len());
+    if given.len() == n_axes {
+        return Ok(given.to_vec());
+    }
+    require_axes(option, given, info)?;
+    Ok(others[..n_channel_axes].iter().chain(given).copied().collect())
+}
+
+/// Refuses another number of extents than there are spatial axes.
+pub fn require_axes(option: &str, given: &[u64], info: &ArrayInfo) -> Result {
+    let n_spatial = info.offset.n_axes();
+    if given.len() == n_spatial {
+        return Ok(());
+    }
+    let (n_given, path) = (given.len(), info.path.display());
+    let several = if n_spatial == 1 { "axis" } else { "axes" };
+    Err(format!("{option} has {n_given} numbers, but {path} has {n_spatial} {several}: give one for each")
+        .into())
+}

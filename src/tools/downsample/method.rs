@@ -1,0 +1,89 @@
+//! What several voxels become.
+
+use crate::tools::common::number::Number;
+
+/// What several voxels become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Their mean.
+    Mean,
+    /// The most frequent of them, the smallest of several.
+    Mode,
+    /// The largest of them.
+    Max,
+}
+
+/// A type of element of which several can become one.
+pub trait Reduce: Number {
+    /// The mean of at least one value.
+    fn mean(values: &[Self]) -> Self;
+
+    /// Puts values in an order in which equal ones lie together.
+    fn sort(values: &mut [Self]);
+
+    /// One of at least one value; they may change their order.
+    #[inline]
+    fn reduce(values: &mut [Self], method: Method) -> Self {
+        match method {
+            Method::Mean => Self::mean(values),
+            Method::Mode => Self::mode(values),
+            Method::Max => values.iter().copied().reduce(Self::larger).unwrap_or_default(),
+        }
+    }
+
+    /// The most frequent of at least one value, the smallest of several.
+    fn mode(values: &mut [Self]) -> Self {
+        // Inside of an object all are the same.
+        if values.iter().all(|value| *value == values[0]) {
+            return values[0];
+        }
+        Self::sort(values);
+        let mut best = (0, values[0]);
+        for run in values.chunk_by(|one, other| one == other) {
+            if run.len() > best.0 {
+                best = (run.len(), run[0]);
+            }
+        }
+        best.1
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty, $wide:ty);*) => {$(
+        impl Reduce for $type {
+            #[inline]
+            fn mean(values: &[Self]) -> Self {
+                let n = values.len() as $wide;
+                let sum: $wide = values.iter().map(|value| <$wide>::from(*value)).sum();
+                let (floor, rest) = (sum.div_euclid(n), sum.rem_euclid(n));
+                let is_up = 2 * rest > n || (2 * rest == n && floor % 2 != 0);
+                // A mean lies between values of the type.
+                (floor + <$wide>::from(is_up)) as $type
+            }
+
+            fn sort(values: &mut [Self]) {
+                values.sort_unstable();
+            }
+        }
+    )*};
+}
+
+macro_rules! floats {
+    ($($type:ty),*) => {$(
+        impl Reduce for $type {
+            #[inline]
+            fn mean(values: &[Self]) -> Self {
+                let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
+                (sum / values.len() as f64) as $type
+            }
+
+            fn sort(values: &mut [Self]) {
+                values.sort_unstable_by(Self::total_cmp);
+            }
+        }
+    )*};
+}
+
+// 1024 voxels along each of 3 axes, and more, in sums without overflow.
+integers!(u8, i64; i8, i64; u16, i64; i16, i64; u32, i128; i32, i128; u64, i128; i64, i128);
+floats!(f32, f64);

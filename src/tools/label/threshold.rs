@@ -1,0 +1,73 @@
+//! What a voxel has to be larger than.
+
+use std::str::FromStr;
+
+use crate::storage::FillValue;
+
+use crate::tools::common::number::{Loss, Misfit, Number};
+
+/// A threshold, before it is known what it is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold(FillValue);
+
+/// The same threshold among the values of one type: comparing takes no conversion and loses nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Above<T> {
+    /// Every value is larger.
+    All,
+    /// No value is larger.
+    None,
+    /// Those larger than this one are.
+    Than(T),
+}
+
+impl FromStr for Threshold {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(whole) = text.parse::<i128>() {
+            return Ok(Self(FillValue::Integer(whole)));
+        }
+        match text.parse::<f64>() {
+            Ok(value) if !value.is_nan() => Ok(Self(FillValue::Float(value))),
+            _ => Err("use a number, such as 100 or 0.5"),
+        }
+    }
+}
+
+impl Threshold {
+    /// Among the values of `T`. Floats are compared with the nearest value of their type, as numpy does; integers with
+    /// the largest one that is not above the threshold.
+    pub fn among<T: Number>(self) -> Above<T> {
+        let is_float = T::narrow(FillValue::Float(0.5), Loss::default()).is_ok();
+        let value = match self.0 {
+            FillValue::Float(value) if !is_float => FillValue::Float(value.floor()),
+            value => value,
+        };
+        let round = Loss { round: true, ..Loss::default() };
+        match T::narrow(value, round) {
+            Ok(threshold) => Above::Than(threshold),
+            Err(Misfit::Range | Misfit::Inexact) if is_negative(value) => Above::All,
+            Err(_) => Above::None,
+        }
+    }
+}
+
+fn is_negative(value: FillValue) -> bool {
+    match value {
+        FillValue::Integer(whole) => whole < 0,
+        FillValue::Float(value) => value < 0.0,
+    }
+}
+
+impl<T: Number> Above<T> {
+    /// Whether `value` is above the threshold. What is not a number is not.
+    #[inline]
+    pub fn holds(self, value: T) -> bool {
+        match self {
+            Self::All => !value.is_nan(),
+            Self::None => false,
+            Self::Than(threshold) => value > threshold,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A volume of any type of element, read as `f32`.
+
+use std::path::Path;
+
+use crate::geometry::Roi;
+use crate::storage::{Array, ArraySpec, Border, StorageError};
+use crate::storage::{ArrayInfo, DataType, Element, describe};
+use ndarray::ArrayD;
+
+type Read = dyn Fn(&Roi) -> Result<ArrayD<f32>, StorageError> + Send + Sync;
+
+/// A volume on disk. The type of its elements is known to [`open`](Self::open) and to nobody after.
+pub struct Volume {
+    /// What it is.
+    pub info: ArrayInfo,
+    /// What it covers, in world units.
+    pub roi: Roi,
+    /// An array like it.
+    pub spec: ArraySpec,
+    read: Box<Read>,
+}
+
+impl Volume {
+    /// Opens the array at `path`.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        match describe(path)?.data_type {
+            DataType::U8 => Self::of::<u8>(path),
+            DataType::U16 => Self::of::<u16>(path),
+            DataType::U32 => Self::of::<u32>(path),
+            DataType::U64 => Self::of::<u64>(path),
+            DataType::I8 => Self::of::<i8>(path),
+            DataType::I16 => Self::of::<i16>(path),
+            DataType::I32 => Self::of::<i32>(path),
+            DataType::I64 => Self::of::<i64>(path),
+            DataType::F32 => Self::of::<f32>(path),
+            DataType::F64 => Self::of::<f64>(path),
+        }
+    }
+
+    fn of<T: Number>(path: &Path) -> Result<Self, StorageError> {
+        let array = Array::<T>::open(path)?;
+        let (info, roi, spec) = (array.info().clone(), array.roi(), ArraySpec::like(&array));
+        let read = Box::new(move |roi: &Roi| Ok(array.read_with(roi, Border::Nearest)?.mapv(T::to_f32)));
+        Ok(Self { info, roi, spec, read })
+    }
+
+    /// The voxels in `roi`, the nearest ones where it reaches past the border.
+    pub fn read(&self, roi: &Roi) -> Result<ArrayD<f32>, StorageError> {
+        (self.read)(roi)
+    }
+}
+
+/// A number that can be rounded to `f32`.
+trait Number: Element {
+    fn to_f32(self) -> f32;
+}
+
+macro_rules! numbers {
+    ($($type:ty),*) => {$(
+        impl Number for $type {
+            fn to_f32(self) -> f32 {
+                self as f32
+            }
+        }
+    )*};
+}
+
+numbers!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64);

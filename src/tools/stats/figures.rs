@@ -1,0 +1,222 @@
+//! What is gathered of voxels one after the other, and of blocks one after the other.
+
+use crate::tools::error::Result;
+use serde_json::Value;
+
+use super::summary::integer;
+
+/// Minimum, maximum and sums of some voxels.
+pub trait Figures: Default {
+    /// As words, for other ranks.
+    fn words(&self) -> Vec<u64>;
+    /// From words.
+    fn from_words(words: &[u64]) -> Result<Self>;
+    /// Adds other voxels.
+    fn merge(&mut self, more: &Self);
+    /// Voxels that count in minimum, maximum and sums.
+    fn n_finite(&self) -> u64;
+    /// Voxels that are not a number, negative infinity and positive infinity.
+    fn not_finite(&self) -> [u64; 3];
+    /// Minimum and maximum, `None` without finite voxels.
+    fn range(&self) -> Option<(f64, f64)>;
+    /// Minimum, maximum, sum and sum of squares, for printing.
+    fn values(&self) -> [Value; 4];
+    /// The sum, rounded.
+    fn sum(&self) -> f64;
+}
+
+fn words<const N: usize>(words: &[u64]) -> Result<[u64; N]> {
+    Ok(words.try_into().map_err(|_| format!("{} words are no figures", words.len()))?)
+}
+
+fn split(value: u128) -> [u64; 2] {
+    [value as u64, (value >> 64) as u64]
+}
+
+fn join(low: u64, high: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
+/// Figures of whole numbers: exact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Integers {
+    n: u64,
+    min: i128,
+    max: i128,
+    sum: i128,
+    /// `None` past 128 bits.
+    squares: Option<u128>,
+}
+
+impl Default for Integers {
+    fn default() -> Self {
+        Self { n: 0, min: i128::MAX, max: i128::MIN, sum: 0, squares: Some(0) }
+    }
+}
+
+impl Integers {
+    /// Adds `n` voxels of a value.
+    #[inline]
+    pub fn add(&mut self, value: i128, n: u64) {
+        self.n += n;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        // 2^64 voxels of less than 2^64 each fit; of their squares only one each does for sure.
+        self.sum += value * i128::from(n);
+        let square = value.unsigned_abs() * value.unsigned_abs();
+        let squares = square.checked_mul(n.into()).and_then(|more| self.squares?.checked_add(more));
+        self.squares = squares;
+    }
+}
+
+impl Figures for Integers {
+    fn words(&self) -> Vec<u64> {
+        let values = [self.min, self.max, self.sum].map(i128::cast_unsigned);
+        let squares = [u128::from(self.squares.is_some()), self.squares.unwrap_or(0)];
+        let split = values.into_iter().chain(squares).flat_map(split);
+        std::iter::once(self.n).chain(split).collect()
+    }
+
+    fn from_words(from: &[u64]) -> Result<Self> {
+        let [n, rest @ ..] = words::<11>(from)?;
+        let value = |at: usize| join(rest[2 * at], rest[2 * at + 1]);
+        let squares = (value(3) != 0).then_some(value(4));
+        let [min, max, sum] = [value(0), value(1), value(2)].map(u128::cast_signed);
+        Ok(Self { n, min, max, sum, squares })
+    }
+
+    fn merge(&mut self, more: &Self) {
+        self.n += more.n;
+        self.min = self.min.min(more.min);
+        self.max = self.max.max(more.max);
+        self.sum += more.sum;
+        self.squares = self.squares.and_then(|squares| squares.checked_add(more.squares?));
+    }
+
+    fn n_finite(&self) -> u64 {
+        self.n
+    }
+
+    fn not_finite(&self) -> [u64; 3] {
+        [0; 3]
+    }
+
+    fn range(&self) -> Option<(f64, f64)> {
+        (self.n > 0).then_some((self.min as f64, self.max as f64))
+    }
+
+    fn values(&self) -> [Value; 4] {
+        let squares = self.squares.map_or(Value::Null, |squares| integer(&squares));
+        [integer(&self.min), integer(&self.max), integer(&self.sum), squares]
+    }
+
+    fn sum(&self) -> f64 {
+        self.sum as f64
+    }
+}
+
+/// A sum with what rounding took from it: Neumaier's, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher
+/// Summen", 1974.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Sum {
+    sum: f64,
+    rest: f64,
+}
+
+impl Sum {
+    #[inline]
+    fn add(&mut self, value: f64) {
+        let sum = self.sum + value;
+        let (large, small) =
+            if self.sum.abs() >= value.abs() { (self.sum, value) } else { (value, self.sum) };
+        self.rest += (large - sum) + small;
+        self.sum = sum;
+    }
+
+    fn value(self) -> f64 {
+        // What is too large to be added has no rest.
+        if self.sum.is_finite() { self.sum + self.rest } else { self.sum }
+    }
+}
+
+/// Figures of floating-point numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Floats {
+    n: u64,
+    not_finite: [u64; 3],
+    min: f64,
+    max: f64,
+    sum: Sum,
+    squares: Sum,
+}
+
+impl Default for Floats {
+    fn default() -> Self {
+        let (sum, squares) = (Sum::default(), Sum::default());
+        Self { n: 0, not_finite: [0; 3], min: f64::INFINITY, max: f64::NEG_INFINITY, sum, squares }
+    }
+}
+
+impl Floats {
+    /// Adds a voxel.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        if !value.is_finite() {
+            self.not_finite[if value.is_nan() { 0 } else { 1 + usize::from(value > 0.0) }] += 1;
+            return;
+        }
+        self.n += 1;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.sum.add(value);
+        self.squares.add(value * value);
+    }
+}
+
+impl Figures for Floats {
+    fn words(&self) -> Vec<u64> {
+        let sums = [self.sum.sum, self.sum.rest, self.squares.sum, self.squares.rest];
+        let floats = [self.min, self.max].into_iter().chain(sums).map(f64::to_bits);
+        std::iter::once(self.n).chain(self.not_finite).chain(floats).collect()
+    }
+
+    fn from_words(from: &[u64]) -> Result<Self> {
+        let [n, nan, negative, positive, rest @ ..] = words::<10>(from)?;
+        let [min, max, sum, sum_rest, squares, squares_rest] = rest.map(f64::from_bits);
+        let sum = Sum { sum, rest: sum_rest };
+        let squares = Sum { sum: squares, rest: squares_rest };
+        Ok(Self { n, not_finite: [nan, negative, positive], min, max, sum, squares })
+    }
+
+    fn merge(&mut self, more: &Self) {
+        self.n += more.n;
+        self.not_finite.iter_mut().zip(more.not_finite).for_each(|(n, more)| *n += more);
+        self.min = self.min.min(more.min);
+        self.max = self.max.max(more.max);
+        for (sum, more) in [(&mut self.sum, more.sum), (&mut self.squares, more.squares)] {
+            sum.add(more.sum);
+            sum.rest += more.rest;
+        }
+    }
+
+    fn n_finite(&self) -> u64 {
+        self.n
+    }
+
+    fn not_finite(&self) -> [u64; 3] {
+        self.not_finite
+    }
+
+    fn range(&self) -> Option<(f64, f64)> {
+        (self.n > 0).then_some((self.min, self.max))
+    }
+
+    fn values(&self) -> [Value; 4] {
+        let range = |value| if self.n > 0 { Value::from(value) } else { Value::Null };
+        [range(self.min), range(self.max), self.sum.value().into(), self.squares.value().into()]
+    }
+
+    fn sum(&self) -> f64 {
+        self.sum.value()
+    }
+}

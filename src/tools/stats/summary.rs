@@ -1,0 +1,98 @@
+//! What is printed, once it has been seen to fit together.
+
+use crate::tools::error::Result;
+use std::fmt::Display;
+
+use crate::storage::ArrayInfo;
+use serde_json::{Map, Value, json};
+
+use super::bins::Edges;
+use super::figures::Figures;
+
+/// The figures of a volume, as JSON.
+pub struct Summary {
+    fields: Map<String, Value>,
+}
+
+impl Summary {
+    /// The figures of the volume that `info` is of.
+    pub fn new(
+        figures: &impl Figures,
+        info: &ArrayInfo,
+        histogram: Option<(Edges, Vec<u64>)>,
+    ) -> Result<Self> {
+        let n_voxels: u64 = info.shape.iter().product();
+        let n_finite = figures.n_finite();
+        let [nan, negative, positive] = figures.not_finite();
+        require("voxels", n_finite + nan + negative + positive, n_voxels)?;
+        let mean = figures.sum() / n_finite as f64;
+        // Without a sum, as it lies beyond the type, there is no mean.
+        if let Some((min, max)) = figures.range().filter(|_| mean.is_finite()) {
+            // Rounding may take a mean past the range by its last digit.
+            let slack = f64::EPSILON * 4.0 * min.abs().max(max.abs());
+            if mean < min - slack || mean > max + slack {
+                return Err(format!("a mean of {mean:e} does not lie from {min:e} to {max:e}").into());
+            }
+        }
+        let [min, max, sum, squares] = figures.values();
+        let mut fields = Map::new();
+        let mut field = |name: &str, value| fields.insert(name.to_owned(), value);
+        field("path", info.path.display().to_string().into());
+        field("shape", json!(info.shape));
+        field("data_type", info.data_type.name().into());
+        field("voxels", n_voxels.into());
+        field("not_a_number", nan.into());
+        field("negative_infinity", negative.into());
+        field("positive_infinity", positive.into());
+        field("min", min);
+        field("max", max);
+        field("mean", mean.into());
+        field("sum", sum);
+        field("sum_of_squares", squares);
+        let mut counted = None;
+        if let Some((edges, counts)) = histogram {
+            counted = Some(counts.iter().sum());
+            field("histogram", json!({"edges": edges.into_vec(), "counts": counts}));
+        }
+        require("voxels in the histogram", counted.unwrap_or(n_finite), n_finite)?;
+        Ok(Self { fields })
+    }
+
+    /// With a count for each value from minimum to maximum.
+    pub fn with_values(mut self, counts: Vec<u64>) -> Self {
+        let (first, last) = (self.fields["min"].clone(), self.fields["max"].clone());
+        let histogram = json!({"first_value": first, "last_value": last, "counts": counts});
+        self.fields.insert("histogram".to_owned(), histogram);
+        self
+    }
+
+    /// A field to a line.
+    pub fn to_json(&self) -> String {
+        let field = |(name, value)| format!("  {}: {}", Value::from(name), unquoted(value));
+        let fields = self.fields.iter().map(|(name, value)| field((name.as_str(), value)));
+        format!("{{\n{}\n}}", fields.collect::<Vec<_>>().join(",\n"))
+    }
+}
+
+fn require(what: &str, found: u64, expected: u64) -> Result {
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!("{found} {what} were counted, and there are {expected}").into()),
+    }
+}
+
+/// JSON numbers have any number of digits, serde's values have 64 bits.
+const LONG: &str = "integer ";
+
+/// A whole number of up to 128 bits.
+pub fn integer(value: &(impl Display + Clone)) -> Value {
+    let text = value.to_string();
+    text.parse::<i64>().map(Value::from).unwrap_or_else(|_| format!("{LONG}{text}").into())
+}
+
+fn unquoted(value: &Value) -> String {
+    match value.as_str().and_then(|text| text.strip_prefix(LONG)) {
+        Some(digits) => digits.to_owned(),
+        None => value.to_string(),
+    }
+}
