@@ -15,6 +15,7 @@
 
 pub mod bins;
 pub mod figures;
+pub mod long_numbers;
 pub mod measure;
 pub mod summary;
 

@@ -51,6 +51,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mpi_sys", &["src/storage/formats/hdf5/mpio"]),
     ("bzip2", &["src/storage/formats/n5/codec"]),
     ("liblzma", &["src/storage/formats/n5/codec"]),
+    ("clap", &["src/bin/bellis"]),
+    ("clap_complete", &["src/bin/bellis"]),
+    ("clap_mangen", &["src/bin/bellis"]),
+    ("png", &["src/tools/smooth/picture"]),
     ("crc32c", &["src/journal"]),
     ("jiff", &["src/journal/clock"]),
 ];

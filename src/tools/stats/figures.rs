@@ -3,7 +3,7 @@
 use crate::tools::error::Result;
 use serde_json::Value;
 
-use super::summary::integer;
+use super::long_numbers::integer;
 
 /// Minimum, maximum and sums of some voxels.
 pub trait Figures: Default {

@@ -1,13 +1,12 @@
 //! What is printed, once it has been seen to fit together.
 
-use crate::tools::error::Result;
-use std::fmt::Display;
-
 use crate::storage::ArrayInfo;
+use crate::tools::error::Result;
 use serde_json::{Map, Value, json};
 
 use super::bins::Edges;
 use super::figures::Figures;
+use super::long_numbers::unquoted;
 
 /// The figures of a volume, as JSON.
 pub struct Summary {
@@ -66,6 +65,11 @@ impl Summary {
         self
     }
 
+    /// The figures by name. Whole numbers of more than 64 bits are texts that begin with `integer`.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// A field to a line.
     pub fn to_json(&self) -> String {
         let field = |(name, value)| format!("  {}: {}", Value::from(name), unquoted(value));
@@ -78,21 +82,5 @@ fn require(what: &str, found: u64, expected: u64) -> Result {
     match found == expected {
         true => Ok(()),
         false => Err(format!("{found} {what} were counted, and there are {expected}").into()),
-    }
-}
-
-/// JSON numbers have any number of digits, serde's values have 64 bits.
-const LONG: &str = "integer ";
-
-/// A whole number of up to 128 bits.
-pub fn integer(value: &(impl Display + Clone)) -> Value {
-    let text = value.to_string();
-    text.parse::<i64>().map(Value::from).unwrap_or_else(|_| format!("{LONG}{text}").into())
-}
-
-fn unquoted(value: &Value) -> String {
-    match value.as_str().and_then(|text| text.strip_prefix(LONG)) {
-        Some(digits) => digits.to_owned(),
-        None => value.to_string(),
     }
 }
