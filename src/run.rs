@@ -22,7 +22,7 @@ mod topology;
 mod worker;
 
 pub use error::{Incomplete, RunError};
-pub use options::{Options, OptionsError};
+pub use options::{Options, OptionsError, RunOption};
 pub use program::{is_coordinator, main};
 pub use runner::{Runner, run};
 pub use worker::slot::Worker;

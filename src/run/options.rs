@@ -1,5 +1,10 @@
-//! What can be set about a run, by the program and, over it, by the environment of the job.
+//! What can be set about a run: by the program, over it by the environment of the job, and over both by what the program
+//! was told when it was started.
+//!
+//! [`TABLE`] defines each option once. What the environment may say, the flags of the program `bellis`, their help and the
+//! README's table follow from it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -8,7 +13,8 @@ use crate::observe::Progress;
 use crate::storage::DEFAULT_CACHE_BYTES;
 use crate::transport::Idle;
 
-/// How a run is done. The environment of the job wins over what the program sets.
+/// How a run is done. The environment of the job wins over what the program sets, unless it says
+/// [otherwise](crate::Runner::over_environment).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
@@ -57,12 +63,12 @@ pub enum OptionsError {
     /// A value that the option does not take.
     #[error("{name}={value:?} is not possible: use {expected}")]
     Value {
-        /// The option, as an environment variable.
-        name: &'static str,
+        /// The option, as an environment variable, or as the flag that it was given as.
+        name: String,
         /// Its value.
         value: String,
         /// What it takes.
-        expected: &'static str,
+        expected: String,
     },
     /// An environment variable that looks like an option and is none.
     #[error("environment variable {name} is unknown: bellis knows {known}")]
@@ -74,23 +80,219 @@ pub enum OptionsError {
     },
 }
 
-/// All options, as environment variables.
-const KNOWN: [&str; 8] = [
-    "BELLIS_CREDITS",
-    "BELLIS_SLOTS",
-    "BELLIS_RANK0_SLOTS",
-    "BELLIS_IDLE",
-    "BELLIS_PROGRESS",
-    "BELLIS_CACHE_MIB",
-    "BELLIS_SYNC",
-    "BELLIS_STATUS_S",
+/// An option of a run, as text: what it is called, what it takes and what it means.
+///
+/// ```
+/// use bellis::RunOption;
+///
+/// let idle = RunOption::all().iter().find(|option| option.name() == "idle").expect("there is one");
+/// assert_eq!(idle.variable(), "BELLIS_IDLE");
+/// assert_eq!(idle.expected(), "spin, yield or sleep");
+/// ```
+#[derive(Debug)]
+pub struct RunOption {
+    name: &'static str,
+    variable: &'static str,
+    value_name: &'static str,
+    docs: &'static str,
+    default: &'static str,
+    takes: Takes,
+}
+
+/// What an option takes, and the field of [`Options`] that it is.
+#[derive(Debug)]
+enum Takes {
+    /// A whole number in a range, which `expected` says in words.
+    Whole {
+        range: RangeInclusive<u64>,
+        expected: &'static str,
+        get: fn(&Options) -> Option<u64>,
+        set: fn(&mut Options, u64),
+    },
+    /// One of some words. `set` returns whether it knows the word.
+    Word { choices: &'static [&'static str], set: fn(&mut Options, &str) -> bool },
+    /// A time in seconds.
+    Seconds { set: fn(&mut Options, Duration) },
+}
+
+/// All options of a run.
+static TABLE: [RunOption; 8] = [
+    RunOption {
+        name: "credits",
+        variable: "BELLIS_CREDITS",
+        value_name: "N",
+        docs: "blocks that a worker holds ahead, so that it never waits; more for blocks of microseconds",
+        default: "2",
+        takes: Takes::Whole {
+            range: 0..=4096,
+            expected: "a whole number from 0 to 4096",
+            get: |options| Some(options.credits.into()),
+            set: |options, credits| options.credits = narrow(credits),
+        },
+    },
+    RunOption {
+        name: "slots",
+        variable: "BELLIS_SLOTS",
+        value_name: "N",
+        docs: "blocks that a worker rank processes at once; alone, the number of threads",
+        default: "1; alone, the cores",
+        takes: Takes::Whole {
+            range: 1..=4096,
+            expected: "a whole number from 1 to 4096",
+            get: |options| options.slots.map(u64::from),
+            set: |options, slots| options.slots = Some(narrow(slots)),
+        },
+    },
+    RunOption {
+        name: "rank0-slots",
+        variable: "BELLIS_RANK0_SLOTS",
+        value_name: "N",
+        docs: "blocks that rank 0 processes beside scheduling",
+        default: "0",
+        takes: Takes::Whole {
+            range: 0..=4096,
+            expected: "a whole number from 0 to 4096",
+            get: |options| Some(options.rank0_slots.into()),
+            set: |options, slots| options.rank0_slots = narrow(slots),
+        },
+    },
+    RunOption {
+        name: "idle",
+        variable: "BELLIS_IDLE",
+        value_name: "HOW",
+        docs: "what a rank does while it waits",
+        default: "sleep",
+        takes: Takes::Word {
+            choices: &["spin", "yield", "sleep"],
+            set: |options, word| word.parse().map(|idle| options.idle = idle).is_ok(),
+        },
+    },
+    RunOption {
+        name: "progress",
+        variable: "BELLIS_PROGRESS",
+        value_name: "HOW",
+        docs: "how rank 0 shows progress on standard error",
+        default: "auto",
+        takes: Takes::Word {
+            choices: &["auto", "bars", "lines", "off"],
+            set: |options, word| word.parse().map(|progress| options.progress = progress).is_ok(),
+        },
+    },
+    RunOption {
+        name: "cache-mib",
+        variable: "BELLIS_CACHE_MIB",
+        value_name: "MIB",
+        docs: "memory of each rank for decoded chunks that blocks read again (overlapping contexts); 0 for none",
+        default: "512",
+        takes: Takes::Whole {
+            range: 0..=1 << 30,
+            expected: "a whole number of MiB, at most 2^30",
+            get: |options| Some(options.cache_mib),
+            set: |options, mib| options.cache_mib = mib,
+        },
+    },
+    RunOption {
+        name: "sync",
+        variable: "BELLIS_SYNC",
+        value_name: "WHETHER",
+        docs: "whether what a block wrote is on the disk before the block counts as completed, even if the node goes down",
+        default: "off",
+        takes: Takes::Word {
+            choices: &["on", "off"],
+            set: |options, word| {
+                options.sync = word == "on";
+                true
+            },
+        },
+    },
+    RunOption {
+        name: "status-s",
+        variable: "BELLIS_STATUS_S",
+        value_name: "SECONDS",
+        docs: "seconds between two status checks of a worker; 0 for none",
+        default: "10",
+        takes: Takes::Seconds { set: |options, interval| options.status_interval = interval },
+    },
 ];
 
 const PREFIX: &str = "BELLIS_";
-const MOST_CREDITS: u32 = 4096;
-const MOST_SLOTS: u32 = 4096;
-const MOST_CACHE_MIB: u64 = 1 << 30;
-const CACHE_RULE: &str = "a whole number of MiB, at most 2^30";
+
+/// A number from a range that `u32` holds.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl RunOption {
+    /// All options that there are.
+    pub fn all() -> &'static [Self] {
+        &TABLE
+    }
+
+    /// Its name, such as `rank0-slots`: the flag without its dashes.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its environment variable, such as `BELLIS_RANK0_SLOTS`.
+    pub fn variable(&self) -> &'static str {
+        self.variable
+    }
+
+    /// What its value is called in help, such as `N`.
+    pub fn value_name(&self) -> &'static str {
+        self.value_name
+    }
+
+    /// What it means, in half a sentence.
+    pub fn docs(&self) -> &'static str {
+        self.docs
+    }
+
+    /// What holds unless it is set, in words.
+    pub fn default_value(&self) -> &'static str {
+        self.default
+    }
+
+    /// The words that it takes; none where it takes a number.
+    pub fn choices(&self) -> &'static [&'static str] {
+        match self.takes {
+            Takes::Word { choices, .. } => choices,
+            Takes::Whole { .. } | Takes::Seconds { .. } => &[],
+        }
+    }
+
+    /// What it takes, in words: `a whole number from 0 to 4096`.
+    pub fn expected(&self) -> String {
+        match &self.takes {
+            Takes::Whole { expected, .. } => (*expected).to_owned(),
+            Takes::Word { choices, .. } => match choices {
+                [first @ .., last] => format!("{} or {last}", first.join(", ")),
+                [] => String::new(),
+            },
+            Takes::Seconds { .. } => "a number of seconds, such as 10".to_owned(),
+        }
+    }
+
+    /// Sets the option, or returns `None` where it does not take the value.
+    fn set(&self, options: &mut Options, value: &str) -> Option<()> {
+        match &self.takes {
+            Takes::Whole { range, set, .. } => {
+                set(options, value.parse().ok().filter(|number| range.contains(number))?);
+            }
+            Takes::Word { choices, set } => {
+                let is_known = choices.contains(&value) && set(options, value);
+                return is_known.then_some(());
+            }
+            Takes::Seconds { set } => set(options, Duration::try_from_secs_f64(value.parse().ok()?).ok()?),
+        }
+        Some(())
+    }
+
+    /// The error about a value that was given under this name.
+    fn refuse(&self, name: &str, value: &str) -> OptionsError {
+        OptionsError::Value { name: name.to_owned(), value: value.to_owned(), expected: self.expected() }
+    }
+}
 
 impl Options {
     /// These options, with what the environment says put over them.
@@ -100,68 +302,38 @@ impl Options {
     pub fn over(self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, OptionsError> {
         let mut options = self;
         for (name, value) in environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)) {
-            let Some(known) = KNOWN.into_iter().find(|known| *known == name) else {
-                return Err(OptionsError::Unknown { name, known: KNOWN.join(", ") });
+            let Some(option) = TABLE.iter().find(|option| option.variable == name) else {
+                return Err(OptionsError::Unknown {
+                    name,
+                    known: TABLE.each_ref().map(|o| o.variable).join(", "),
+                });
             };
-            options.set(known, value.trim())?;
+            let value = value.trim();
+            option.set(&mut options, value).ok_or_else(|| option.refuse(&name, value))?;
         }
         options.checked()
     }
 
-    fn set(&mut self, name: &'static str, value: &str) -> Result<(), OptionsError> {
-        let wrong = |expected| OptionsError::Value { name, value: value.to_owned(), expected };
-        match name {
-            "BELLIS_CREDITS" => {
-                self.credits = value.parse().map_err(|_| wrong("a whole number from 0 to 4096"))?;
-            }
-            "BELLIS_SLOTS" => {
-                self.slots = Some(value.parse().map_err(|_| wrong("a whole number from 1 to 4096"))?);
-            }
-            "BELLIS_RANK0_SLOTS" => {
-                self.rank0_slots = value.parse().map_err(|_| wrong("a whole number from 0 to 4096"))?;
-            }
-            "BELLIS_IDLE" => self.idle = value.parse().map_err(|()| wrong("spin, yield or sleep"))?,
-            "BELLIS_PROGRESS" => {
-                self.progress = value.parse().map_err(|()| wrong("auto, bars, lines or off"))?;
-            }
-            "BELLIS_CACHE_MIB" => {
-                self.cache_mib = value.parse().map_err(|_| wrong(CACHE_RULE))?;
-            }
-            "BELLIS_SYNC" => {
-                self.sync = match value {
-                    "on" => true,
-                    "off" => false,
-                    _ => return Err(wrong("on or off")),
-                };
-            }
-            _ => {
-                let seconds: f64 = value.parse().map_err(|_| wrong("a number of seconds, such as 10"))?;
-                self.status_interval = Duration::try_from_secs_f64(seconds)
-                    .map_err(|_| wrong("a number of seconds, such as 10"))?;
-            }
-        }
-        Ok(())
+    /// These options, with one put over them that was given as a flag.
+    ///
+    /// # Errors
+    /// A value that the option does not take.
+    pub(super) fn with(self, option: &RunOption, value: &str) -> Result<Self, OptionsError> {
+        let (mut options, value) = (self, value.trim());
+        let set = option.set(&mut options, value);
+        set.map(|()| options).ok_or_else(|| option.refuse(&format!("--{}", option.name), value))
     }
 
+    /// Checks the numbers that a program can set to anything.
     fn checked(self) -> Result<Self, OptionsError> {
-        let wrong = |name, value: u64, expected| {
-            Err(OptionsError::Value { name, value: value.to_string(), expected })
-        };
-        match self {
-            Self { credits, .. } if credits > MOST_CREDITS => {
-                wrong("BELLIS_CREDITS", credits.into(), "a whole number from 0 to 4096")
+        for option in &TABLE {
+            if let Takes::Whole { range, get, .. } = &option.takes
+                && let Some(number) = get(&self).filter(|number| !range.contains(number))
+            {
+                return Err(option.refuse(option.variable, &number.to_string()));
             }
-            Self { slots: Some(slots), .. } if !(1..=MOST_SLOTS).contains(&slots) => {
-                wrong("BELLIS_SLOTS", slots.into(), "a whole number from 1 to 4096")
-            }
-            Self { rank0_slots, .. } if rank0_slots > MOST_SLOTS => {
-                wrong("BELLIS_RANK0_SLOTS", rank0_slots.into(), "a whole number from 0 to 4096")
-            }
-            Self { cache_mib, .. } if cache_mib > MOST_CACHE_MIB => {
-                wrong("BELLIS_CACHE_MIB", cache_mib, CACHE_RULE)
-            }
-            options => Ok(options),
         }
+        Ok(self)
     }
 }
 
@@ -200,5 +372,57 @@ mod tests {
             let message = over(&[(name, value)]).expect_err("must be refused").to_string();
             assert!(message.contains(name) && message.contains(said), "{message}");
         }
+    }
+
+    #[test]
+    fn what_a_program_was_told_wins_over_the_environment_and_is_refused_in_the_same_words() {
+        let option = |name| TABLE.iter().find(|option| option.name == name).expect("it is in the table");
+        let options = over(&[("BELLIS_CREDITS", "8"), ("BELLIS_SLOTS", "3")])
+            .and_then(|o| o.with(option("slots"), "4"));
+        assert_eq!(options.map(|o| (o.credits, o.slots)), Ok((8, Some(4))));
+        for option in &TABLE {
+            let flag = Options::default().with(option, "wrong").expect_err("must be refused").to_string();
+            let variable = over(&[(option.variable, "wrong")]).expect_err("must be refused").to_string();
+            assert_eq!(flag.replace(&format!("--{}", option.name), option.variable), variable);
+        }
+    }
+
+    #[test]
+    fn what_a_program_sets_is_checked_too() {
+        let options = Options { credits: 5000, ..Options::default() };
+        let message = options.over([]).expect_err("must be refused").to_string();
+        assert_eq!(message, "BELLIS_CREDITS=\"5000\" is not possible: use a whole number from 0 to 4096");
+    }
+
+    #[test]
+    fn the_table_agrees_with_itself_and_with_the_defaults() {
+        for option in &TABLE {
+            assert_eq!(option.variable, format!("{PREFIX}{}", option.name.to_uppercase().replace('-', "_")));
+            assert!(option.choices().iter().all(|word| Options::default().with(option, word).is_ok()));
+            // The default of the slots depends on the machine.
+            let default = Options::default().with(option, option.default);
+            assert!(option.name == "slots" || default == Ok(Options::default()), "{option:?}");
+        }
+    }
+
+    #[test]
+    fn the_readme_has_the_same_table() {
+        let row = |option: &RunOption| {
+            let code = |word: &&str| format!("`{word}`");
+            let docs = match option.choices().iter().map(code).collect::<Vec<_>>().split_last() {
+                Some((last, words)) => format!("{}: {} or {last}", option.docs, words.join(", ")),
+                None => option.docs.to_owned(),
+            };
+            let is_word = !option.choices().is_empty();
+            let default = if is_word { code(&option.default) } else { option.default.to_owned() };
+            format!("| `{}` | {docs} | {default} |\n", option.variable)
+        };
+        let rows: String = TABLE.iter().map(row).collect();
+        let readme = include_str!("../../README.md").lines().filter(|line| line.starts_with("| `BELLIS_"));
+        assert_eq!(
+            readme.map(|line| format!("{line}\n")).collect::<String>(),
+            rows,
+            "copy these rows to README.md"
+        );
     }
 }

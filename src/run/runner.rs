@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::RunError;
-use super::options::Options;
+use super::options::{Options, OptionsError, RunOption};
 use super::session::{self, Prepared};
 use super::startup::membership::ranks;
 use super::topology;
@@ -33,6 +33,8 @@ pub fn run(pipeline: impl Into<Pipeline>) -> Result<Report, RunError> {
 #[derive(Debug, Clone, Default)]
 pub struct Runner<'c> {
     options: Options,
+    /// What wins over the environment.
+    told: Vec<(&'static RunOption, String)>,
     communicator: Option<Comm<'c>>,
 }
 
@@ -113,7 +115,7 @@ impl<'c> Runner<'c> {
     /// # Errors
     /// An option of the environment is wrong; MPI is finalized; the launcher and the MPI library do not belong together.
     pub fn n_processes(&self) -> Result<usize, RunError> {
-        let options = self.options.over(environment())?;
+        let options = self.resolved()?;
         let Some((comm, _)) = ranks(self.communicator)? else { return Ok(1) };
         let (_, size) = comm.rank_and_size().map_err(|error| RunError::Transport(error.into()))?;
         Ok(topology::workers(size).len() + usize::from(options.rank0_slots > 0))
@@ -175,6 +177,29 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// Sets an option of a run over the environment: what the program was told when it was started, such as a flag on its
+    /// command line. The last value that an option was given holds.
+    ///
+    /// ```
+    /// use bellis::{RunOption, Runner};
+    ///
+    /// let mut runner = Runner::new();
+    /// for option in RunOption::all().iter().filter(|option| option.name() == "slots") {
+    ///     runner = runner.over_environment(option, "2")?;
+    ///     let error = runner.clone().over_environment(option, "0").expect_err("no block would be processed");
+    ///     assert_eq!(error.to_string(), "--slots=\"0\" is not possible: use a whole number from 1 to 4096");
+    /// }
+    /// # Ok::<(), bellis::OptionsError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A value that the option does not take. The message names the option as a flag.
+    pub fn over_environment(mut self, option: &'static RunOption, value: &str) -> Result<Self, OptionsError> {
+        Options::default().with(option, value)?;
+        self.told.push((option, value.to_owned()));
+        Ok(self)
+    }
+
     /// Runs a pipeline and returns, on every rank, how it went. Blocks that fail make no error here but in
     /// [`Report::into_result`].
     ///
@@ -218,8 +243,14 @@ impl<'c> Runner<'c> {
         session::run(self.communicator, self.prepare(&pipeline.into()), &body)
     }
 
-    fn prepare(&self, pipeline: &Pipeline) -> Result<Prepared, RunError> {
+    /// The options of a run: the program's, over them the environment's, over them what the program was told.
+    fn resolved(&self) -> Result<Options, OptionsError> {
         let options = self.options.over(environment())?;
+        self.told.iter().try_fold(options, |options, (option, value)| options.with(option, value))
+    }
+
+    fn prepare(&self, pipeline: &Pipeline) -> Result<Prepared, RunError> {
+        let options = self.resolved()?;
         storage::set_cache_capacity(options.cache_mib << 20);
         storage::set_sync(options.sync);
         Ok(Prepared::new(pipeline, options)?)

@@ -23,6 +23,7 @@ use super::common::place::{is_in_n5, require_another};
 use super::common::source::Source;
 use super::error::Result;
 use crate::plan::{Fit, Task};
+use crate::run::Runner;
 use crate::storage::{ArrayInfo, DataType, describe};
 
 /// Copies an array into another format, chunking, compression or type of element.
@@ -42,6 +43,8 @@ pub struct Convert {
     pub round: bool,
     /// How the output is stored.
     pub output: Output,
+    /// How the blocks are run.
+    pub runner: Runner<'static>,
 }
 
 /// What was converted.
@@ -64,6 +67,7 @@ impl Convert {
             clip: false,
             round: false,
             output: Output::default(),
+            runner: Runner::new(),
         }
     }
 
@@ -100,7 +104,7 @@ impl Convert {
             to.write(&block.write_roi, &source.read(&block.read_roi)?)?;
             Ok(())
         });
-        let report = crate::run::run(task.build()?)?;
+        let report = self.runner.run(task.build()?)?;
         let elapsed_s = report.elapsed_s;
         report.into_result()?;
         Ok(Converted { info: output.info().clone(), elapsed_s })

@@ -35,7 +35,7 @@ use super::common::place::{is_in_n5, is_same};
 use super::common::source::Source;
 use super::error::Result;
 use crate::plan::{Fit, Pipeline, Task, TaskBuilder};
-use crate::run::is_coordinator;
+use crate::run::{Runner, is_coordinator};
 use crate::storage::{Array, ArrayInfo, DataType, describe};
 use level::{Odd, Step};
 use method::{Method, Reduce};
@@ -62,6 +62,8 @@ pub struct Downsample {
     pub blocks: Blocks,
     /// How the levels are stored.
     pub output: Output,
+    /// How the blocks are run.
+    pub runner: Runner<'static>,
 }
 
 /// What was downsampled.
@@ -86,6 +88,7 @@ impl Downsample {
             dtype: None,
             blocks: Blocks::default(),
             output: Output::default(),
+            runner: Runner::new(),
         }
     }
 
@@ -130,7 +133,7 @@ impl Downsample {
         if n_levels == 0 && pipeline.n_tasks() == 0 {
             return Err(format!("{} is one chunk already: say how many --levels", src.display()).into());
         }
-        let report = crate::run::run(pipeline)?;
+        let report = self.runner.run(pipeline)?;
         let elapsed_s = report.elapsed_s;
         report.into_result()?;
         if is_coordinator() {

@@ -37,6 +37,7 @@ use super::common::scratch::Scratch;
 use super::common::source::Source;
 use super::error::Result;
 use crate::plan::Pipeline;
+use crate::run::Runner;
 use crate::storage::{DataType, describe};
 use connectivity::{Connectivity, Neighbours};
 use merge::Merged;
@@ -63,6 +64,8 @@ pub struct Label {
     pub output: Output,
     /// The folder in which a scratch folder is made; all ranks have to see it. Beside `dst` where `None`.
     pub scratch: Option<PathBuf>,
+    /// How the blocks are run.
+    pub runner: Runner<'static>,
 }
 
 /// What was labelled.
@@ -90,6 +93,7 @@ impl Label {
             dtype: DataType::U64,
             output: Output::default(),
             scratch: None,
+            runner: Runner::new(),
         }
     }
 
@@ -123,7 +127,7 @@ impl Label {
             + labelling.touch()?
             + labelling.merge::<T>(&merged)?
             + labelling.relabel(&output, self.blocks.share_chunks)?;
-        let report = crate::run::run(pipeline)?;
+        let report = self.runner.run(pipeline)?;
         let elapsed_s = report.elapsed_s;
         let merged = scratch.conclude(report, || Merged::from_words(&merged.get(0)?))?;
         Ok(merged.map(|Merged { components, largest, voxels }| Labelled {

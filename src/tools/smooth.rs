@@ -22,7 +22,7 @@ use super::error::Result;
 use crate::geometry::Coordinate;
 use crate::observe::Report;
 use crate::plan::{Fit, Pipeline, Task};
-use crate::run::is_coordinator;
+use crate::run::{Runner, is_coordinator};
 use crate::storage::{Array, ArrayInfo, ArraySpec};
 use gaussian::Gaussian;
 use volume::Volume;
@@ -45,6 +45,8 @@ pub struct Smooth {
     pub shape: Vec<u64>,
     /// The folder that before.png and after.png, the slice in the middle, are written to.
     pub png: Option<PathBuf>,
+    /// How the blocks are run.
+    pub runner: Runner<'static>,
 }
 
 /// What was smoothed.
@@ -71,6 +73,7 @@ impl Smooth {
             chunks: None,
             shape: vec![256; 3],
             png: None,
+            runner: Runner::new(),
         }
     }
 
@@ -96,7 +99,7 @@ impl Smooth {
             Some(make) => make + smooth,
             None => Pipeline::from(smooth),
         };
-        let report = crate::run::run(pipeline)?;
+        let report = self.runner.run(pipeline)?;
         report.clone().into_result()?;
         if !is_coordinator() {
             return Ok(None);

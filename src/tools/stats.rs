@@ -29,6 +29,7 @@ use super::common::source::Source;
 use super::error::Result;
 use crate::geometry::{Coordinate, Roi};
 use crate::plan::{BoxError, Fit, Pipeline, Task};
+use crate::run::Runner;
 use crate::storage::describe;
 use measure::Measured;
 use summary::Summary;
@@ -45,12 +46,14 @@ pub struct Stats {
     pub bins: Option<u64>,
     /// The folder in which a scratch folder is made; all ranks have to see it. The current one where `None`.
     pub scratch: Option<PathBuf>,
+    /// How the blocks are run.
+    pub runner: Runner<'static>,
 }
 
 impl Stats {
     /// The figures of `src`.
     pub fn new(src: impl Into<PathBuf>) -> Self {
-        Self { src: src.into(), block: None, bins: None, scratch: None }
+        Self { src: src.into(), block: None, bins: None, scratch: None, runner: Runner::new() }
     }
 
     /// Measures. All ranks call it with the same; rank 0 gets the figures, `None` all others.
@@ -87,7 +90,7 @@ impl Stats {
                 })?
                 + reduce("add up counts", &roi, block, &counted, &histogram, bins::add)?;
         }
-        let report = crate::run::run(pipeline)?;
+        let report = self.runner.run(pipeline)?;
         scratch.conclude(report, || {
             let counts = if T::N_VALUES == 0 && n_bins.is_some() { Some(histogram.get(0)?) } else { None };
             T::summary(&total.get(0)?, counts, n_bins, &source.info)

@@ -122,6 +122,12 @@ fn options_and_environment() {
     refused("smooth", &good, unknown, |scenario| scenario.env("BELLIS_CREDIT", "3"));
     let value = "BELLIS_IDLE=\"snooze\" is not possible: use spin, yield or sleep";
     refused("smooth", &good, value, |scenario| scenario.env("BELLIS_IDLE", "snooze"));
+    for (flag, message) in [
+        (["--idle", "snooze"], "--idle=\"snooze\" is not possible: use spin, yield or sleep"),
+        (["--credits", "-1"], "--credits=\"-1\" is not possible: use a whole number from 0 to 4096"),
+    ] {
+        smooth_refused(&[&good[..], &flag].concat(), message);
+    }
 }
 
 #[test]

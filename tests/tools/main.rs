@@ -14,6 +14,7 @@ mod label;
 #[allow(dead_code)]
 #[path = "../common/mpirun.rs"]
 mod mpirun;
+mod options;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod places;
 mod program;

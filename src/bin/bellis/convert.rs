@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::arguments::{Blocks, Output, data_type};
 use super::print;
+use super::run_options::RunFlags;
 
 /// Copies an array into another format, chunking, compression or type of element
 #[derive(clap::Args)]
@@ -29,13 +30,16 @@ pub struct Arguments {
     round: bool,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    run: RunFlags,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self, json: bool) -> bellis::Result {
-        let Self { src, dst, blocks, dtype, clip, round, output } = self;
-        let convert = Convert { src, dst, blocks: blocks.into(), dtype, clip, round, output: output.into() };
+        let Self { src, dst, blocks, dtype, clip, round, output, run } = self;
+        let (blocks, output, runner) = (blocks.into(), output.into(), run.runner()?);
+        let convert = Convert { src, dst, blocks, dtype, clip, round, output, runner };
         let Converted { info, elapsed_s } = convert.run()?;
         let (path, n_voxels) = (convert.dst.display().to_string(), info.shape.iter().product::<u64>());
         print::either(

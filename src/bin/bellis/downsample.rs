@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::arguments::{Blocks, Output, data_type};
 use super::print;
+use super::run_options::RunFlags;
 
 /// Makes a pyramid of a volume
 #[derive(clap::Args)]
@@ -38,6 +39,8 @@ pub struct Arguments {
     blocks: Blocks,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    run: RunFlags,
 }
 
 /// What several voxels become.
@@ -63,7 +66,7 @@ enum Odd {
 impl Arguments {
     /// Runs the command.
     pub fn run(self, json: bool) -> bellis::Result {
-        let Self { src, dst, levels, method, factor, odd, dtype, blocks, output } = self;
+        let Self { src, dst, levels, method, factor, odd, dtype, blocks, output, run } = self;
         let method = match method {
             Method::Mean => tools::Method::Mean,
             Method::Mode => tools::Method::Mode,
@@ -73,8 +76,9 @@ impl Arguments {
             Odd::Keep => tools::Odd::Keep,
             Odd::Crop => tools::Odd::Crop,
         };
-        let (blocks, output) = (blocks.into(), output.into());
-        let downsample = tools::Downsample { src, dst, levels, method, factor, odd, dtype, blocks, output };
+        let (blocks, output, runner) = (blocks.into(), output.into(), run.runner()?);
+        let downsample =
+            tools::Downsample { src, dst, levels, method, factor, odd, dtype, blocks, output, runner };
         let Downsampled { levels, elapsed_s } = downsample.run()?;
         let path = downsample.dst.display().to_string();
         print::either(

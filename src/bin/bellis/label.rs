@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::arguments::{Blocks, Output, data_type};
 use super::print;
+use super::run_options::RunFlags;
 
 /// Labels the connected components of what is brighter than a threshold
 ///
@@ -34,14 +35,16 @@ pub struct Arguments {
     /// The folder in which a scratch folder is made; all ranks have to see it [default: beside DST]
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunFlags,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self, _json: bool) -> bellis::Result {
-        let Self { src, dst, threshold, blocks, connectivity, dtype, output, scratch } = self;
-        let (blocks, output) = (blocks.into(), output.into());
-        let label = Label { src, dst, threshold, blocks, connectivity, dtype, output, scratch };
+        let Self { src, dst, threshold, blocks, connectivity, dtype, output, scratch, run } = self;
+        let (blocks, output, runner) = (blocks.into(), output.into(), run.runner()?);
+        let label = Label { src, dst, threshold, blocks, connectivity, dtype, output, scratch, runner };
         if let Some(Labelled { components, largest, voxels, elapsed_s }) = label.run()? {
             let shown = json!({
                 "path": label.dst.display().to_string(),

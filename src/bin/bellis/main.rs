@@ -8,6 +8,7 @@ mod convert;
 mod downsample;
 mod label;
 mod print;
+mod run_options;
 mod smooth;
 mod stats;
 
@@ -29,6 +30,7 @@ enum Command {
     Convert(convert::Arguments),
     Downsample(downsample::Arguments),
     Label(label::Arguments),
+    Options(run_options::Arguments),
     Smooth(smooth::Arguments),
     Stats(stats::Arguments),
 }
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
             Command::Convert(arguments) => arguments.run(json),
             Command::Downsample(arguments) => arguments.run(json),
             Command::Label(arguments) => arguments.run(json),
+            Command::Options(arguments) => arguments.run(json),
             Command::Smooth(arguments) => arguments.run(json),
             Command::Stats(arguments) => arguments.run(json),
         }

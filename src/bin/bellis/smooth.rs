@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::arguments::extent;
 use super::print;
+use super::run_options::RunFlags;
 
 /// Smooths a volume with a Gaussian, block by block
 #[derive(clap::Args)]
@@ -40,6 +41,8 @@ pub struct Arguments {
     /// Writes before.png and after.png, the slice in the middle, to this folder
     #[arg(long, value_name = "FOLDER")]
     png: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunFlags,
 }
 
 fn sigma(text: &str) -> Result<f64, &'static str> {
@@ -50,9 +53,9 @@ fn sigma(text: &str) -> Result<f64, &'static str> {
 impl Arguments {
     /// Runs the command.
     pub fn run(self, json: bool) -> bellis::Result {
-        let Self { src, dst, input, output, sigma, block, chunks, shape, png } = self;
+        let Self { src, dst, input, output, sigma, block, chunks, shape, png, run } = self;
         let (input, output) = (src.or(input).unwrap_or_default(), dst.or(output).unwrap_or_default());
-        let smooth = Smooth { input, output, sigma, block, chunks, shape, png };
+        let smooth = Smooth { input, output, sigma, block, chunks, shape, png, runner: run.runner()? };
         let Some(smoothed) = smooth.run()? else { return Ok(()) };
         let Smoothed { input, output, pictures, report } = smoothed;
         let n_voxels: u64 = input.shape.iter().product();

@@ -6,6 +6,7 @@ use bellis::tools::Stats;
 
 use super::arguments::extent;
 use super::print;
+use super::run_options::RunFlags;
 
 /// Shows minimum, maximum, mean, sum, sum of squares and a histogram of a volume, as JSON
 #[derive(clap::Args)]
@@ -22,13 +23,15 @@ pub struct Arguments {
     /// The folder in which a scratch folder is made; all ranks have to see it [default: the current one]
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunFlags,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self, _json: bool) -> bellis::Result {
-        let Self { src, block, bins, scratch } = self;
-        if let Some(summary) = (Stats { src, block, bins, scratch }).run()? {
+        let Self { src, block, bins, scratch, run } = self;
+        if let Some(summary) = (Stats { src, block, bins, scratch, runner: run.runner()? }).run()? {
             print::line(&summary.to_json())?;
         }
         Ok(())
