@@ -79,6 +79,7 @@ mod error;
 mod format;
 mod formats;
 mod schema;
+mod usage;
 mod voxels;
 
 use std::path::Path;
@@ -93,12 +94,14 @@ pub(crate) use disk::files::set_sync;
 pub use dyn_array::DynArray;
 pub use error::{Result, StorageError};
 pub use format::Format;
+pub use formats::driver::library_versions;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 pub use formats::hdf5::mpio::MpiIo;
 pub use schema::element::{DataType, Element, FillValue};
 pub use schema::info::ArrayInfo;
 pub use schema::names::{ParseCompressionError, ParseDataTypeError, ParseZarrVersionError};
 pub use schema::spec::{ArraySpec, Compression, ZarrVersion};
+pub use usage::{Usage, arrays, usage};
 pub use voxels::border::Border;
 
 /// What the array at `path` is, whatever its data type: for tools that choose the type of [`Array`] by it.

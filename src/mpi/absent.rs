@@ -139,6 +139,11 @@ pub fn environment() -> Result<Environment, MpiError> {
     Err(MpiError::Absent)
 }
 
+/// The MPI library in its own words: there is none.
+pub fn library_version() -> Option<String> {
+    None
+}
+
 /// Returns whether MPI is initialized and not finalized: it is not.
 pub fn is_initialized() -> bool {
     false

@@ -33,6 +33,12 @@ pub fn environment() -> Result<Environment, MpiError> {
     Ok(Environment { is_multiple: threading_support() >= Threading::Multiple })
 }
 
+/// The MPI library in its own words, the first line of them; MPI need not be initialized. `None` in a build without MPI.
+pub fn library_version() -> Option<String> {
+    let version = ::mpi::environment::library_version().ok()?;
+    version.lines().next().map(|line| line.trim_matches(['\0', ' ']).to_owned())
+}
+
 /// Returns whether MPI is initialized and not finalized.
 pub fn is_initialized() -> bool {
     ::mpi::environment::is_initialized() && !is_finalized()

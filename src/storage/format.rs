@@ -164,6 +164,11 @@ fn nearest_existing(path: &Path) -> PathBuf {
 pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
     const MAX_DEPTH: usize = 4;
     const MAX_ARRAYS: usize = 20;
+    arrays_within(directory, MAX_DEPTH, MAX_ARRAYS)
+}
+
+/// The arrays below `directory`, by relative path, sorted: at most `max` of those at most so deep.
+pub(super) fn arrays_within(directory: &Path, max_depth: usize, max: usize) -> Vec<String> {
     const MAX_ENTRIES: usize = 1000;
     let mut arrays = Vec::new();
     // In N5 a group need not say that it is one: below something that does, every directory may be a group.
@@ -177,16 +182,16 @@ pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
             let format = of_marked_directory(&entry);
             if format.is_some_and(|format| format.is_array(&entry)) {
                 arrays.extend(entry.strip_prefix(directory).ok().map(|path| path.display().to_string()));
-            } else if (format.is_some() || is_inside) && depth + 1 < MAX_DEPTH {
+            } else if (format.is_some() || is_inside) && depth + 1 < max_depth {
                 waiting.push((entry, depth + 1, true));
             }
         }
-        if arrays.len() >= MAX_ARRAYS {
+        if arrays.len() >= max {
             break;
         }
     }
     arrays.sort();
-    arrays.truncate(MAX_ARRAYS);
+    arrays.truncate(max);
     arrays
 }
 

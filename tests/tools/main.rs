@@ -10,6 +10,7 @@ mod convert;
 mod downsample;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod formats;
+mod info;
 mod label;
 #[allow(dead_code)]
 #[path = "../common/mpirun.rs"]

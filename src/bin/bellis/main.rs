@@ -4,19 +4,22 @@
 //! how results are shown. Nothing is computed here.
 
 mod arguments;
+mod completions;
 mod convert;
 mod downsample;
+mod info;
 mod label;
 mod print;
 mod run_options;
 mod smooth;
 mod stats;
+mod version;
 
 use std::process::ExitCode;
 
 /// Block-wise processing of very large nD volumes, on the cores of one machine or on as many ranks as an MPI job has.
 #[derive(clap::Parser)]
-#[command(name = "bellis", version, propagate_version = true)]
+#[command(name = "bellis", version, long_version = version::VERSION.as_str(), propagate_version = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -29,10 +32,13 @@ struct Arguments {
 enum Command {
     Convert(convert::Arguments),
     Downsample(downsample::Arguments),
+    Info(info::Arguments),
     Label(label::Arguments),
     Options(run_options::Arguments),
     Smooth(smooth::Arguments),
     Stats(stats::Arguments),
+    Completions(completions::Completions),
+    Man(completions::Manual),
 }
 
 fn main() -> ExitCode {
@@ -41,10 +47,13 @@ fn main() -> ExitCode {
         match command {
             Command::Convert(arguments) => arguments.run(json),
             Command::Downsample(arguments) => arguments.run(json),
+            Command::Info(arguments) => arguments.run(json),
             Command::Label(arguments) => arguments.run(json),
             Command::Options(arguments) => arguments.run(json),
             Command::Smooth(arguments) => arguments.run(json),
             Command::Stats(arguments) => arguments.run(json),
+            Command::Completions(completions) => completions.run::<Arguments>(),
+            Command::Man(manual) => manual.run::<Arguments>(),
         }
     })
 }

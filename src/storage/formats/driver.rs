@@ -8,6 +8,17 @@ use crate::storage::format::Format;
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
+use crate::storage::usage::Usage;
+
+/// The libraries that this build reads formats with, by name, each with its version.
+pub fn library_versions() -> Vec<(&'static str, String)> {
+    vec![
+        #[cfg(feature = "hdf5")]
+        ("HDF5", super::hdf5::usage::library_version()),
+        #[cfg(feature = "zarr")]
+        ("zarrs", super::zarr::usage::library_version()),
+    ]
+}
 
 impl Format {
     /// What the array at `path` is.
@@ -21,6 +32,32 @@ impl Format {
             Self::Hdf5 => super::hdf5::array::describe(path),
             #[allow(unreachable_patterns)]
             missing => Err(missing.unavailable(path)),
+        }
+    }
+
+    /// What the array that `info` is of takes on disk.
+    pub(in crate::storage) fn usage(self, info: &ArrayInfo) -> Result<Usage> {
+        match self {
+            #[cfg(feature = "zarr")]
+            Self::Zarr => super::zarr::usage::usage(info),
+            #[cfg(feature = "n5")]
+            Self::N5 => super::n5::usage::usage(info),
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::usage::usage(info),
+            #[allow(unreachable_patterns)]
+            missing => Err(missing.unavailable(&info.path)),
+        }
+    }
+
+    /// The arrays in a file that holds several, by path below `path`, at most so many; none in other formats.
+    pub(in crate::storage) fn arrays_in_file(self, path: &Path, max: usize) -> Result<Vec<String>> {
+        match self {
+            #[cfg(feature = "hdf5")]
+            Self::Hdf5 => super::hdf5::usage::arrays(path, max),
+            _ => {
+                let _ = (path, max);
+                Ok(Vec::new())
+            }
         }
     }
 

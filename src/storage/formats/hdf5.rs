@@ -15,6 +15,7 @@ mod chunk;
 mod codec;
 mod create;
 mod metadata;
+pub mod usage;
 
 mod byte_layout;
 mod creation_lock;

@@ -12,6 +12,7 @@ mod chunk;
 mod codec;
 mod create;
 mod metadata;
+pub mod usage;
 
 mod block;
 mod lz4_blocks;

@@ -8,6 +8,7 @@ mod chunk;
 mod codec;
 mod create;
 mod metadata;
+pub mod usage;
 
 mod library;
 mod node;

@@ -219,13 +219,23 @@ fn not_an_array(at: &Location, found: &str, arrays: Vec<String>) -> StorageError
 
 /// The datasets below a group, by relative path: a few, for a message.
 fn datasets_below(group: &Group) -> Vec<String> {
-    const MAX_DEPTH: usize = 6;
     const MAX_DATASETS: usize = 20;
+    datasets_within(group, MAX_DATASETS)
+}
+
+/// The datasets below a group, by relative path, at most so many.
+pub(super) fn datasets_within(group: &Group, max: usize) -> Vec<String> {
+    const MAX_DEPTH: usize = 6;
+    /// Many more than are wanted are sorted, so that which ones are left out does not depend on their order in the file.
+    const MAX_SORTED: usize = 100_000;
     let mut found = Vec::new();
     let mut waiting = vec![(String::new(), group.clone(), 0)];
     while let Some((prefix, group, depth)) = waiting.pop() {
         for name in group.member_names().unwrap_or_default() {
             let path = format!("{prefix}{name}");
+            if found.len() >= MAX_SORTED {
+                break;
+            }
             if group.dataset(&name).is_ok() {
                 found.push(path);
             } else if let (true, Ok(inner)) = (depth < MAX_DEPTH, group.group(&name)) {
@@ -234,6 +244,6 @@ fn datasets_below(group: &Group) -> Vec<String> {
         }
     }
     found.sort();
-    found.truncate(MAX_DATASETS);
+    found.truncate(max);
     found
 }

@@ -1,0 +1,65 @@
+//! What an HDF5 dataset takes in its file, and which datasets a file holds.
+
+use std::path::Path;
+
+use hdf5::filters::Filter;
+
+use super::array::resolve_link;
+use super::creation_lock;
+use super::handle::Handle;
+use super::location::Location;
+use super::metadata::datasets_within;
+use crate::storage::error::Result;
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::usage::Usage;
+
+/// The version of the HDF5 library.
+pub fn library_version() -> String {
+    let (major, minor, release) = hdf5::library_version();
+    format!("{major}.{minor}.{release}")
+}
+
+/// What the dataset takes.
+pub fn usage(info: &ArrayInfo) -> Result<Usage> {
+    let at = Location::of(&info.path);
+    creation_lock::wait(&at.file);
+    let at = resolve_link(at)?;
+    Handle::of(&at.file).with(&at, |dataset| {
+        let steps: Vec<String> = dataset.filters().iter().map(name).collect();
+        let n_bytes = dataset.storage_size();
+        let grid = info.shape.iter().zip(&info.chunks);
+        let n_chunks: u64 = grid.map(|(extent, chunk)| extent.div_ceil(*chunk)).product();
+        let n_present = match dataset.num_chunks() {
+            Some(n_present) if !info.is_contiguous => n_present as u64,
+            _ => u64::from(n_bytes > 0),
+        };
+        Ok(Usage {
+            codec: if steps.is_empty() { "none".to_owned() } else { steps.join(", ") },
+            n_chunks: if info.is_contiguous { 1 } else { n_chunks },
+            n_present,
+            n_bytes,
+            is_cut: false,
+        })
+    })
+}
+
+fn name(filter: &Filter) -> String {
+    match filter {
+        Filter::Deflate(level) => format!("gzip:{level}"),
+        Filter::Shuffle => "shuffle".to_owned(),
+        Filter::Fletcher32 => "fletcher32".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The datasets, at most so many, by path below `path`, which is a file or a group in one.
+pub fn arrays(path: &Path, max: usize) -> Result<Vec<String>> {
+    let at = Location::of(path);
+    creation_lock::wait(&at.file);
+    Handle::of(&at.file).with_file(|file| {
+        if at.dataset.is_empty() {
+            return Ok(datasets_within(file, max));
+        }
+        Ok(file.group(&at.dataset).map(|group| datasets_within(&group, max)).unwrap_or_default())
+    })
+}

@@ -1,0 +1,31 @@
+//! What an N5 dataset takes on disk.
+
+use serde_json::Value;
+
+use super::metadata;
+use crate::storage::disk::count::{files_below, is_chunk_name};
+use crate::storage::error::{Result, StorageError};
+use crate::storage::schema::info::ArrayInfo;
+use crate::storage::usage::Usage;
+
+/// What the dataset takes.
+pub fn usage(info: &ArrayInfo) -> Result<Usage> {
+    let count = files_below(&info.path, is_chunk_name).map_err(StorageError::io("read", &info.path))?;
+    let attributes = metadata::read(&info.path)?.unwrap_or_default();
+    let compression = attributes.get("compression");
+    let kind = compression.and_then(|compression| compression.get("type")).and_then(Value::as_str);
+    let level = compression.and_then(|compression| compression.get("level").or(compression.get("clevel")));
+    let codec = match (kind, level) {
+        (None | Some("raw"), _) => "none".to_owned(),
+        (Some(kind), Some(level)) => format!("{kind}:{level}"),
+        (Some(kind), None) => kind.to_owned(),
+    };
+    let grid = info.shape.iter().zip(&info.write_chunk);
+    Ok(Usage {
+        codec,
+        n_chunks: grid.map(|(extent, chunk)| extent.div_ceil(*chunk)).product(),
+        n_present: count.n_files,
+        n_bytes: count.n_bytes,
+        is_cut: count.is_cut,
+    })
+}
