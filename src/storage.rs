@@ -23,7 +23,7 @@
 //!
 //! A read takes each chunk that it meets from memory, if this process has decoded it before and its file has not changed
 //! since, or decodes it. Chunks of which a read took only a part are kept, as the next block is likely to want the rest;
-//! all arrays of a process share [`Options::cache_mib`](crate::Options::cache_mib) for that. The
+//! all arrays of a [`Context`] share its memory ([`Options::cache_mib`](crate::Options::cache_mib)) for that. The
 //! [report](crate::Report::chunk_reads) says how often that helped. Chunks larger than an eighth of the cache are decoded in
 //! part where the codec can, and never kept.
 //!
@@ -56,6 +56,7 @@
 //! * `schema` is what an array should be (`spec`), will be (`resolve`) and is (`info`), the numbers in it (`element`),
 //!   and how all that is written as text (`names`);
 //!   `attributes` are the part of it that Zarr, N5 and HDF5 files keep in the same way, as [funlib.persistence] does;
+//! * `context` is what arrays share beside their files: cache, sync, counters;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
 //! * `formats` has a folder for each of Zarr (v2 and v3), N5 and HDF5: the only one that knows of its library (N5 asks zarrs
 //!   for blosc);
@@ -73,6 +74,7 @@
 mod array;
 mod backend;
 mod chunked;
+mod context;
 mod disk;
 mod dyn_array;
 mod error;
@@ -87,10 +89,8 @@ use std::path::Path;
 #[doc(inline)]
 pub use crate::geometry::Writers;
 pub use array::Array;
-pub(crate) use chunked::cache::{
-    DEFAULT_BYTES as DEFAULT_CACHE_BYTES, Statistics, set_capacity as set_cache_capacity, take_statistics,
-};
-pub(crate) use disk::files::set_sync;
+pub use context::Context;
+pub(crate) use context::Statistics;
 pub use dyn_array::DynArray;
 pub use error::{Result, StorageError};
 pub use format::Format;

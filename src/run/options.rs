@@ -10,7 +10,6 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::observe::Progress;
-use crate::storage::DEFAULT_CACHE_BYTES;
 use crate::transport::Idle;
 
 /// How a run is done. The environment of the job wins over what the program sets, unless it says
@@ -30,13 +29,15 @@ pub struct Options {
     pub idle: Idle,
     /// `BELLIS_PROGRESS`: how rank 0 shows progress: `auto`, `bars`, `lines` or `off`. `auto` unless set.
     pub progress: Progress,
-    /// `BELLIS_CACHE_MIB`: memory in MiB in which each rank keeps decoded chunks that blocks will read again: 512
-    /// unless set; 0 keeps none. No chunk larger than an eighth of it is kept.
-    pub cache_mib: u64,
+    /// `BELLIS_CACHE_MIB`: memory in MiB in which each rank keeps decoded chunks that blocks will read again; 0
+    /// keeps none. No chunk larger than an eighth of it is kept. Unless set, the [`Context`](crate::storage::Context) stays
+    /// as it is: 512 where nobody set it.
+    pub cache_mib: Option<u64>,
     /// `BELLIS_SYNC`: whether what a block wrote is on the disk before the block counts as completed: `on` or `off`.
-    /// `off` unless set: then the end of a process takes nothing that it wrote, but the end of a node takes what its
-    /// system had not written out yet. `on` costs about a millisecond for each chunk.
-    pub sync: bool,
+    /// With `off` the end of a process takes nothing that it wrote, but the end of a node takes what its system had not
+    /// written out yet. `on` costs about a millisecond for each chunk. Unless set, the
+    /// [`Context`](crate::storage::Context) stays as it is: `off` where nobody set it.
+    pub sync: Option<bool>,
     /// `BELLIS_STATUS_S`: seconds between two status checks of a worker. 10 unless set; 0 for none.
     pub status_interval: Duration,
 }
@@ -49,8 +50,8 @@ impl Default for Options {
             rank0_slots: 0,
             idle: Idle::default(),
             progress: Progress::default(),
-            cache_mib: DEFAULT_CACHE_BYTES >> 20,
-            sync: false,
+            cache_mib: None,
+            sync: None,
             status_interval: Duration::from_secs(10),
         }
     }
@@ -187,8 +188,8 @@ static TABLE: [RunOption; 8] = [
         takes: Takes::Whole {
             range: 0..=1 << 30,
             expected: "a whole number of MiB, at most 2^30",
-            get: |options| Some(options.cache_mib),
-            set: |options, mib| options.cache_mib = mib,
+            get: |options| options.cache_mib,
+            set: |options, mib| options.cache_mib = Some(mib),
         },
     },
     RunOption {
@@ -200,7 +201,7 @@ static TABLE: [RunOption; 8] = [
         takes: Takes::Word {
             choices: &["on", "off"],
             set: |options, word| {
-                options.sync = word == "on";
+                options.sync = Some(word == "on");
                 true
             },
         },
@@ -399,9 +400,10 @@ mod tests {
         for option in &TABLE {
             assert_eq!(option.variable, format!("{PREFIX}{}", option.name.to_uppercase().replace('-', "_")));
             assert!(option.choices().iter().all(|word| Options::default().with(option, word).is_ok()));
-            // The default of the slots depends on the machine.
+            // The default of the slots depends on the machine, the others' are the storage context's.
+            let is_elsewhere = ["slots", "cache-mib", "sync"].contains(&option.name);
             let default = Options::default().with(option, option.default);
-            assert!(option.name == "slots" || default == Ok(Options::default()), "{option:?}");
+            assert!(is_elsewhere || default == Ok(Options::default()), "{option:?}");
         }
     }
 

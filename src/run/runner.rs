@@ -12,7 +12,7 @@ use super::worker::slot::Worker;
 use crate::mpi::Comm;
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline};
-use crate::storage;
+use crate::storage::Context;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 use crate::storage::MpiIo;
 use crate::transport::Idle;
@@ -36,6 +36,8 @@ pub struct Runner<'c> {
     /// What wins over the environment.
     told: Vec<(&'static RunOption, String)>,
     communicator: Option<Comm<'c>>,
+    /// `None`: the process's.
+    storage: Option<Context>,
 }
 
 impl<'c> Runner<'c> {
@@ -121,6 +123,25 @@ impl<'c> Runner<'c> {
         Ok(topology::workers(size).len() + usize::from(options.rank0_slots > 0))
     }
 
+    /// The context of the arrays that tasks read and write, the process's unless set. What is said of
+    /// [`cache_mib`](Self::cache_mib) and [`sync`](Self::sync), here or by the environment, is set in it, and stays; its
+    /// reads are what the report counts.
+    ///
+    /// ```
+    /// # use bellis::{Progress, Roi, Runner, Task};
+    /// use bellis::storage::Context;
+    /// let context = Context::new();
+    /// let task = Task::builder("t").total_roi(Roi::new([0], [10])?).block_shape([1]).process(|_| Ok(())).build()?;
+    /// Runner::new().storage(&context).cache_mib(64).progress(Progress::Off).run(task)?;
+    /// assert_eq!(context.cache_bytes(), 64 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn storage(mut self, context: &Context) -> Self {
+        self.storage = Some(context.clone());
+        self
+    }
+
     /// [`Options::credits`].
     #[must_use]
     pub fn credits(mut self, credits: u32) -> Self {
@@ -159,14 +180,14 @@ impl<'c> Runner<'c> {
     /// [`Options::cache_mib`].
     #[must_use]
     pub fn cache_mib(mut self, mib: u64) -> Self {
-        self.options.cache_mib = mib;
+        self.options.cache_mib = Some(mib);
         self
     }
 
     /// [`Options::sync`].
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
-        self.options.sync = sync;
+        self.options.sync = Some(sync);
         self
     }
 
@@ -251,9 +272,14 @@ impl<'c> Runner<'c> {
 
     fn prepare(&self, pipeline: &Pipeline) -> Result<Prepared, RunError> {
         let options = self.resolved()?;
-        storage::set_cache_capacity(options.cache_mib << 20);
-        storage::set_sync(options.sync);
-        Ok(Prepared::new(pipeline, options)?)
+        let storage = self.storage.as_ref().unwrap_or_else(|| Context::process());
+        if let Some(mib) = options.cache_mib {
+            storage.set_cache_bytes(mib << 20);
+        }
+        if let Some(is_synced) = options.sync {
+            storage.set_sync(is_synced);
+        }
+        Ok(Prepared::new(pipeline, options, storage.clone())?)
     }
 }
 
@@ -261,4 +287,32 @@ impl<'c> Runner<'c> {
 fn environment() -> impl Iterator<Item = (String, String)> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Roi;
+    use crate::plan::Task;
+
+    #[test]
+    fn only_what_is_said_is_set_and_only_in_its_context() {
+        let total = Roi::new([0], [4]).expect("a box");
+        let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
+        let pipeline = Pipeline::from(task.build().expect("a task"));
+        let settings = |context: &Context| (context.cache_bytes(), context.is_synced());
+        let (mine, process) = (Context::new(), settings(Context::process()));
+        mine.set_cache_bytes(3 << 20);
+        mine.set_sync(true);
+        let silent = Runner::new().storage(&mine).progress(Progress::Off);
+        let options = Options::default().over([("HOME".to_owned(), "x".to_owned())]);
+        assert_eq!(options.map(|options| (options.cache_mib, options.sync)), Ok((None, None)));
+        silent.run(pipeline.clone()).expect("it runs");
+        assert_eq!(settings(&mine), (3 << 20, true));
+        silent.clone().cache_mib(5).run(pipeline.clone()).expect("it runs");
+        assert_eq!(settings(&mine), (5 << 20, true));
+        silent.sync(false).run(pipeline).expect("it runs");
+        assert_eq!(settings(&mine), (5 << 20, false));
+        assert_eq!(settings(Context::process()), process);
+    }
 }

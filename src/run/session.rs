@@ -21,6 +21,7 @@ use crate::mpi::Comm;
 use crate::observe::Report;
 use crate::plan::{Pipeline, Plan, PlanError, Task};
 use crate::scheduler::{Config, Scheduler};
+use crate::storage::Context;
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
@@ -32,6 +33,8 @@ pub(super) struct Prepared {
     /// The tasks of the plan, in its order, with the closures that the workers call.
     pub tasks: Arc<[Task]>,
     pub options: Options,
+    /// The context whose reads are reported.
+    pub storage: Context,
 }
 
 impl Prepared {
@@ -39,8 +42,8 @@ impl Prepared {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn new(pipeline: &Pipeline, options: Options) -> Result<Self, PlanError> {
-        Ok(Self { plan: Arc::new(Plan::new(pipeline)?), tasks: pipeline.tasks().into(), options })
+    pub fn new(pipeline: &Pipeline, options: Options, storage: Context) -> Result<Self, PlanError> {
+        Ok(Self { plan: Arc::new(Plan::new(pipeline)?), tasks: pipeline.tasks().into(), options, storage })
     }
 }
 
@@ -79,7 +82,7 @@ fn coordinate(
         Err(error) => (unable(error), Idle::default()),
     };
     let gathered = gather(&mut *transport, local, idle);
-    let (mut peers, Prepared { plan, tasks, options }) = match (gathered, prepared) {
+    let (mut peers, Prepared { plan, tasks, options, storage }) = match (gathered, prepared) {
         (Ok(peers), Ok(prepared)) => (peers, prepared),
         (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
             // Not everybody was heard, but everybody waits for an answer.
@@ -104,7 +107,7 @@ fn coordinate(
         return schedule(transport, &plan, peers, options);
     }
     peers.extend((0..options.rank0_slots).map(|_| Peer::here(1)));
-    with_threads(options.rank0_slots, options, &tasks, body, |threads| match threads {
+    with_threads(options.rank0_slots, options, &storage, &tasks, body, |threads| match threads {
         Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, peers, options),
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
@@ -144,8 +147,8 @@ fn join(
     };
     send_hello(&mut *transport, hello)?;
     let stopped = match prepared {
-        Ok(Prepared { tasks, options, .. }) => {
-            let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share };
+        Ok(Prepared { tasks, options, storage, .. }) => {
+            let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share, storage };
             work(transport, setup, &tasks, body)?
         }
         Err(_) => {
@@ -172,13 +175,13 @@ fn refusal(error: &RunError) -> Stop {
 
 /// No other ranks: threads.
 fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
-    let Prepared { plan, tasks, options } = prepared;
+    let Prepared { plan, tasks, options, storage } = prepared;
     let n_cores = thread::available_parallelism().map_or(1, usize::from);
     let n_threads = options.slots.unwrap_or_else(|| u32::try_from(n_cores).unwrap_or(1));
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let peers = vec![Peer::here(1); n_threads as usize];
-    with_threads(n_threads, options, &tasks, body, |threads| {
+    with_threads(n_threads, options, &storage, &tasks, body, |threads| {
         schedule(Box::new(threads?), &plan, peers, options)
     })
 }
@@ -197,6 +200,7 @@ fn schedule(
 fn with_threads(
     n_threads: u32,
     options: Options,
+    storage: &Context,
     tasks: &Arc<[Task]>,
     body: &Loop<'_>,
     lead: impl FnOnce(Result<LocalTransport, RunError>) -> Result<Report, RunError>,
@@ -205,7 +209,8 @@ fn with_threads(
     let mut mine = endpoints.next().expect("a network has a first endpoint");
     thread::scope(|scope| {
         let start = |endpoint: LocalTransport| {
-            let setup = Setup { rank: endpoint.rank(), slots: 1, idle: options.idle, may_share: false };
+            let (rank, idle, storage) = (endpoint.rank(), options.idle, storage.clone());
+            let setup = Setup { rank, slots: 1, idle, may_share: false, storage };
             let name = format!("worker {}", setup.rank);
             let work = move || work(Box::new(endpoint), setup, tasks, body);
             thread::Builder::new().name(name).spawn_scoped(scope, work)
@@ -245,7 +250,7 @@ mod tests {
         let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
         let options = Options { progress: Progress::Off, ..Options::default() };
         let pipeline = Pipeline::from(task.build().expect("a task"));
-        let prepared = Prepared::new(&pipeline, options).expect("one task is a plan");
+        let prepared = Prepared::new(&pipeline, options, Context::new()).expect("one task is a plan");
         let plan = prepared.plan.clone();
         let mut ranks = network(3).into_iter();
         let rank0 = ranks.next().expect("there are three");
@@ -305,14 +310,16 @@ mod tests {
         let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
         let pipeline = Pipeline::from(task.build().expect("a task"));
         let options = Options { progress: Progress::Off, ..Options::default() };
-        let prepare = || Prepared::new(&pipeline, options).expect("one task is a plan");
+        let prepare = || Prepared::new(&pipeline, options, Context::new()).expect("one task is a plan");
         let mut ranks = network(3).into_iter();
         let rank0 = ranks.next().expect("there are three");
         thread::scope(|scope| {
             for mut rank in ranks {
                 let Prepared { plan, tasks, .. } = prepare();
                 send_hello(&mut rank, ready(&plan, 1)).expect("rank 0 is there");
-                let setup = Setup { rank: rank.rank(), slots: 1, idle: Idle::Sleep, may_share: false };
+                let storage = Context::new();
+                let setup =
+                    Setup { rank: rank.rank(), slots: 1, idle: Idle::Sleep, may_share: false, storage };
                 if setup.rank > n_gone {
                     scope.spawn(move || work(Box::new(rank), setup, &tasks, &process_all));
                 }

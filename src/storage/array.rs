@@ -6,6 +6,7 @@ use std::path::Path;
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
 use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, WriteTarget, Writers};
+use crate::storage::context::Context;
 use crate::storage::dyn_array::{DynArray, Request};
 use crate::storage::error::{Result, StorageError};
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
@@ -69,6 +70,14 @@ impl<T: Element> Array<T> {
         DynArray::open(path)?.typed()
     }
 
+    /// As [`open`](Self::open), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in(context: &Context, path: impl AsRef<Path>) -> Result<Self> {
+        DynArray::open_in(context, path)?.typed()
+    }
+
     /// Creates the array at `path`, with all directories above it, or opens it if it exists.
     ///
     /// The name ends in `.zarr`, `.n5` or `.h5`, or lies in something that does (`volume.zarr/raw`); in HDF5 it always
@@ -80,6 +89,14 @@ impl<T: Element> Array<T> {
     /// An array that exists and differs; a `spec` that makes no sense; a place that cannot be written.
     pub fn create(path: impl AsRef<Path>, spec: &ArraySpec) -> Result<Self> {
         DynArray::create(path, T::DATA_TYPE, spec)?.typed()
+    }
+
+    /// As [`create`](Self::create), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_in(context: &Context, path: impl AsRef<Path>, spec: &ArraySpec) -> Result<Self> {
+        DynArray::create_in(context, path, T::DATA_TYPE, spec)?.typed()
     }
 
     /// As [`create`](Self::create), of an HDF5 dataset that all ranks of a communicator then read and write through the
@@ -96,7 +113,11 @@ impl<T: Element> Array<T> {
     /// As [`create`](Self::create); a path to something else than HDF5; a compressed dataset.
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
     pub fn create_mpio(path: impl AsRef<Path>, spec: &ArraySpec, ranks: MpiIo) -> Result<Self> {
-        DynArray::from_opened(mpio::create_mpio(path.as_ref(), T::DATA_TYPE, spec, ranks)?)?.typed()
+        DynArray::from_opened(
+            mpio::create_mpio(path.as_ref(), T::DATA_TYPE, spec, ranks)?,
+            Context::process(),
+        )?
+        .typed()
     }
 
     /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio). A
@@ -106,7 +127,13 @@ impl<T: Element> Array<T> {
     /// As [`create_mpio`](Self::create_mpio).
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
     pub fn open_mpio(path: impl AsRef<Path>, ranks: MpiIo) -> Result<Self> {
-        DynArray::from_opened(mpio::open_mpio(path.as_ref(), T::DATA_TYPE, ranks)?)?.typed()
+        DynArray::from_opened(mpio::open_mpio(path.as_ref(), T::DATA_TYPE, ranks)?, Context::process())?
+            .typed()
+    }
+
+    /// The context that it was opened in.
+    pub fn context(&self) -> &Context {
+        self.array.context()
     }
 
     /// The array that this is the typed view of.
@@ -254,5 +281,41 @@ impl<T: Element> WriteTarget for Array<T> {
 
     fn writers(&self) -> Writers {
         self.array.writers()
+    }
+}
+
+#[cfg(all(test, feature = "zarr"))]
+mod tests {
+    use super::*;
+    use crate::storage::context::Statistics;
+
+    #[test]
+    fn contexts_see_nothing_of_each_other() -> Result<()> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("a.zarr");
+        let (first, second) = (Context::new(), Context::new());
+        let writer = Array::<u8>::create_in(&first, &path, &ArraySpec::new([8]).chunks([8]))?;
+        let voxels = ndarray::arr1(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        writer.write(&writer.roi(), &voxels)?;
+        let part = Roi::new([2], [3]).expect("a box");
+        let counted = |n_hits, n_misses| {
+            Some(Statistics { n_hits, n_misses, bytes_read: 3, bytes_decoded: 8 * n_misses })
+        };
+        writer.read(&part)?;
+        assert_eq!((first.take_statistics(), second.take_statistics()), (counted(0, 1), None));
+        // What the first keeps is decoded again in the second.
+        let reader = Array::<u8>::open_in(&second, &path)?;
+        reader.read(&part)?;
+        assert_eq!((first.take_statistics(), second.take_statistics()), (None, counted(0, 1)));
+        // Nor does it lose what it keeps when the second forgets.
+        second.set_cache_bytes(0);
+        second.set_sync(true);
+        reader.read(&part)?;
+        writer.read(&part)?;
+        assert_eq!(first.take_statistics(), counted(1, 0));
+        assert_eq!(second.take_statistics().map(|reads| (reads.n_hits, reads.n_misses)), Some((0, 1)));
+        assert_eq!((first.cache_bytes(), first.is_synced()), (512 << 20, false));
+        assert_eq!((second.cache_bytes(), second.is_synced()), (0, true));
+        Ok(())
     }
 }

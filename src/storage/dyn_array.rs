@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, VoxelRange, WriteTarget, Writers};
 use crate::storage::backend::{Backend, Opened};
+use crate::storage::context::Context;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::{self, Format};
 use crate::storage::schema::element::DataType;
@@ -48,6 +49,7 @@ struct Inner {
     /// The bytes of a voxel that nobody wrote.
     fill_value: Vec<u8>,
     backend: Box<dyn Backend>,
+    context: Context,
 }
 
 /// What is to be read, as far as it was checked.
@@ -73,8 +75,16 @@ impl DynArray {
     /// # Errors
     /// Nothing there, or no array; metadata that cannot be read or is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_in(Context::process(), path)
+    }
+
+    /// As [`open`](Self::open), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in(context: &Context, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_opened(format::of_existing(path)?.open(path)?)
+        Self::from_opened(format::of_existing(path)?.open(path, context)?, context)
     }
 
     /// Creates the array of `data_type` at `path`, or opens it if it exists: see
@@ -83,14 +93,33 @@ impl DynArray {
     /// # Errors
     /// An array that exists and differs; a `spec` that makes no sense; a place that cannot be written.
     pub fn create(path: impl AsRef<Path>, data_type: DataType, spec: &ArraySpec) -> Result<Self> {
-        let path = path.as_ref();
-        Self::from_opened(Format::of(path)?.create(path, data_type, spec)?)
+        Self::create_in(Context::process(), path, data_type, spec)
     }
 
-    pub(super) fn from_opened(opened: Opened) -> Result<Self> {
+    /// As [`create`](Self::create), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_in(
+        context: &Context,
+        path: impl AsRef<Path>,
+        data_type: DataType,
+        spec: &ArraySpec,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_opened(Format::of(path)?.create(path, data_type, spec, context)?, context)
+    }
+
+    pub(super) fn from_opened(opened: Opened, context: &Context) -> Result<Self> {
         let Opened { info, fill_value, backend } = opened;
         let chunk_grid = info.chunk_grid()?;
-        Ok(Self { inner: Arc::new(Inner { info, chunk_grid, fill_value, backend }) })
+        let context = context.clone();
+        Ok(Self { inner: Arc::new(Inner { info, chunk_grid, fill_value, backend, context }) })
+    }
+
+    /// The context that it was opened in.
+    pub fn context(&self) -> &Context {
+        &self.inner.context
     }
 
     /// Where the array is.

@@ -151,7 +151,7 @@ pub fn run(seed: u64) -> u64 {
     lock(&network).inboxes.resize_with(conditions.n_workers as usize, VecDeque::new);
     let worker = |number| {
         let endpoint = Recording { worker: WorkerId(number), network: network.clone() };
-        (Uplink::new(Box::new(endpoint)), rng.pick(&[1, 1, 2, 5]))
+        (Uplink::new(Box::new(endpoint), bellis::storage::Context::new()), rng.pick(&[1, 1, 2, 5]))
     };
     let workers: Vec<Worker> = (1..=conditions.n_workers as u32)
         .map(worker)

@@ -43,7 +43,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("zstd", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
     ("lz4_flex", &["src/storage/formats/n5/codec", "src/storage/formats/n5/lz4_blocks"]),
     ("twox_hash", &["src/storage/formats/n5/lz4_blocks"]),
-    ("quick_cache", &["src/storage/chunked/cache"]),
+    ("quick_cache", &["src/storage/context"]),
     ("rustix", &["src/storage/disk/files", "src/storage/voxels/uninit"]),
     ("hdf5", &["src/storage/formats/hdf5"]),
     ("hdf5_sys", &["src/storage/formats/hdf5"]),

@@ -1,6 +1,7 @@
 //! Where a slot gets its blocks, and how a rank's slots are set up.
 
 use crate::run::error::RunError;
+use crate::storage::Context;
 use crate::transport::Idle;
 use crate::wire::{Assigned, Finished};
 
@@ -14,7 +15,7 @@ pub(super) trait BlockSource: Send {
 }
 
 /// How a rank works.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::run) struct Setup {
     /// The rank, for messages.
     pub rank: usize,
@@ -24,4 +25,6 @@ pub(in crate::run) struct Setup {
     pub idle: Idle,
     /// Whether another thread may use the transport while this one processes a block.
     pub may_share: bool,
+    /// The context whose reads it reports.
+    pub storage: Context,
 }

@@ -82,7 +82,7 @@ pub(super) fn work(
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
     let pool = Arc::new(Pool::default());
-    let mut uplink = Uplink::new(transport);
+    let mut uplink = Uplink::new(transport, setup.storage.clone());
     let driven = thread::scope(|scope| {
         let start = |slot| {
             let info = WorkerInfo { rank: setup.rank, slot };

@@ -73,7 +73,7 @@ pub(super) fn work(
     tasks: &Arc<[Task]>,
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
-    let uplink = Arc::new(Mutex::new(Uplink::new(transport)));
+    let uplink = Arc::new(Mutex::new(Uplink::new(transport, setup.storage.clone())));
     let source = SingleSlot { uplink: uplink.clone(), idle: setup.idle, has_helper: setup.may_share };
     let info = WorkerInfo { rank: setup.rank, slot: 0 };
     let mut worker = Worker::new(Box::new(source), info, tasks.clone());

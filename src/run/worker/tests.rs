@@ -13,6 +13,7 @@ use crate::plan::{Pipeline, Plan, Task};
 use crate::run::error::RunError;
 use crate::run::messages::tag;
 use crate::run::shutdown::stop_all;
+use crate::storage::Context;
 use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
@@ -34,7 +35,7 @@ fn with_worker(
     let mut endpoints = network(2);
     let worker = endpoints.pop().expect("there are two");
     let mut mine = endpoints.pop().expect("there are two");
-    let setup = Setup { rank: 1, slots, idle: Idle::Sleep, may_share };
+    let setup = Setup { rank: 1, slots, idle: Idle::Sleep, may_share, storage: Context::new() };
     let tasks: Arc<[Task]> = [task()].into();
     thread::scope(|scope| {
         let worker = scope.spawn(|| work(Box::new(worker), setup, &tasks, body));

@@ -7,7 +7,7 @@ use crate::run::messages::{close, tag};
 use crate::run::shutdown::wait_for_stop;
 use crate::run::startup::handshake::{send_hello, unable};
 use crate::run::topology::COORDINATOR;
-use crate::storage::{self, Statistics};
+use crate::storage::{Context, Statistics};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
     BatchQueue, BatchWriter, Finished, FromWorker, Reads, Status, Stop, ToWorker, decode, encode,
@@ -16,6 +16,8 @@ use crate::wire::{
 /// One worker's side of the messages. It has no clock of its own but for the answers to status checks.
 pub struct Uplink {
     transport: Box<dyn Transport>,
+    /// Whose reads it reports.
+    storage: Context,
     /// Blocks to process, in order.
     pub inbox: BatchQueue,
     answers: BatchWriter<Finished>,
@@ -33,10 +35,11 @@ pub struct Uplink {
 }
 
 impl Uplink {
-    /// An uplink over a transport whose handshake is done.
-    pub fn new(transport: Box<dyn Transport>) -> Self {
+    /// An uplink over a transport whose handshake is done. It reports what is read in the context `storage`.
+    pub fn new(transport: Box<dyn Transport>, storage: Context) -> Self {
         Self {
             transport,
+            storage,
             inbox: BatchQueue::default(),
             answers: BatchWriter::default(),
             error: None,
@@ -93,7 +96,7 @@ impl Uplink {
     #[inline]
     pub fn flush(&mut self) -> Result<(), RunError> {
         if self.stop.is_none() && !self.answers.is_empty() {
-            if let Some(reads) = storage::take_statistics() {
+            if let Some(reads) = self.storage.take_statistics() {
                 self.send_reads(reads)?;
             }
             let message = FromWorker::Finished(self.answers.batch());

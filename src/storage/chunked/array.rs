@@ -7,11 +7,12 @@
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
-use super::cache::{ChunkCache, ChunkReader, ReadThrough, WhenBusy, count_decoded, count_read};
+use super::cache::{ChunkCache, ChunkReader, ReadThrough, WhenBusy};
 use super::codec::{ChunkCodec, ChunkContent, CodecError};
 use super::partial_write::PartialWrite;
 use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::backend::Backend;
+use crate::storage::context::Context;
 use crate::storage::disk::files::{self, Version};
 use crate::storage::disk::locks::Locks;
 use crate::storage::error::{Result, StorageError};
@@ -40,9 +41,15 @@ struct Deferred {
 
 impl<C> ChunkedArray<C> {
     /// `fill_value` are the bytes of a voxel that nobody wrote.
-    pub fn new(codec: C, write_chunks: VoxelGrid, chunks: VoxelGrid, fill_value: &[u8]) -> Self {
-        let fill_value = fill_value.to_vec();
-        Self { codec, write_chunks, chunks, fill_value, writing: Locks::new(), cache: ChunkCache::new() }
+    pub fn new(
+        codec: C,
+        write_chunks: VoxelGrid,
+        chunks: VoxelGrid,
+        fill_value: &[u8],
+        context: &Context,
+    ) -> Self {
+        let (fill_value, cache) = (fill_value.to_vec(), ChunkCache::new(context));
+        Self { codec, write_chunks, chunks, fill_value, writing: Locks::new(), cache }
     }
 }
 
@@ -59,7 +66,7 @@ unsafe impl<C: ChunkCodec> Backend for ChunkedArray<C> {
         for Deferred { write_chunk, chunk } in &deferred {
             self.read_deferred(write_chunk, chunk, &mut to)?;
         }
-        count_read(n_bytes);
+        self.context().count_read(n_bytes);
         Ok(())
     }
 
@@ -142,7 +149,12 @@ impl<C: ChunkCodec> ChunkedArray<C> {
                 self.store(index, whole, &path).map(drop)
             });
         }
-        let write = PartialWrite { grid: &self.write_chunks, write_chunk: &write_chunk, voxels };
+        let write = PartialWrite {
+            grid: &self.write_chunks,
+            write_chunk: &write_chunk,
+            voxels,
+            context: self.context(),
+        };
         if self.write_partially(&write, &path)? {
             return Ok(());
         }
@@ -164,7 +176,9 @@ impl<C: ChunkCodec> ChunkedArray<C> {
         scratch::with(|file| {
             let has_voxels = encoder.encode_partially(&former, version.length(), write, file);
             if has_voxels.map_err(|error| error.of_decoding(path))? {
-                files::replace(path, file).map(drop).map_err(StorageError::io("write chunk", path))?;
+                files::replace(path, file, self.context().is_synced())
+                    .map(drop)
+                    .map_err(StorageError::io("write chunk", path))?;
             } else {
                 files::remove(path).map_err(StorageError::io("remove chunk", path))?;
             }
@@ -181,7 +195,9 @@ impl<C: ChunkCodec> ChunkedArray<C> {
         }
         scratch::with(|file| {
             self.codec.encode(index, voxels, file).map_err(|error| error.of_encoding(path))?;
-            files::replace(path, file).map(Some).map_err(StorageError::io("write chunk", path))
+            files::replace(path, file, self.context().is_synced())
+                .map(Some)
+                .map_err(StorageError::io("write chunk", path))
         })
     }
 
@@ -211,7 +227,7 @@ impl<C: ChunkCodec> ChunkedArray<C> {
     ) -> Result<(), CodecError> {
         let n_bytes = self.bytes_of(part) as usize;
         uninit::reserve(voxels, n_bytes)?;
-        count_decoded(n_bytes);
+        self.context().count_decoded(n_bytes);
         // SAFETY: what content promises.
         unsafe { uninit::fill_up(voxels, n_bytes, |to| content.decode(part, to)) }
     }
@@ -232,6 +248,10 @@ impl<C: ChunkCodec> ChunkedArray<C> {
     fn position_of_single_chunk(&self, index: &[u64]) -> Option<u64> {
         let is_chunk = self.write_chunks.chunk_shape() == self.chunks.chunk_shape();
         is_chunk.then(|| self.chunks.position(index)).flatten()
+    }
+
+    fn context(&self) -> &Context {
+        self.cache.context()
     }
 
     fn element(&self) -> usize {
@@ -306,7 +326,7 @@ impl<C: ChunkCodec, F: ChunkContent> ChunkReader for PartOfChunk<'_, '_, C, F> {
         if self.wanted == decoded
             && let Some(piece) = self.to.piece(self.wanted)
         {
-            count_decoded(piece.len());
+            self.opened.array.context().count_decoded(piece.len());
             return self.opened.content.decode(&self.wanted.relative_to(&self.opened.write_chunk), piece);
         }
         scratch::with(|voxels| {

@@ -1,107 +1,18 @@
 //! Decoded chunks that are likely to be asked for again: a worker whose blocks read overlapping contexts decodes a chunk
 //! once, not once for each block.
 //!
-//! All arrays of a process share one cache of so many bytes. It keeps chunks of which a read took a part; those that are
-//! read whole are not kept, as a copy of a volume would only push out what others need. An entry counts as long as
-//! the file it was decoded from is still there, unchanged: another rank may have written it meanwhile.
+//! The bytes belong to the [`Context`]; what an array has of them, and who decodes, is here.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
-
+use crate::storage::context::{Context, Key};
 use crate::storage::disk::files::Version;
 use crate::storage::disk::locks::Locks;
 
-/// Maximum number of bytes that a process keeps unless it is told otherwise: enough for three planes of 24 x 24 chunks of 256 KiB, so that none of
-/// them is decoded again while the blocks on both of its sides go by.
-pub(crate) const DEFAULT_BYTES: u64 = 512 << 20;
 /// Minimum number of chunks that fit into the cache: larger ones are not kept, as none of them would stay until it is asked
 /// for again.
 const MIN_CHUNKS: u64 = 8;
-/// Bytes that an entry takes beside its voxels, about.
-const OVERHEAD: u64 = 128;
-
-/// How much of what was read came out of memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Statistics {
-    /// Chunks that were found decoded.
-    pub n_hits: u64,
-    /// Chunks that had to be decoded.
-    pub n_misses: u64,
-    /// Bytes that reads returned.
-    pub bytes_read: u64,
-    /// Bytes that decoding made.
-    pub bytes_decoded: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    array: u64,
-    chunk: u64,
-}
-
-#[derive(Clone)]
-struct Entry {
-    version: Version,
-    chunk: Arc<Vec<u8>>,
-}
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<Key, Entry> for Bytes {
-    fn weight(&self, _: &Key, entry: &Entry) -> u64 {
-        entry.chunk.len() as u64 + OVERHEAD
-    }
-}
-
-static CACHE: LazyLock<Cache<Key, Entry, Bytes>> = LazyLock::new(|| {
-    const TYPICAL_CHUNK: u64 = 256 << 10;
-    let mut options = OptionsBuilder::new();
-    // In one piece: what is divided has no room for chunks larger than a piece.
-    options.shards(1).weight_capacity(DEFAULT_BYTES);
-    options.estimated_items_capacity((DEFAULT_BYTES / TYPICAL_CHUNK) as usize);
-    let options = options.build().expect("both numbers that must be given are");
-    Cache::with_options(options, Bytes, DefaultHashBuilder::default(), DefaultLifecycle::default())
-});
-
-static N_HITS: AtomicU64 = AtomicU64::new(0);
-static N_MISSES: AtomicU64 = AtomicU64::new(0);
-static BYTES_READ: AtomicU64 = AtomicU64::new(0);
-static BYTES_DECODED: AtomicU64 = AtomicU64::new(0);
-
-/// Sets the maximum number of bytes that are kept; 0 keeps nothing.
-pub(crate) fn set_capacity(bytes: u64) {
-    CACHE.set_capacity(bytes);
-}
-
-/// Returns what was counted since the last call, in the whole process; `None` where nothing was read.
-pub(crate) fn take_statistics() -> Option<Statistics> {
-    // One look, where there is nothing: workers ask for every few blocks.
-    if BYTES_READ.load(Ordering::Relaxed) == 0 {
-        return None;
-    }
-    let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
-    Some(Statistics {
-        n_hits: take(&N_HITS),
-        n_misses: take(&N_MISSES),
-        bytes_read: take(&BYTES_READ),
-        bytes_decoded: take(&BYTES_DECODED),
-    })
-}
-
-/// Counts the bytes that a read returned.
-pub fn count_read(bytes: usize) {
-    BYTES_READ.fetch_add(bytes as u64, Ordering::Relaxed);
-}
-
-/// Counts a chunk, or a part of one, that had to be decoded, and the bytes that decoding made.
-pub fn count_decoded(bytes: usize) {
-    N_MISSES.fetch_add(1, Ordering::Relaxed);
-    BYTES_DECODED.fetch_add(bytes as u64, Ordering::Relaxed);
-}
 
 /// A chunk that a read wants, or a part of it.
 pub trait ChunkReader {
@@ -144,14 +55,21 @@ pub enum ReadThrough {
 
 /// The part of the cache that an open array has, and the turns of the threads that decode for it.
 pub struct ChunkCache {
+    context: Context,
     array: u64,
     decoding: Locks,
 }
 
 impl ChunkCache {
-    pub fn new() -> Self {
+    pub fn new(context: &Context) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        Self { array: COUNT.fetch_add(1, Ordering::Relaxed), decoding: Locks::new() }
+        let array = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self { context: context.clone(), array, decoding: Locks::new() }
+    }
+
+    /// The context whose memory it is.
+    pub fn context(&self) -> &Context {
+        &self.context
     }
 
     /// Reads a chunk: from the cache, or decoded, and then kept if others are likely to want it. A chunk that is kept is
@@ -194,21 +112,19 @@ impl ChunkCache {
 
     /// A chunk, if it is kept and its file still has this version.
     pub fn find(&self, chunk: u64, version: Version) -> Option<Arc<Vec<u8>>> {
-        let found = CACHE.get(&self.key(chunk)).filter(|entry| entry.version == version)?;
-        N_HITS.fetch_add(1, Ordering::Relaxed);
-        Some(found.chunk)
+        self.context.find(self.key(chunk), version)
     }
 
     /// Keeps a chunk of a file of this version, if there is room for it.
     pub fn keep(&self, chunk: u64, version: Version, voxels: Vec<u8>) {
         if self.has_room_for(voxels.len() as u64) {
-            CACHE.insert(self.key(chunk), Entry { version, chunk: Arc::new(voxels) });
+            self.context.keep(self.key(chunk), version, voxels);
         }
     }
 
     /// Returns whether chunks of so many bytes are kept.
     fn has_room_for(&self, bytes: u64) -> bool {
-        bytes <= CACHE.capacity() / MIN_CHUNKS
+        bytes <= self.context.cache_bytes() / MIN_CHUNKS
     }
 
     fn key(&self, chunk: u64) -> Key {
@@ -218,7 +134,7 @@ impl ChunkCache {
 
 impl Drop for ChunkCache {
     fn drop(&mut self) {
-        CACHE.retain(|key, _| key.array != self.array);
+        self.context.forget(self.array);
     }
 }
 
@@ -270,12 +186,12 @@ mod tests {
     fn versions() -> [Version; 2] {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("chunk");
-        [1, 2].map(|content| files::replace(&path, &[content]).expect("a file in it"))
+        [1, 2].map(|content| files::replace(&path, &[content], false).expect("a file in it"))
     }
 
     #[test]
     fn a_part_is_decoded_once_as_long_as_the_file_stays() {
-        let (cache, [first, second]) = (ChunkCache::new(), versions());
+        let (cache, [first, second]) = (ChunkCache::new(&Context::new()), versions());
         let mut reader = Reader::default();
         let read = |version, reader: &mut Reader| {
             assert_eq!(
@@ -299,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_chunk_that_another_thread_decodes_is_put_off() {
-        let (cache, [version, _]) = (ChunkCache::new(), versions());
+        let (cache, [version, _]) = (ChunkCache::new(&Context::new()), versions());
         let mut reader = Reader::default();
         let turn = cache.decoding.lock(&7u64);
         let read = cache.read_through(Some((7, version)), WhenBusy::Defer, &mut reader);

@@ -1,6 +1,7 @@
 //! What is written of one write chunk, as the chunks in it see it.
 
 use crate::geometry::{VoxelBox, VoxelGrid};
+use crate::storage::context::Context;
 use crate::storage::voxels::buffer::Voxels;
 
 /// The voxels of a box, some of which lie in a write chunk.
@@ -10,6 +11,8 @@ pub struct PartialWrite<'a> {
     pub write_chunk: &'a VoxelBox,
     /// What is written, in this write chunk and in others.
     pub voxels: Voxels<'a>,
+    /// Where it is counted what has to be decoded for it.
+    pub context: &'a Context,
 }
 
 /// How much of a chunk is written anew.

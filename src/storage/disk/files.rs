@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -58,31 +58,15 @@ pub fn open(path: &Path) -> io::Result<Option<(File, Version)>> {
     Ok(Some((file, version)))
 }
 
-/// Whether writes return only once the disk has the data: see [`set_sync`].
-static IS_SYNCED: AtomicBool = AtomicBool::new(false);
-
-/// Sets whether writes of this process to arrays return only once the disk has the data.
-///
-/// Without it, a process that is killed loses nothing that it wrote; a node that loses power loses what the system had
-/// not written out yet, half a minute's worth or so.
-pub(crate) fn set_sync(is_synced: bool) {
-    IS_SYNCED.store(is_synced, Ordering::Relaxed);
-}
-
-/// Returns whether writes return only once the disk has the data.
-pub fn is_synced() -> bool {
-    IS_SYNCED.load(Ordering::Relaxed)
-}
-
-/// Puts on the disk what was written to the file at `path`, by whatever way, if that is wanted.
+/// Puts on the disk what was written to the file at `path`, by whatever way.
 pub fn sync(path: &Path) -> io::Result<()> {
-    if is_synced() { File::open(path)?.sync_data() } else { Ok(()) }
+    File::open(path)?.sync_data()
 }
 
 /// Puts `content` at `path`, whatever was there: at every moment, also after a crash, the file is the former or this.
-/// Returns the version it has now.
-pub fn replace(path: &Path, content: &[u8]) -> io::Result<Version> {
-    write_temporary(path, content, is_synced(), |temporary, file| {
+/// Where `is_synced`, the disk has it before the file is this. Returns the version it has now.
+pub fn replace(path: &Path, content: &[u8], is_synced: bool) -> io::Result<Version> {
+    write_temporary(path, content, is_synced, |temporary, file| {
         file.set_modified(SystemTime::now())?;
         let version = Version::of(file)?;
         fs::rename(temporary, path)?;
@@ -244,7 +228,7 @@ mod tests {
         let path = dir.path().join("chunk");
         let mut versions = Vec::new();
         for n in 0..100u8 {
-            let version = replace(&path, &[n; 10])?;
+            let version = replace(&path, &[n; 10], false)?;
             assert!(!versions.contains(&version), "{version:?} is the {n}th and came before");
             assert_eq!(open(&path)?.map(|(_, version)| version), Some(version));
             versions.push(version);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::storage::backend::Opened;
+use crate::storage::context::Context;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::Format;
 use crate::storage::schema::element::DataType;
@@ -62,16 +63,19 @@ impl Format {
     }
 
     /// Opens the array at `path`.
-    pub(in crate::storage) fn open(self, path: &Path) -> Result<Opened> {
+    pub(in crate::storage) fn open(self, path: &Path, context: &Context) -> Result<Opened> {
         match self {
             #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::array::open(path),
+            Self::Zarr => super::zarr::array::open(path, context),
             #[cfg(feature = "n5")]
-            Self::N5 => super::n5::array::open(path),
+            Self::N5 => super::n5::array::open(path, context),
             #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::array::open(path),
+            Self::Hdf5 => super::hdf5::array::open(path, context),
             #[allow(unreachable_patterns)]
-            missing => Err(missing.unavailable(path)),
+            missing => {
+                let _ = context;
+                Err(missing.unavailable(path))
+            }
         }
     }
 
@@ -103,17 +107,18 @@ impl Format {
         path: &Path,
         data_type: DataType,
         spec: &ArraySpec,
+        context: &Context,
     ) -> Result<Opened> {
         match self {
             #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::array::create(path, data_type, spec),
+            Self::Zarr => super::zarr::array::create(path, data_type, spec, context),
             #[cfg(feature = "n5")]
-            Self::N5 => super::n5::array::create(path, data_type, spec),
+            Self::N5 => super::n5::array::create(path, data_type, spec, context),
             #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::array::create(path, data_type, spec),
+            Self::Hdf5 => super::hdf5::array::create(path, data_type, spec, context),
             #[allow(unreachable_patterns)]
             missing => {
-                let _ = (data_type, spec);
+                let _ = (data_type, spec, context);
                 Err(missing.unavailable(path))
             }
         }
@@ -134,7 +139,9 @@ mod tests {
     #[test]
     fn says_what_is_missing() {
         let (path, spec) = (Path::new("a.zarr"), ArraySpec::new([4]));
-        let refused = Format::Zarr.create(path, DataType::U8, &spec).map_err(|error| error.to_string());
+        let refused = Format::Zarr
+            .create(path, DataType::U8, &spec, Context::process())
+            .map_err(|error| error.to_string());
         let expected = "a.zarr is in format Zarr, which is not available here: \
                         bellis was built without feature zarr, build it with --features zarr";
         assert_eq!(refused.map(|_| ()), Err(expected.to_owned()));

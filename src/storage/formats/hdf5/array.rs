@@ -11,6 +11,7 @@ use super::library::LibraryArray;
 use super::location::{self, Location};
 use super::metadata::Metadata;
 use crate::storage::backend::{Backend, Opened};
+use crate::storage::context::Context;
 use crate::storage::error::Result;
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
@@ -26,10 +27,10 @@ pub fn describe(path: &Path) -> Result<ArrayInfo> {
 }
 
 /// Opens the array at `path`.
-pub fn open(path: &Path) -> Result<Opened> {
+pub fn open(path: &Path, context: &Context) -> Result<Opened> {
     let at = Location::of(path);
     creation_lock::wait(&at.file);
-    opened(resolve_link(at)?)
+    opened(resolve_link(at)?, context)
 }
 
 /// What [`create`] would return at `path`, without making it.
@@ -46,29 +47,30 @@ pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Arr
 }
 
 /// Creates the array at `path` unless it exists, and opens it.
-pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
+pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec, context: &Context) -> Result<Opened> {
     let at = Location::of(path);
     let wanted = Wanted::of(&at, data_type, spec)?;
     wanted.create(&at)?;
     let at = resolve_link(at)?;
     let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
     metadata.info(&at)?.require_matches(&wanted.info)?;
-    opened(at)
+    opened(at, context)
 }
 
-fn opened(at: Location) -> Result<Opened> {
+fn opened(at: Location, context: &Context) -> Result<Opened> {
     let handle = Handle::of(&at.file);
     let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
     let info = metadata.info(&at)?;
     let fill_value = metadata.fill_value();
     handle.close();
-    let backend: Box<dyn Backend> = if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata) {
-        Box::new(filtered)
-    } else if let Some(layout) = metadata.byte_layout {
-        Box::new(DirectArray::open(&at, layout, &metadata.shape, metadata.data_type)?)
-    } else {
-        Box::new(LibraryArray::new(at, handle, metadata.data_type))
-    };
+    let backend: Box<dyn Backend> =
+        if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata, context) {
+            Box::new(filtered)
+        } else if let Some(layout) = metadata.byte_layout {
+            Box::new(DirectArray::open(&at, layout, &metadata.shape, metadata.data_type, context)?)
+        } else {
+            Box::new(LibraryArray::new(at, handle, metadata.data_type, context))
+        };
     Ok(Opened { info, fill_value, backend })
 }
 

@@ -21,9 +21,8 @@ use super::location::Location;
 use super::metadata::Metadata;
 use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::backend::Backend;
-use crate::storage::chunked::cache::{
-    ChunkCache, ChunkReader, ReadThrough, WhenBusy, count_decoded, count_read,
-};
+use crate::storage::chunked::cache::{ChunkCache, ChunkReader, ReadThrough, WhenBusy};
+use crate::storage::context::Context;
 use crate::storage::disk::files::Version;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::voxels::buffer::VoxelsMut;
@@ -47,15 +46,20 @@ pub(super) struct FilteredArray {
 
 impl FilteredArray {
     /// The array, if its chunks can be read here.
-    pub(super) fn of(at: &Location, handle: &Arc<Handle>, metadata: &Metadata) -> Option<Self> {
+    pub(super) fn of(
+        at: &Location,
+        handle: &Arc<Handle>,
+        metadata: &Metadata,
+        context: &Context,
+    ) -> Option<Self> {
         let (chunks, filters) = (metadata.chunks.as_ref()?, metadata.filters.as_ref()?);
         Some(Self {
             file: File::open(&at.file).ok()?,
-            library: LibraryArray::new(at.clone(), handle.clone(), metadata.data_type),
+            library: LibraryArray::new(at.clone(), handle.clone(), metadata.data_type, context),
             grid: VoxelGrid::new(&metadata.shape, chunks),
             filters: filters.clone(),
             element: metadata.data_type.size(),
-            cache: ChunkCache::new(),
+            cache: ChunkCache::new(context),
             has_space: AtomicBool::new(false),
             n_writes: handle.n_writes(),
             handle: handle.clone(),
@@ -72,7 +76,7 @@ impl FilteredArray {
             })?;
             let decoded = read.and_then(|skipped| {
                 let Some(skipped) = skipped else { return Ok(false) };
-                count_decoded(n_bytes);
+                self.cache.context().count_decoded(n_bytes);
                 let element = self.element;
                 // SAFETY: decoding fills it all.
                 unsafe {
@@ -170,7 +174,7 @@ unsafe impl Backend for FilteredArray {
         for index in &deferred {
             let _: ReadThrough = self.read_chunk(index, version, &mut to, WhenBusy::Wait)?;
         }
-        count_read(n_bytes);
+        self.cache.context().count_read(n_bytes);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::byte_layout::ByteLayout;
 use super::location::Location;
 use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::backend::Backend;
-use crate::storage::disk::files;
+use crate::storage::context::Context;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::DataType;
 use crate::storage::voxels::spans::{Span, Spans};
@@ -35,6 +35,7 @@ pub(super) struct DirectArray {
     element: u64,
     reader: File,
     writer: OnceLock<File>,
+    context: Context,
 }
 
 impl DirectArray {
@@ -43,6 +44,7 @@ impl DirectArray {
         layout: ByteLayout,
         shape: &[u64],
         data_type: DataType,
+        context: &Context,
     ) -> Result<Self> {
         let reader = File::open(&at.file).map_err(StorageError::io("open", &at.file))?;
         let actual = reader.metadata().map_err(StorageError::io("look at", &at.file))?.len();
@@ -54,6 +56,7 @@ impl DirectArray {
             element: data_type.size() as u64,
             reader,
             writer: OnceLock::new(),
+            context: context.clone(),
         };
         let expected = array.end();
         if expected > actual {
@@ -156,7 +159,7 @@ impl DirectArray {
             };
             written.map_err(StorageError::io("write", &self.path))?;
         }
-        if files::is_synced() {
+        if self.context.is_synced() {
             file.sync_data().map_err(StorageError::io("write", &self.path))?;
         }
         Ok(())

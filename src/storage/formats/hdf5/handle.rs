@@ -64,8 +64,14 @@ impl Handle {
         f(state.dataset(at)?)
     }
 
-    /// Calls `f` with a dataset that may be written, and sees to it that what was written is in the file.
-    pub(super) fn with_writable<R>(&self, at: &Location, f: impl FnOnce(&Dataset) -> Result<R>) -> Result<R> {
+    /// Calls `f` with a dataset that may be written, and sees to it that what was written is in the file and, where
+    /// `is_synced`, on the disk.
+    pub(super) fn with_writable<R>(
+        &self,
+        at: &Location,
+        is_synced: bool,
+        f: impl FnOnce(&Dataset) -> Result<R>,
+    ) -> Result<R> {
         let mut state = self.state();
         state.require(&self.path, true)?;
         self.n_writes.fetch_add(1, Ordering::Relaxed);
@@ -73,7 +79,9 @@ impl Handle {
         let result = f(dataset)?;
         // The library never closes files by itself, and a process may be killed. An external link leads to another file.
         dataset.file().and_then(|file| file.flush()).map_err(failed("write", &at.path))?;
-        files::sync(Path::new(&dataset.filename())).map_err(StorageError::io("write", &at.path))?;
+        if is_synced {
+            files::sync(Path::new(&dataset.filename())).map_err(StorageError::io("write", &at.path))?;
+        }
         Ok(result)
     }
 

@@ -9,6 +9,7 @@ use super::location::Location;
 use super::{filters, transfer};
 use crate::geometry::VoxelBox;
 use crate::storage::backend::Backend;
+use crate::storage::context::Context;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::DataType;
 
@@ -17,11 +18,12 @@ pub(super) struct LibraryArray {
     at: Location,
     handle: Arc<Handle>,
     data_type: DataType,
+    context: Context,
 }
 
 impl LibraryArray {
-    pub(super) fn new(at: Location, handle: Arc<Handle>, data_type: DataType) -> Self {
-        Self { at, handle, data_type }
+    pub(super) fn new(at: Location, handle: Arc<Handle>, data_type: DataType, context: &Context) -> Self {
+        Self { at, handle, data_type, context: context.clone() }
     }
 
     /// What the library says of a filter that it lacks is about directories.
@@ -48,7 +50,7 @@ unsafe impl Backend for LibraryArray {
     }
 
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
-        self.name_missing_filter(self.handle.with_writable(&self.at, |dataset| {
+        self.name_missing_filter(self.handle.with_writable(&self.at, self.context.is_synced(), |dataset| {
             transfer::write(dataset, self.data_type, range, voxels).map_err(failed("write", &self.at.path))
         }))
     }

@@ -8,6 +8,7 @@ use super::metadata::Dataset;
 use crate::geometry::VoxelGrid;
 use crate::storage::backend::Opened;
 use crate::storage::chunked::array::ChunkedArray;
+use crate::storage::context::Context;
 use crate::storage::error::Result;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
@@ -19,8 +20,8 @@ pub fn describe(path: &Path) -> Result<ArrayInfo> {
 }
 
 /// Opens the array at `path`.
-pub fn open(path: &Path) -> Result<Opened> {
-    opened(path, Dataset::open(path)?)
+pub fn open(path: &Path, context: &Context) -> Result<Opened> {
+    opened(path, Dataset::open(path)?, context)
 }
 
 /// What [`create`] would return at `path`, without making it.
@@ -35,12 +36,12 @@ pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Arr
 }
 
 /// Creates the array at `path` unless it exists, and opens it.
-pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
+pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec, context: &Context) -> Result<Opened> {
     let wanted = Wanted::of(path, data_type, spec)?;
     wanted.create()?;
     let dataset = Dataset::open(path)?;
     info(path, &dataset)?.require_matches(&wanted.info)?;
-    opened(path, dataset)
+    opened(path, dataset, context)
 }
 
 fn info(path: &Path, dataset: &Dataset) -> Result<ArrayInfo> {
@@ -53,11 +54,11 @@ fn fill_value(dataset: &Dataset) -> Vec<u8> {
     vec![0; dataset.data_type.size()]
 }
 
-fn opened(path: &Path, dataset: Dataset) -> Result<Opened> {
+fn opened(path: &Path, dataset: Dataset, context: &Context) -> Result<Opened> {
     let info = info(path, &dataset)?;
     let grid = VoxelGrid::new(&dataset.shape, &dataset.chunks);
     let fill_value = fill_value(&dataset);
     let codec = N5Codec::new(path, dataset, grid.clone());
-    let backend = Box::new(ChunkedArray::new(codec, grid.clone(), grid, &fill_value));
+    let backend = Box::new(ChunkedArray::new(codec, grid.clone(), grid, &fill_value, context));
     Ok(Opened { info, fill_value, backend })
 }

@@ -9,6 +9,7 @@ use super::store::Files;
 use crate::geometry::VoxelGrid;
 use crate::storage::backend::Opened;
 use crate::storage::chunked::array::ChunkedArray;
+use crate::storage::context::Context;
 use crate::storage::error::Result;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
@@ -20,8 +21,8 @@ pub fn describe(path: &Path) -> Result<ArrayInfo> {
 }
 
 /// Opens the array at `path`.
-pub fn open(path: &Path) -> Result<Opened> {
-    opened(path, metadata::open(path)?)
+pub fn open(path: &Path, context: &Context) -> Result<Opened> {
+    opened(path, metadata::open(path)?, context)
 }
 
 /// What [`create`] would return at `path`, without making it.
@@ -36,12 +37,12 @@ pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Arr
 }
 
 /// Creates the array at `path` unless it exists, and opens it.
-pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Opened> {
+pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec, context: &Context) -> Result<Opened> {
     let wanted = Wanted::of(path, data_type, spec)?;
     wanted.create()?;
     let array = metadata::open(path)?;
     info(path, &array)?.require_matches(&wanted.info)?;
-    opened(path, array)
+    opened(path, array, context)
 }
 
 fn info(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
@@ -50,12 +51,12 @@ fn info(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
     metadata::info(path, array, data_type, FillValue::of_bytes(&fill_value, data_type))
 }
 
-fn opened(path: &Path, array: zarrs::array::Array<Files>) -> Result<Opened> {
+fn opened(path: &Path, array: zarrs::array::Array<Files>, context: &Context) -> Result<Opened> {
     let info = info(path, &array)?;
     let fill_value = metadata::fill_value(path, &array, info.data_type)?;
     let write_chunks = VoxelGrid::new(&info.shape, &info.write_chunk);
     let chunks = VoxelGrid::new(&info.shape, &info.chunks);
     let codec = ZarrCodec::of(path, array)?;
-    let backend = Box::new(ChunkedArray::new(codec, write_chunks, chunks, &fill_value));
+    let backend = Box::new(ChunkedArray::new(codec, write_chunks, chunks, &fill_value, context));
     Ok(Opened { info, fill_value, backend })
 }

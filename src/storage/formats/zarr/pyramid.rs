@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::node::{Node, node, read_json_to_write};
 use super::ome::{UNITS, apply, is_space};
+use crate::storage::context::Context;
 use crate::storage::disk::files::replace;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::info::ArrayInfo;
@@ -36,7 +37,8 @@ pub fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
     let file = path.join(file);
     insert(multiscale, &mut content)
         .map_err(|reason| StorageError::Metadata { path: file.clone(), reason })?;
-    replace(&file, format!("{content:#}").as_bytes()).map_err(StorageError::io("write", file))?;
+    replace(&file, format!("{content:#}").as_bytes(), Context::process().is_synced())
+        .map_err(StorageError::io("write", file))?;
     Ok(())
 }
 

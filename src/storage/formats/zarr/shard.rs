@@ -19,7 +19,6 @@ use zarrs::metadata::v3::MetadataV3;
 use super::codec::Coding;
 use super::library::one_line;
 use crate::geometry::{VoxelBox, VoxelGrid};
-use crate::storage::chunked::cache::count_decoded;
 use crate::storage::chunked::codec::{CodecError, PartialEncoder};
 use crate::storage::chunked::partial_write::{Coverage, PartialWrite};
 use crate::storage::voxels::buffer::Voxels;
@@ -100,7 +99,7 @@ impl Shards {
             let n_bytes = self.chunk_bytes();
             match stored {
                 Some(stored) => {
-                    count_decoded(n_bytes);
+                    write.context.count_decoded(n_bytes);
                     // SAFETY: decoding writes all of it.
                     unsafe { uninit::fill_up(chunk, n_bytes, |to| self.chunk.decode(stored, to)) }?;
                 }
