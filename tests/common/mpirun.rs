@@ -45,6 +45,8 @@ pub struct Scenario {
     words: Vec<String>,
     command: Command,
     directory: TempDir,
+    /// Open MPI's own: launchers that share one make and remove it under each other's feet.
+    _session: TempDir,
 }
 
 /// How it went.
@@ -89,6 +91,7 @@ pub fn program(ranks: Ranks, name: &str, arguments: &[&str]) -> Scenario {
 /// The program at `path` with these arguments, in an empty directory.
 pub fn executable(ranks: Ranks, path: &Path, arguments: &[&str]) -> Scenario {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let session = tempfile::tempdir().expect("a temporary directory can be made");
     let launcher = std::env::var("MPIRUN").unwrap_or_else(|_| "mpirun".to_owned());
     let mut launcher = launcher.split_whitespace();
     let first = launcher.next().expect("MPIRUN names a launcher");
@@ -113,10 +116,11 @@ pub fn executable(ranks: Ranks, path: &Path, arguments: &[&str]) -> Scenario {
     if ranks == Ranks::Mpirun(1) {
         command.env(PATIENCE, "0");
     }
+    command.env("OMPI_MCA_orte_tmpdir_base", session.path()).env("PRTE_MCA_prte_tmpdir_base", session.path());
     command.envs(ENVIRONMENT).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = path.file_name().unwrap_or_default().to_string_lossy();
     let words = std::iter::once(&*program).chain(arguments.iter().copied()).map(str::to_owned).collect();
-    Scenario { ranks, path: path.to_path_buf(), words, command, directory }
+    Scenario { ranks, path: path.to_path_buf(), words, command, directory, _session: session }
 }
 
 /// Cargo builds examples before it runs tests, next to them: `target/debug/deps/ranks-..` and `target/debug/examples/`.
