@@ -6,7 +6,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 
 use super::states::States;
@@ -28,10 +27,54 @@ struct Cursor {
 pub(super) struct InitiallyReady {
     grid: Grid,
     cursors: Vec<Cursor>,
-    /// The index that each cursor stands at and which it is, lowest first; without those at their end.
-    order: BinaryHeap<Reverse<(u64, usize)>>,
+    order: Order,
     n_left: u64,
     has_holes: bool,
+}
+
+/// The index that each cursor stands at and which it is; without those at their end. The lowest is apart from the heap, where
+/// a step of it costs next to nothing as long as it stays the lowest: always, where there is one box.
+#[derive(Debug, Clone)]
+struct Order {
+    first: Option<(u64, usize)>,
+    others: BinaryHeap<Reverse<(u64, usize)>>,
+}
+
+impl Order {
+    fn new(cursors: &[Cursor]) -> Self {
+        let at = |(which, cursor): (usize, &Cursor)| Reverse((cursor.index, which));
+        let mut others: BinaryHeap<_> = cursors.iter().enumerate().map(at).collect();
+        let first = others.pop().map(|Reverse(first)| first);
+        Self { first, others }
+    }
+
+    /// Moves the lowest on to `index`, or out where it is at its end.
+    #[inline]
+    fn step(&mut self, index: Option<u64>) {
+        let stepped = index.zip(self.first.map(|(_, which)| which));
+        let next = self.others.peek().map(|Reverse(next)| *next);
+        self.first = match (stepped, next) {
+            (Some(stepped), Some(next)) if next < stepped => {
+                self.others.pop();
+                self.others.push(Reverse(stepped));
+                Some(next)
+            }
+            (Some(stepped), _) => Some(stepped),
+            (None, next) => {
+                self.others.pop();
+                next
+            }
+        };
+    }
+
+    fn clear(&mut self) {
+        self.first = None;
+        self.others.clear();
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u64, usize)> + '_ {
+        self.first.into_iter().chain(self.others.iter().map(|Reverse(other)| *other))
+    }
 }
 
 impl InitiallyReady {
@@ -47,8 +90,7 @@ impl InitiallyReady {
             boxes.into_iter().map(|part| align(part, &step)).filter(|part| !part.is_empty()).collect();
         let n_left = aligned.iter().map(|part| part.size_by(&step)).sum();
         let cursors: Vec<Cursor> = aligned.iter().map(|part| Cursor::over(grid, part, step)).collect();
-        let order =
-            cursors.iter().enumerate().map(|(which, cursor)| Reverse((cursor.index, which))).collect();
+        let order = Order::new(&cursors);
         Self { grid: grid.clone(), cursors, order, n_left, has_holes: false }
     }
 
@@ -61,21 +103,17 @@ impl InitiallyReady {
     /// [`skip_ended`](Self::skip_ended) found it.
     #[inline]
     pub fn peek(&self) -> Option<u64> {
-        self.order.peek().map(|Reverse((index, _))| *index)
+        self.order.first.map(|(index, _)| index)
     }
 
     /// Takes the block that [`peek`](Self::peek) shows.
     #[inline]
     pub fn pop(&mut self) -> Option<u64> {
-        let mut first = self.order.peek_mut()?;
-        let Reverse((index, which)) = *first;
+        let (index, which) = self.order.first?;
         self.n_left -= 1;
         let cursor = &mut self.cursors[which];
-        if cursor.advance(&self.grid) {
-            *first = Reverse((cursor.index, which));
-        } else {
-            PeekMut::pop(first);
-        }
+        let next = cursor.advance(&self.grid).then_some(cursor.index);
+        self.order.step(next);
         Some(index)
     }
 
@@ -101,27 +139,23 @@ impl InitiallyReady {
         if self.n_left == 0 {
             self.order.clear();
         }
-        while let Some(mut first) = self.order.peek_mut() {
-            let Reverse((index, which)) = *first;
+        while let Some((index, which)) = self.order.first {
             let (reached, is_open) = states.next_open(index, budget);
             if reached == index {
                 return is_open;
             }
             let cursor = &mut self.cursors[which];
-            if cursor.seek(&self.grid, reached) {
-                *first = Reverse((cursor.index, which));
-            } else {
-                PeekMut::pop(first);
-            }
+            let next = cursor.seek(&self.grid, reached).then_some(cursor.index);
+            self.order.step(next);
         }
         true
     }
 
     /// The indices not yet taken, also removed ones, in no particular order; only for checks and tests.
     pub fn remaining(&self) -> impl Iterator<Item = u64> + '_ {
-        self.order.iter().flat_map(move |Reverse((index, which))| {
-            let mut cursor = self.cursors[*which].clone();
-            let mut next = Some(*index);
+        self.order.iter().flat_map(move |(index, which)| {
+            let mut cursor = self.cursors[which].clone();
+            let mut next = Some(index);
             std::iter::from_fn(move || {
                 let current = next?;
                 next = cursor.advance(&self.grid).then_some(cursor.index);

@@ -52,7 +52,7 @@ pub struct Scheduler {
     is_draining: bool,
     /// Whether the last call might have handed out more.
     is_cut_short: bool,
-    /// Whether a task may have lost sight of its next block: see `TaskState::settle`.
+    /// Whether blocks are being restored, or a task may have lost sight of its next block: see `TaskState::settle`.
     is_unsettled: bool,
     n_late: u64,
 }
@@ -102,7 +102,7 @@ impl Scheduler {
             Event::Drain => (self.is_draining, self.is_cut_short) = (true, false),
         }
         self.go_on(actions);
-        if !self.is_draining && !self.restoring.is_pending() {
+        if !self.is_draining && !self.is_restoring() {
             let mut left = self.budget.min(MAX_ASSIGNMENTS);
             self.assign_idle(now, &mut left, actions);
             // Others may be about to join: what the first would hold ahead may be all there is.
@@ -115,7 +115,7 @@ impl Scheduler {
 
     /// Returns whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
     pub fn has_backlog(&self) -> bool {
-        self.propagation.is_pending() || self.is_cut_short || self.is_unsettled || self.restoring.is_pending()
+        self.propagation.is_pending() || self.is_cut_short || self.is_unsettled
     }
 
     /// Returns whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
@@ -172,13 +172,23 @@ impl Scheduler {
     /// Goes on with what former calls and this one left to do, as far as the budget reaches.
     #[inline]
     fn go_on(&mut self, actions: &mut Actions) {
+        if self.is_unsettled {
+            self.settle(actions);
+        } else {
+            self.propagation.advance(&self.plan, &mut self.tasks, self.budget, actions);
+        }
+    }
+
+    /// As [`go_on`](Self::go_on), while blocks of a former run are restored, or a task looks for its next block among them.
+    #[cold]
+    fn settle(&mut self, actions: &mut Actions) {
         let Self { plan, tasks, propagation, restoring, .. } = self;
         let mut budget = self.budget;
         if restoring.is_pending() {
             budget = restoring.advance(plan, tasks, propagation, budget);
         }
         budget = propagation.advance(plan, tasks, budget, actions);
-        if self.is_unsettled && !self.restoring.is_pending() {
+        if !self.restoring.is_pending() {
             self.is_unsettled = false;
             for id in (0..).map(TaskId).take(self.plan.tasks().len()) {
                 if !self.tasks.get(id).is_settled() {
@@ -187,6 +197,12 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Returns whether blocks of a former run are still being restored: until then none is handed out.
+    #[inline]
+    fn is_restoring(&self) -> bool {
+        self.is_unsettled && self.restoring.is_pending()
     }
 
     fn on_joined(&mut self, worker: WorkerId, slots: u32) {
@@ -208,7 +224,7 @@ impl Scheduler {
         match outcome {
             Outcome::Success | Outcome::Skipped => {
                 let is_skipped = outcome == Outcome::Skipped;
-                self.tasks.change(block.task, |task| task.complete(block.index, is_skipped));
+                self.tasks.complete(block.task, block.index, is_skipped);
                 let how = if is_skipped { FinalState::Skipped } else { FinalState::Completed };
                 actions.add_ended(block, how);
                 self.propagation.start(&self.plan, block, Effect::Release);
@@ -313,9 +329,7 @@ impl Scheduler {
         let is_only_worker = self.workers.n_alive() == 1;
         let mut next = self.tasks.next_with_work(purpose, 0);
         while let Some((rank, id)) = next {
-            let (taken, is_settled) =
-                self.tasks.change(id, |task| (task.take(worker, is_only_worker), task.is_settled()));
-            let Some(index) = taken else {
+            let Some((index, is_settled)) = self.tasks.take(id, worker, is_only_worker) else {
                 next = self.tasks.next_with_work(purpose, rank + 1);
                 continue;
             };

@@ -2,6 +2,7 @@
 //! because there are more tasks.
 
 use super::conflict_table::ConflictTable;
+use super::event::WorkerId;
 use super::rank_set::RankSet;
 use super::task_state::TaskState;
 use crate::plan::{Plan, TaskId};
@@ -43,9 +44,10 @@ struct Share {
 impl Share {
     #[inline]
     fn of(task: &TaskState) -> Self {
-        let may_run_ahead = task.has_work() && task.may_run_ahead();
+        let has_work = task.has_work();
+        let may_run_ahead = has_work && task.may_run_ahead();
         Self {
-            has_work: task.has_work(),
+            has_work,
             n_available_ahead: if may_run_ahead { task.counts.ready } else { 0 },
             n_open: task.counts.open(),
         }
@@ -101,6 +103,44 @@ impl Tasks {
             self.update(id.as_usize(), before, after);
         }
         result
+    }
+
+    /// See [`TaskState::take`]; for a task that has work. With the block, whether the task is
+    /// [settled](TaskState::is_settled) after it.
+    #[inline]
+    pub fn take(&mut self, id: TaskId, worker: WorkerId, is_only_worker: bool) -> Option<(u64, bool)> {
+        let state = &mut self.states[id.as_usize()];
+        if !state.may_run_ahead() {
+            return self.change(id, |task| {
+                task.take(worker, is_only_worker).map(|index| (index, task.is_settled()))
+            });
+        }
+        // All that changes for all tasks is one ready block less, but for the last one.
+        let index = state.take(worker, is_only_worker)?;
+        let (has_work, is_settled, n_ready) = (state.has_work(), state.is_settled(), state.counts.ready);
+        self.look();
+        self.n_available_ahead -= 1;
+        if !has_work {
+            self.n_available_ahead -= n_ready;
+            let rank = self.ranks[id.as_usize()] as usize;
+            self.now.flip(rank);
+            self.ahead.flip(rank);
+        }
+        Some((index, is_settled))
+    }
+
+    /// See [`TaskState::complete`].
+    #[inline]
+    pub fn complete(&mut self, id: TaskId, index: u64, is_skipped: bool) {
+        let state = &mut self.states[id.as_usize()];
+        // One open block less is all that changes for all tasks, unless this one may have only so many in flight.
+        if state.may_run_ahead() {
+            state.complete(index, is_skipped);
+            self.look();
+            self.n_open -= 1;
+        } else {
+            self.change(id, |task| task.complete(index, is_skipped));
+        }
     }
 
     /// See [`TaskState::conflict_table`].
