@@ -184,7 +184,8 @@ impl Scenario {
     pub fn run_while(mut self, mut meanwhile: impl FnMut(&str)) -> Outcome {
         let begin = Instant::now();
         let what = format!("{:?} {:?}", self.words.join(" "), self.ranks);
-        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
+        let mut child =
+            crate::spawn::spawn(&mut self.command).unwrap_or_else(|error| panic!("{what}: {error}"));
         let (to, lines) = mpsc::channel();
         let stdout = child.stdout.take().expect("it is piped");
         let reader = thread::spawn(move || {

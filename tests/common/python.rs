@@ -24,16 +24,17 @@ impl Python {
             python.display()
         );
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
-        let mut child = Command::new(&python)
+        let mut command = Command::new(&python);
+        command
             .arg(scripts.join(name).with_extension("py"))
             // Nothing is left in the source tree.
             .env("PYTHONDONTWRITEBYTECODE", "1")
             // Clusters' modules set it, and it would come before the environment's own libraries.
             .env_remove("PYTHONPATH")
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", python.display()));
+            .stdout(Stdio::piped());
+        let mut child =
+            crate::spawn::spawn(&mut command).unwrap_or_else(|error| panic!("{}: {error}", python.display()));
         let questions = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("it is piped"));
         Self { child, questions, answers }

@@ -8,6 +8,9 @@ mod bad_input;
 mod mpirun;
 mod programs;
 mod smooth;
+#[allow(dead_code)] // Other tests use the rest.
+#[path = "../common/spawn.rs"]
+mod spawn;
 
 use mpirun::Ranks;
 

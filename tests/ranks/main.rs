@@ -12,3 +12,6 @@ mod mpirun;
 #[path = "../common/python.rs"]
 mod python;
 mod runs;
+#[allow(dead_code)] // Other tests use the rest.
+#[path = "../common/spawn.rs"]
+mod spawn;

@@ -7,6 +7,7 @@ use bellis::Array;
 use bellis::storage::{ArraySpec, ZarrVersion, write_multiscales};
 use ndarray::{ArrayD, Axis, IxDyn};
 
+use super::spawn::{output, spawn};
 use super::{KINDS, counting, error_of, files_below, roi};
 
 #[test]
@@ -126,12 +127,12 @@ fn many_processes_create_one_array() {
     for version in ["v2", "v3"] {
         let dir = tempfile::Builder::new().prefix(version).tempdir().unwrap();
         let start = |index: usize| {
-            Command::new(std::env::current_exe().unwrap())
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            child
                 .args(["--exact", "creating::child_process"])
                 .env(CHILD, format!("{index} {}", dir.path().display()))
-                .stdout(std::process::Stdio::null())
-                .spawn()
-                .unwrap()
+                .stdout(std::process::Stdio::null());
+            spawn(&mut child).unwrap()
         };
         let children: Vec<_> = (0..4).map(start).collect();
         for mut child in children {
@@ -187,11 +188,11 @@ fn count_threads() {
 #[test]
 fn no_thread_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
-    let counted = Command::new(std::env::current_exe().unwrap())
+    let mut counting = Command::new(std::env::current_exe().unwrap());
+    counting
         .args(["--exact", "creating::count_threads", "--test-threads", "1"])
-        .env(COUNTING, dir.path().join("a.zarr"))
-        .output()
-        .unwrap();
+        .env(COUNTING, dir.path().join("a.zarr"));
+    let counted = output(&mut counting).unwrap();
     assert!(counted.status.success(), "{}", String::from_utf8_lossy(&counted.stdout));
 }
 
@@ -310,7 +311,7 @@ fn nothing_is_written_beside_an_array_at_a_path_with_dots() {
             .args(["--exact", "creating::child_process_below_a_group"])
             .current_dir(dir.path().join(inside).join("a/b"));
         let paths = "../../../out.zarr/x:../../../out.n5/x/y";
-        let output = child.env("BELLIS_TEST_CREATE_AT", paths).output().unwrap();
+        let output = output(child.env("BELLIS_TEST_CREATE_AT", paths)).unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{text}");
     }

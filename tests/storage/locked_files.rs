@@ -50,27 +50,3 @@ fn a_file_that_is_locked_for_a_moment_is_waited_for() {
     Array::<u8>::open(path.join("raw")).unwrap();
     release.join().unwrap();
 }
-
-#[test]
-fn a_program_that_is_started_meanwhile_does_not_hold_the_lock() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.h5");
-    let spec = ArraySpec::new([8, 8]).chunks([4, 4]).compression(Compression::Gzip { level: 1 });
-    let array = Array::<u8>::create(path.join("raw"), &spec).unwrap();
-    // Open from now on.
-    array.write(&roi([0, 0], [8, 8]), &counting::<u8>(&[8, 8])).unwrap();
-    let file = File::options().read(true).write(true).open(&path).unwrap();
-    assert!(file.try_lock().is_err(), "the library locks what it has open");
-    let mut started = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-    drop(array);
-    // A program lets go of what it does not inherit a moment after it was started.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let mut locked = file.try_lock();
-    while locked.is_err() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
-        locked = file.try_lock();
-    }
-    started.kill().unwrap();
-    started.wait().unwrap();
-    assert!(locked.is_ok(), "the program that was started holds the lock: {locked:?}");
-}

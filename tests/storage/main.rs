@@ -28,6 +28,8 @@ mod ranks;
 mod resolving;
 #[cfg(feature = "mpi")]
 mod small_disks;
+#[path = "../common/spawn.rs"]
+mod spawn;
 mod spoilt_chunks;
 mod spoilt_hdf5;
 mod suite;

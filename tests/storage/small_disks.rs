@@ -1,12 +1,13 @@
 //! Disks without room and disks that may not be written: blocks fail, the run goes on, and what was written is right.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use bellis::{Array, Roi};
 
 use super::mpirun::{Outcome, Ranks, testbed};
 use super::noise::noise;
+use super::spawn::output;
 use super::{files_below, roi};
 
 /// The kinds of `tests/programs/writer`, and what their paths end in.
@@ -31,11 +32,9 @@ fn block(index: usize) -> Roi {
 
 /// Whether scripts may mount something here, if only where nobody else sees it.
 fn may_mount() -> bool {
-    let probe = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/tmp"])
-        .stderr(Stdio::null())
-        .status();
-    let may = probe.is_ok_and(|status| status.success());
+    let mut probe = Command::new("unshare");
+    probe.args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/tmp"]);
+    let may = output(&mut probe).is_ok_and(|output| output.status.success());
     if !may {
         println!("skipped: no disk can be made here, as unshare --map-root-user --mount may mount nothing");
     }

@@ -22,6 +22,9 @@ mod program;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod refused;
 mod scratch;
+#[allow(dead_code)] // Other tests use the rest.
+#[path = "../common/spawn.rs"]
+mod spawn;
 mod stats;
 
 use std::path::{Path, PathBuf};

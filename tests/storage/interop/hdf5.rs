@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Python, Verb, Volume, bellis_continues, merged, others_continue, refusal};
+use crate::spawn::output;
 
 const SHAPE: [u64; 3] = [20, 31, 17];
 
@@ -146,7 +147,7 @@ fn require_dumped(volume: &Volume, file: &Path, name: &str) {
 }
 
 fn h5dump(options: &[&str], file: &Path) -> String {
-    let run = Command::new("h5dump").args(options).arg(file).output();
+    let run = output(Command::new("h5dump").args(options).arg(file));
     let run = run.unwrap_or_else(|error| panic!("h5dump ({error}): run `make test`, which installs it"));
     let errors = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success() && errors.is_empty(), "h5dump {options:?}: {errors}");
