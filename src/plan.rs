@@ -10,6 +10,7 @@ mod block;
 mod body;
 mod compiled;
 mod conflict;
+mod edges;
 mod error;
 mod fingerprint;
 mod fit;

@@ -1,6 +1,5 @@
 //! A checked pipeline, ready to be scheduled: tasks by number, links in both directions, an order of work.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::block::{Block, BlockId, TaskId};
+use super::edges::NameId;
 use super::error::PlanError;
 use super::link::Link;
 use super::pipeline::Pipeline;
@@ -145,25 +145,26 @@ fn task_id(node: NodeIndex<u32>) -> TaskId {
 }
 
 fn graph(pipeline: &Pipeline) -> Result<DiGraph<Arc<TaskSpec>, (), u32>, PlanError> {
-    let mut graph = DiGraph::with_capacity(pipeline.n_tasks(), pipeline.edges().len());
+    let edges = pipeline.numbered_edges();
+    let mut graph = DiGraph::with_capacity(pipeline.n_tasks(), edges.as_slice().len());
     if pipeline.n_tasks() == 0 {
         return Err(PlanError::NoTasks);
     }
-    let mut by_name = HashMap::new();
-    for task in pipeline.tasks() {
+    let mut by_name = vec![None; edges.n_names()];
+    for (task, name) in pipeline.tasks().iter().zip(pipeline.names()) {
         let node = graph.add_node(task.spec().clone());
-        if by_name.insert(task.name(), node).is_some() {
+        if by_name[*name as usize].replace(node).is_some() {
             return Err(PlanError::DuplicateName(task.name().to_owned()));
         }
     }
-    for (from, to) in pipeline.edges() {
-        let find = |name: &String| {
-            by_name.get(name.as_str()).copied().ok_or_else(|| {
+    for (from, to) in edges.as_slice() {
+        let find = |name: &NameId| {
+            by_name[*name as usize].ok_or_else(|| {
                 let names: Vec<&str> = pipeline.tasks().iter().map(Task::name).collect();
                 PlanError::UnknownEdge {
-                    from: from.clone(),
-                    to: to.clone(),
-                    missing: name.clone(),
+                    from: edges.name(*from).to_owned(),
+                    to: edges.name(*to).to_owned(),
+                    missing: edges.name(*name).to_owned(),
                     known: names.join(", "),
                 }
             })

@@ -14,6 +14,7 @@
 //! kind alone is *order-only*: it ends with the block, however that ends.
 
 use super::grid::Grid;
+use super::grid_box::GridBox;
 use super::reach::{self, Boxes, Reach, Union};
 use crate::geometry::Coordinate;
 
@@ -24,6 +25,8 @@ pub struct Conflicts {
     data: Union,
     /// Those, and the ones that are order-only.
     all: Union,
+    /// All of them, as boxes that do not overlap.
+    parts: Vec<GridBox>,
     order_only: Option<Coordinate>,
     /// r + 1 along each axis.
     period: Coordinate,
@@ -49,7 +52,9 @@ impl Conflicts {
             all.iter().map(|reach| reach.before[axis].max(reach.after[axis])).max().unwrap_or(0) + 1
         });
         let grid_shape = *grid.shape();
-        let conflicts = Self { data: Union::of(data), all: Union::of(&all), order_only, period, grid_shape };
+        let all = Union::of(&all);
+        let parts = all.parts();
+        let conflicts = Self { data: Union::of(data), all, parts, order_only, period, grid_shape };
         (conflicts.n_levels() > 1).then_some(conflicts)
     }
 
@@ -101,8 +106,49 @@ impl Conflicts {
 
     /// The conflicting blocks of higher level: those that wait for the block at `position`.
     pub fn downstream(&self, position: &Coordinate) -> impl Iterator<Item = Coordinate> + '_ {
-        let level = self.level(position);
-        reach::positions(self.reach(position)).filter(move |other| self.level(other) > level)
+        self.downstream_boxes(*position).flat_map(|part| part.positions())
+    }
+
+    /// As [`downstream`](Self::downstream), as boxes that do not overlap: a few for each axis, however far conflicts
+    /// reach.
+    ///
+    /// A block is of higher level when it is higher along some axis and equal along all earlier ones; and within reach
+    /// only `position` itself is equal along an axis.
+    pub(crate) fn downstream_boxes(&self, position: Coordinate) -> impl Iterator<Item = GridBox> + '_ {
+        self.parts.iter().flat_map(move |part| {
+            let has_equal = move |axis: &usize| part.begin[*axis] <= 0 && 0 < part.end[*axis];
+            let n_equal = (0..position.n_axes()).take_while(has_equal).count();
+            let axes = 0..(n_equal + 1).min(position.n_axes());
+            axes.flat_map(move |axis| self.higher_along(axis, &position, part))
+        })
+    }
+
+    /// Of the positions at `differences` from `position`: those of higher level along `axis` that are equal along all
+    /// earlier ones.
+    fn higher_along(
+        &self,
+        axis: usize,
+        position: &Coordinate,
+        differences: &GridBox,
+    ) -> impl Iterator<Item = GridBox> + use<> {
+        let mut around = GridBox { begin: *position, end: *position };
+        for other in 0..position.n_axes() {
+            let own = position[other];
+            (around.begin[other], around.end[other]) = if other < axis {
+                (own, own + 1)
+            } else {
+                let end = own.saturating_add(differences.end[other]).min(self.grid_shape[other]);
+                (own.saturating_add(differences.begin[other]).max(0), end)
+            };
+        }
+        // Going back, levels fall to 0 and then start again from the top; going on, they rise and start again.
+        let own = position[axis];
+        let first = own - remainder(own, self.period[axis]);
+        let (mut back, mut on) = (around, around);
+        back.end[axis] = around.end[axis].min(first);
+        on.begin[axis] = around.begin[axis].max(own + 1);
+        on.end[axis] = around.end[axis].min(first.saturating_add(self.period[axis]));
+        [back, on].into_iter().filter(|part| !part.is_empty())
     }
 
     /// Number of [`differences`](Self::differences), by arithmetic.
@@ -137,7 +183,7 @@ impl Conflicts {
 
     /// The boxes of positions that the block at `position` conflicts with, inside the grid. Each contains `position`
     /// itself, and they may overlap.
-    pub(crate) fn reach(&self, position: &Coordinate) -> Boxes {
+    fn reach(&self, position: &Coordinate) -> Boxes {
         self.all.around(position, &self.grid_shape)
     }
 

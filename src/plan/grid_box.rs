@@ -2,6 +2,9 @@
 
 use crate::geometry::Coordinate;
 
+/// As many holes as are cut out one after the other.
+const FEW_HOLES: usize = 8;
+
 /// Grid positions from `begin` up to but not including `end`. Empty when any `end` is not past its `begin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GridBox {
@@ -59,6 +62,52 @@ impl GridBox {
             rest.end[axis] = hole.end[axis];
         }
         parts
+    }
+
+    /// The positions of `self` that are in none of the `holes`, as boxes that do not overlap.
+    ///
+    /// Space is halved until few holes are left in each part: n of them strewn over it take about n log n steps.
+    pub fn subtract_all(&self, holes: &[Self]) -> Vec<Self> {
+        let mut rest = Vec::new();
+        let holes = holes.iter().map(|hole| self.intersect(hole)).filter(|hole| !hole.is_empty());
+        self.subtract_inside(holes.collect(), &mut rest);
+        rest
+    }
+
+    /// Adds to `rest` what `holes`, each a part of this box, leave of it.
+    fn subtract_inside(&self, holes: Vec<Self>, rest: &mut Vec<Self>) {
+        if self.is_empty() || holes.contains(self) {
+            return;
+        }
+        let cut = if holes.len() > FEW_HOLES { self.best_cut(&holes) } else { None };
+        let Some((axis, at)) = cut else {
+            rest.extend(holes.iter().fold(vec![*self], |parts, hole| {
+                parts.iter().flat_map(|part| part.subtract(hole)).collect()
+            }));
+            return;
+        };
+        let (mut before, mut after) = (*self, *self);
+        (before.end[axis], after.begin[axis]) = (at, at);
+        for part in [before, after] {
+            let inside = holes.iter().map(|hole| part.intersect(hole)).filter(|hole| !hole.is_empty());
+            part.subtract_inside(inside.collect(), rest);
+        }
+    }
+
+    /// The axis and the place where a cut leaves the fewest holes on the side of more; `None` where that is all of them.
+    fn best_cut(&self, holes: &[Self]) -> Option<(usize, i64)> {
+        let along = |axis: usize| {
+            let borders = holes.iter().flat_map(|hole| [hole.begin[axis], hole.end[axis]]);
+            let mut inside: Vec<i64> =
+                borders.filter(|at| self.begin[axis] < *at && *at < self.end[axis]).collect();
+            let middle = inside.len() / 2;
+            let at = if inside.is_empty() { return None } else { *inside.select_nth_unstable(middle).1 };
+            let n_before = holes.iter().filter(|hole| hole.begin[axis] < at).count();
+            let n_after = holes.iter().filter(|hole| hole.end[axis] > at).count();
+            Some((n_before.max(n_after), axis, at))
+        };
+        let best = (0..self.begin.n_axes()).filter_map(along).min()?;
+        (best.0 < holes.len()).then_some((best.1, best.2))
     }
 
     /// The positions in row-major order (last axis fastest).
@@ -181,5 +230,56 @@ mod tests {
                 whole.size()
             );
         }
+    }
+    /// Numbers that repeat themselves in every run of the tests.
+    fn numbers() -> impl FnMut(i64) -> i64 {
+        let mut state = 1u64;
+        move |below| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as i64 % below
+        }
+    }
+
+    #[test]
+    fn what_many_holes_leave_is_exact_and_disjoint() {
+        let whole = grid_box([0, 0, 0], [12, 9, 14]);
+        let mut number = numbers();
+        for n_holes in [0, 1, 8, 9, 30, 200] {
+            for largest in [1, 3, 14] {
+                let mut hole = || {
+                    let begin: Vec<i64> = (0..3).map(|_| number(16) - 2).collect();
+                    let end = Coordinate::from_fn(3, |axis| begin[axis] + number(largest + 1));
+                    GridBox { begin: Coordinate::from_fn(3, |axis| begin[axis]), end }
+                };
+                let holes: Vec<GridBox> = (0..n_holes).map(|_| hole()).collect();
+                let parts = whole.subtract_all(&holes);
+                for position in whole.positions() {
+                    let expected = usize::from(!holes.iter().any(|hole| hole.contains(&position)));
+                    assert_eq!(parts.iter().filter(|part| part.contains(&position)).count(), expected);
+                }
+                assert!(parts.iter().all(|part| !part.is_empty() && part.intersect(&whole) == *part));
+            }
+        }
+    }
+
+    /// Were each hole cut out of all that the others left, this would take minutes.
+    #[test]
+    fn holes_by_the_ten_thousand_are_cut_out_where_they_are() {
+        let side = 1000;
+        let whole = grid_box([0, 0, 0], [side; 3]);
+        let mut number = numbers();
+        let holes: Vec<GridBox> = (0..30_000)
+            .map(|_| {
+                let begin = [number(side), number(side), number(side)];
+                grid_box(begin, begin.map(|at| at + 1))
+            })
+            .collect();
+        let parts = whole.subtract_all(&holes);
+        let distinct: std::collections::HashSet<&[i64]> =
+            holes.iter().map(|hole| hole.begin.as_slice()).collect();
+        assert_eq!(parts.iter().map(GridBox::size).sum::<u64>() + distinct.len() as u64, whole.size());
+        let slabs: Vec<GridBox> =
+            (0..side / 2).map(|at| grid_box([0, 0, 2 * at], [side, side, 2 * at + 1])).collect();
+        assert_eq!(whole.subtract_all(&slabs).len() as i64, side / 2);
     }
 }

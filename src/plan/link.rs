@@ -3,6 +3,8 @@
 //! A downstream block depends on every upstream block whose write ROI meets its read ROI. Both directions cost a few
 //! divisions per axis, whatever the number of blocks in the box.
 
+use std::sync::Arc;
+
 use super::fit::Fit;
 use super::grid::Grid;
 use super::grid_box::GridBox;
@@ -24,10 +26,10 @@ struct AxisLink {
     read_end: i64,
 }
 
-/// The dependencies between the blocks of two tasks.
+/// The dependencies between the blocks of two tasks. Cheap to clone: both tasks have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    axes: Vec<AxisLink>,
+    axes: Arc<[AxisLink]>,
 }
 
 impl Link {
@@ -83,7 +85,7 @@ impl Link {
             .iter()
             .map(|link| {
                 let read = link.lo.saturating_add(link.down_stride).saturating_add(link.hi);
-                ((read - 1) / link.up_stride + 2).min(link.up_count).unsigned_abs()
+                ((read - 1) / link.up_stride).saturating_add(2).min(link.up_count).unsigned_abs()
             })
             .fold(1, u64::saturating_mul)
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::{Add, BitOr};
 
+use super::edges::{Edges, NameId};
 use super::task::Task;
 
 /// A DAG of tasks. A block of a downstream task waits for the upstream blocks whose output it reads, and for no
@@ -24,19 +25,15 @@ use super::task::Task;
 #[derive(Debug, Clone, Default)]
 pub struct Pipeline {
     tasks: Vec<Task>,
-    /// Names of upstream and downstream task.
-    edges: Vec<(String, String)>,
-    lookup: Lookup,
-}
-
-/// What is asked of the edges again and again, as sets: adding one costs the same however many there are.
-#[derive(Debug, Clone, Default)]
-struct Lookup {
-    edges: HashSet<(String, String)>,
-    /// Names of the tasks that an edge leaves.
-    upstream: HashSet<String>,
-    /// Names of the tasks that an edge reaches.
-    downstream: HashSet<String>,
+    /// The name of each task.
+    names: Vec<NameId>,
+    /// The addresses of the tasks, which tell clones of one from others.
+    known: HashSet<usize>,
+    edges: Edges,
+    /// Names of all tasks that no edge leaves, and of some that got one since.
+    last: Vec<NameId>,
+    /// Names of all tasks that no edge reaches, and of some that got one since.
+    first: Vec<NameId>,
 }
 
 impl Pipeline {
@@ -53,8 +50,9 @@ impl Pipeline {
 
     /// Makes the task named `downstream` wait, block by block, for the one named `upstream`.
     #[must_use]
-    pub fn edge(mut self, upstream: impl Into<String>, downstream: impl Into<String>) -> Self {
-        self.add_edge(upstream.into(), downstream.into());
+    pub fn edge(mut self, upstream: impl AsRef<str>, downstream: impl AsRef<str>) -> Self {
+        let (upstream, downstream) = (self.edges.id(upstream.as_ref()), self.edges.id(downstream.as_ref()));
+        self.edges.add(upstream, downstream);
         self
     }
 
@@ -68,81 +66,88 @@ impl Pipeline {
         &self.tasks
     }
 
-    /// The edges, as names of upstream and downstream task.
-    pub fn edges(&self) -> &[(String, String)] {
+    /// The edges, as names of upstream and downstream task, in the order in which they were added.
+    pub fn edges(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.edges.as_slice().iter().map(|(from, to)| (self.edges.name(*from), self.edges.name(*to)))
+    }
+
+    /// The edges, between names by number.
+    pub(super) fn numbered_edges(&self) -> &Edges {
         &self.edges
     }
 
-    /// All tasks and edges of both.
-    fn beside(mut self, other: Self) -> Self {
-        for task in other.tasks {
-            if !self.tasks.iter().any(|known| known.is(&task)) {
-                self.tasks.push(task);
-            }
-        }
-        for (upstream, downstream) in other.edges {
-            self.add_edge(upstream, downstream);
-        }
-        self
+    /// The number of each task's name.
+    pub(super) fn names(&self) -> &[NameId] {
+        &self.names
     }
 
-    fn add_edge(&mut self, upstream: String, downstream: String) {
-        let edge = (upstream, downstream);
-        if !self.lookup.edges.insert(edge.clone()) {
-            return;
+    /// Adds all tasks and edges of another, and returns what each of its names is numbered here.
+    fn absorb(&mut self, other: Self) -> Vec<NameId> {
+        let Self { tasks, names, edges, .. } = other;
+        let numbers: Vec<NameId> =
+            (0..).take(edges.n_names()).map(|id| self.edges.id(edges.name(id))).collect();
+        for (task, name) in tasks.into_iter().zip(names) {
+            self.add_task(task, numbers[name as usize]);
         }
-        if !self.lookup.upstream.contains(&edge.0) {
-            self.lookup.upstream.insert(edge.0.clone());
+        for (upstream, downstream) in edges.as_slice() {
+            self.edges.add(numbers[*upstream as usize], numbers[*downstream as usize]);
         }
-        if !self.lookup.downstream.contains(&edge.1) {
-            self.lookup.downstream.insert(edge.1.clone());
+        numbers
+    }
+
+    fn add_task(&mut self, task: Task, name: NameId) {
+        if self.known.insert(task.address()) {
+            self.tasks.push(task);
+            self.names.push(name);
+            self.last.push(name);
+            self.first.push(name);
         }
-        self.edges.push(edge);
     }
 
     /// Names of the tasks that no edge leaves.
-    fn last_tasks(&self) -> Vec<String> {
-        self.names_without(&self.lookup.upstream)
+    fn last_tasks(&mut self) -> Vec<NameId> {
+        self.last.retain(|name| !self.edges.is_upstream(*name));
+        self.last.clone()
     }
 
     /// Names of the tasks that no edge reaches.
-    fn first_tasks(&self) -> Vec<String> {
-        self.names_without(&self.lookup.downstream)
-    }
-
-    fn names_without(&self, names: &HashSet<String>) -> Vec<String> {
-        let others = self.tasks.iter().map(Task::name).filter(|name| !names.contains(*name));
-        others.map(str::to_owned).collect()
+    fn first_tasks(&mut self) -> Vec<NameId> {
+        self.first.retain(|name| !self.edges.is_downstream(*name));
+        self.first.clone()
     }
 }
 
 impl From<Task> for Pipeline {
     fn from(task: Task) -> Self {
-        Self { tasks: vec![task], ..Self::default() }
+        let mut pipeline = Self::default();
+        let name = pipeline.edges.id(task.name());
+        pipeline.add_task(task, name);
+        pipeline
     }
 }
 
 impl<R: Into<Pipeline>> BitOr<R> for Pipeline {
     type Output = Pipeline;
 
-    fn bitor(self, other: R) -> Pipeline {
-        self.beside(other.into())
+    fn bitor(mut self, other: R) -> Pipeline {
+        self.absorb(other.into());
+        self
     }
 }
 
 impl<R: Into<Pipeline>> Add<R> for Pipeline {
     type Output = Pipeline;
 
-    fn add(self, other: R) -> Pipeline {
-        let other = other.into();
+    fn add(mut self, other: R) -> Pipeline {
+        let mut other = other.into();
         let (last, first) = (self.last_tasks(), other.first_tasks());
-        let mut both = self.beside(other);
+        let numbers = self.absorb(other);
         for upstream in &last {
             for downstream in &first {
-                both.add_edge(upstream.clone(), downstream.clone());
+                self.edges.add(*upstream, numbers[*downstream as usize]);
             }
         }
-        both
+        self
     }
 }
 
@@ -186,6 +191,6 @@ mod tests {
         assert_eq!(Plan::new(&twice).map(|plan| plan.tasks()[599].upstream.len()), Ok(200));
         let chain = tasks("link", 2000).into_iter().fold(Pipeline::new(), |chain, task| chain + task);
         assert_eq!(chain.edges().len(), 1999);
-        assert_eq!(chain.edges()[1998], ("link 1998".to_owned(), "link 1999".to_owned()));
+        assert_eq!(chain.edges().last(), Some(("link 1998", "link 1999")));
     }
 }

@@ -104,6 +104,20 @@ impl Union {
         self.boxes.iter().any(|reach| reach.contains(difference))
     }
 
+    /// The same differences, as boxes that do not overlap.
+    pub fn parts(&self) -> Vec<GridBox> {
+        let boxes = self.boxes.iter().map(Reach::differences);
+        boxes.enumerate().fold(Vec::new(), |mut parts, (index, whole)| {
+            let earlier = self.boxes[..index].iter().map(Reach::differences);
+            parts.extend(
+                earlier.fold(vec![whole], |rest, hole| {
+                    rest.iter().flat_map(|part| part.subtract(&hole)).collect()
+                }),
+            );
+            parts
+        })
+    }
+
     /// Each difference once.
     pub fn differences(&self) -> impl Iterator<Item = Coordinate> + use<> {
         positions(self.boxes.iter().map(Reach::differences).collect())
@@ -161,6 +175,9 @@ mod tests {
             let mut found: Vec<Coordinate> = union.differences().collect();
             assert_eq!(union.n_differences(), found.len() as u64, "{shared:?}");
             assert_eq!(union.sum(|reach| reach.differences().size()), found.len() as u64, "{shared:?}");
+            let in_parts = union.parts().iter().flat_map(GridBox::positions).collect::<Vec<_>>();
+            assert_eq!(in_parts.len(), found.len(), "{shared:?}");
+            assert!(in_parts.iter().all(|difference| found.contains(difference)), "{shared:?}");
             found.sort_by_key(|difference| difference.as_slice().to_vec());
             let space = GridBox { begin: [-5; 3].into(), end: [6; 3].into() };
             let is_in = |difference: &Coordinate| boxes.iter().any(|reach| reach.contains(difference));

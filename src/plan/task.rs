@@ -95,9 +95,9 @@ impl Task {
         self.spec.one_process_output()
     }
 
-    /// Returns whether both are the same task: clones of each other.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.spec, &other.spec)
+    /// A number that clones of a task share, and no other task that there is.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.spec).addr()
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Which distances lead to conflicting blocks of higher level depends on the block's level alone: they are computed
 //! once per level and kept. At the border of the grid, those that lead out of it are left out. Where so many blocks
-//! conflict that the lists would be large, the positions within reach are looked at one by one each time.
+//! conflict that the lists would be large, they lie in long rows, and walking these costs no more than the lists would.
 
 use crate::geometry::Coordinate;
 use crate::plan::{Conflicts, Grid};
 
 /// Lists of distances are kept while all levels together hold no more than this.
-const MAX_KEPT: u64 = 1 << 20;
+const MAX_KEPT: u64 = 1 << 15;
 
 #[derive(Debug)]
 pub(super) struct ConflictTable {
@@ -29,8 +29,12 @@ struct Dependents {
 
 impl ConflictTable {
     pub fn new(conflicts: &Conflicts) -> Self {
+        Self::keeping(conflicts, MAX_KEPT)
+    }
+
+    fn keeping(conflicts: &Conflicts, most: u64) -> Self {
         let n_kept = conflicts.n_levels().saturating_mul(conflicts.n_differences());
-        let (differences, n_levels) = if n_kept <= MAX_KEPT {
+        let (differences, n_levels) = if n_kept <= most {
             (conflicts.differences().collect(), conflicts.n_levels() as usize)
         } else {
             (Vec::new(), 0)
@@ -62,14 +66,14 @@ impl ConflictTable {
         found: &mut Vec<u64>,
     ) -> u64 {
         if self.by_level.is_empty() {
-            return self.find_among_all(grid, position, skip, most, found);
+            return self.find_in_boxes(grid, position, skip, most, found);
         }
         let level = self.conflicts.level(position) as usize;
         if self.by_level[level].is_none() {
             self.by_level[level] = Some(self.keep(grid, position));
         }
         let (Some(level), differences) = (&self.by_level[level], &self.differences) else { return 0 };
-        // Levels hold at most 2^20 entries.
+        // A level holds at most as many as are kept in all.
         let begin = skip.min(level.distances.len() as u64) as usize;
         let end = skip.saturating_add(most).min(level.distances.len() as u64) as usize;
         let distances = &level.distances[begin..end];
@@ -112,27 +116,33 @@ impl ConflictTable {
         Dependents { distances: distances.into(), differences: differences.into() }
     }
 
-    fn find_among_all(
+    fn find_in_boxes(
         &self,
         grid: &Grid,
         position: &Coordinate,
-        skip: u64,
+        mut skip: u64,
         most: u64,
         found: &mut Vec<u64>,
     ) -> u64 {
-        let level = self.conflicts.level(position);
-        let boxes = self.conflicts.reach(position);
-        let (mut skip, mut n_looked_at) = (skip, 0);
-        for (index, part) in boxes.iter().enumerate() {
-            let n_here = part.size().saturating_sub(skip).min(most - n_looked_at);
-            let positions = part.positions_from(skip).take(usize::try_from(n_here).unwrap_or(usize::MAX));
-            let is_new = |at: &Coordinate| !boxes[..index].iter().any(|earlier| earlier.contains(at));
-            let found_here = positions.filter(|at| is_new(at) && self.conflicts.level(at) > level);
-            found.extend(found_here.map(|at| grid.index(&at)));
-            n_looked_at += n_here;
+        let mut n_found = 0;
+        for part in self.conflicts.downstream_boxes(*position) {
+            let n_here = part.size().saturating_sub(skip).min(most - n_found);
+            let mut left = n_here;
+            for range in grid.index_ranges(&part, skip) {
+                let length = left.min(range.end - range.start);
+                found.extend(range.start..range.start + length);
+                left -= length;
+                if left == 0 {
+                    break;
+                }
+            }
+            n_found += n_here;
+            if n_found == most {
+                break;
+            }
             skip = skip.saturating_sub(part.size());
         }
-        n_looked_at
+        n_found
     }
 
     /// Returns whether every conflicting position is inside the grid.
@@ -142,5 +152,71 @@ impl ConflictTable {
         (0..position.n_axes()).all(|axis| {
             position[axis] >= period[axis] - 1 && position[axis] + period[axis] <= grid.shape()[axis]
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Roi;
+    use crate::plan::{Fit, Task};
+
+    /// All that is found from each block, `most` at a time.
+    fn found_in_steps(table: &mut ConflictTable, grid: &Grid, most: u64) -> Vec<Vec<u64>> {
+        let of_block = |index| {
+            let position = grid.position(index);
+            let (mut found, mut skip) = (Vec::new(), 0);
+            loop {
+                let n_looked_at = table.find_downstream(grid, &position, index, skip, most, &mut found);
+                skip += n_looked_at;
+                if n_looked_at < most {
+                    found.sort_unstable();
+                    return found;
+                }
+            }
+        };
+        (0..grid.n_blocks()).map(of_block).collect()
+    }
+
+    #[test]
+    fn lists_and_boxes_find_the_same() {
+        for (lo, hi) in [([1, 1, 1], [1, 1, 1]), ([2, 0, 3], [0, 1, 1]), ([0, 0, 9], [0, 2, 0])] {
+            let total = Roi::new([0, 0, 0], [4, 5, 7]).expect("a box");
+            let task = Task::builder("t").total_write_roi(total).block_shape([1, 1, 1]).context(lo, hi);
+            let task = task.fit(Fit::Shrink).build().expect("a task");
+            let conflicts = task.conflicts().expect("blocks conflict");
+            let expected =
+                found_in_steps(&mut ConflictTable::keeping(conflicts, u64::MAX), task.grid(), 1000);
+            assert!(expected.iter().any(|found| found.len() > 1));
+            for most in [1, 2, 7, 1000] {
+                let mut boxes = ConflictTable::keeping(conflicts, 0);
+                assert_eq!(
+                    found_in_steps(&mut boxes, task.grid(), most),
+                    expected,
+                    "{lo:?} {hi:?} by {most}"
+                );
+            }
+        }
+    }
+
+    /// Were each position within reach looked at, this would take a quarter of an hour.
+    #[test]
+    fn blocks_that_wait_are_found_row_by_row() {
+        let total = Roi::new([0, 0, 0], [1000, 1000, 1000]).expect("a box");
+        let far = [300, 300, 300];
+        let task = Task::builder("t").total_write_roi(total).block_shape([1, 1, 1]).context(far, far);
+        let task = task.build().expect("a task");
+        let conflicts = task.conflicts().expect("blocks conflict");
+        let mut table = ConflictTable::new(conflicts);
+        for index in [0, 123_456_789, 500_500_500, 999_999_999] {
+            let position = task.grid().position(index);
+            let n_boxes = conflicts.downstream_boxes(position).count();
+            assert!(n_boxes <= 6, "at most two for each axis");
+            let mut found = Vec::new();
+            for skip in [0, 1_000_000, 20_000_000] {
+                table.find_downstream(task.grid(), &position, index, skip, 1000, &mut found);
+            }
+            assert!(found.iter().all(|other| *other < task.grid().n_blocks()));
+        }
     }
 }

@@ -80,11 +80,8 @@ impl Order {
 impl InitiallyReady {
     pub fn of(planned: &PlannedTask) -> Self {
         let grid = planned.spec.grid();
-        let mut boxes = vec![grid.bounds()];
-        for (_, link) in &planned.upstream {
-            let dependent = link.dependent();
-            boxes = boxes.iter().flat_map(|part| part.subtract(&dependent)).collect();
-        }
+        let dependent: Vec<GridBox> = planned.upstream.iter().map(|(_, link)| link.dependent()).collect();
+        let boxes = grid.bounds().subtract_all(&dependent);
         let step = planned.spec.conflicts().map_or(Coordinate::splat(grid.n_axes(), 1), |c| *c.period());
         let aligned: Vec<GridBox> =
             boxes.into_iter().map(|part| align(part, &step)).filter(|part| !part.is_empty()).collect();
