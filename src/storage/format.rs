@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -47,8 +48,9 @@ impl Format {
 
     /// The outermost file or directory of arrays that `path` lies in, by name or by what is on disk; or `path` itself.
     pub fn container(path: &Path) -> &Path {
-        let is_container =
-            |part: &&Path| Self::of_suffix(part).is_some() || of_marked_directory(part).is_some();
+        let is_container = |part: &&Path| {
+            Self::of_suffix(part).is_some() || of_marked_directory(part).is_some() || part.is_file()
+        };
         path.ancestors().filter(is_container).last().unwrap_or(path)
     }
 
@@ -123,16 +125,33 @@ fn of_new(path: &Path) -> Result<Format> {
 }
 
 fn of_file(path: &Path, file: &Path) -> Result<Format> {
-    const HDF5_SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
-    let mut start = Vec::new();
     let opened = File::open(file).map_err(StorageError::io("open", file))?;
-    opened.take(8).read_to_end(&mut start).map_err(StorageError::io("read", file))?;
-    // Ahead of the signature there may be a user block: then the name tells.
-    if start == HDF5_SIGNATURE || Format::of_suffix(file) == Some(Format::Hdf5) {
+    let is_hdf5 = has_hdf5_signature(&opened).map_err(StorageError::io("read", file))?;
+    // By its name, what is spoilt is HDF5 too: then there is more to say.
+    if is_hdf5 || Format::of_suffix(file) == Some(Format::Hdf5) {
         return Ok(Format::Hdf5);
     }
-    let found = if path == file { "a file".to_owned() } else { format!("below the file {}", file.display()) };
+    let found = match path == file {
+        true => "a file that is not HDF5".to_owned(),
+        false => format!("below the file {}, which is not HDF5", file.display()),
+    };
     Err(StorageError::NotAnArray { path: path.to_path_buf(), found, arrays: Vec::new() })
+}
+
+/// Returns whether a file is HDF5, whatever its name: the signature is at byte 0 or, behind a user block such as MATLAB's, at
+/// 512, 1024, 2048 and so on.
+fn has_hdf5_signature(file: &File) -> io::Result<bool> {
+    const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+    let length = file.metadata()?.len();
+    let places = std::iter::once(0).chain((9..u64::BITS).map(|exponent| 1 << exponent));
+    for place in places.take_while(|place| place + SIGNATURE.len() as u64 <= length) {
+        let mut found = [0; SIGNATURE.len()];
+        file.read_exact_at(&mut found, place)?;
+        if found == *SIGNATURE {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn of_directory(path: &Path) -> Result<Format> {
@@ -207,6 +226,12 @@ mod tests {
         fs::create_dir_all(at("group/n5"))?;
         fs::write(at("group/n5/attributes.json"), "{}")?;
         fs::write(at("file"), b"\x89HDF\r\n\x1a\n...")?;
+        let behind = |n_bytes: usize| [vec![b'x'; n_bytes], b"\x89HDF\r\n\x1a\n".to_vec()].concat();
+        for n_bytes in [512, 1024, 1 << 20] {
+            fs::write(at(&format!("{n_bytes}.mat")), behind(n_bytes))?;
+        }
+        fs::write(at("elsewhere"), behind(513))?;
+        fs::write(at("short"), &behind(512)[..519])?;
         fs::write(at("text.zarr"), "nothing of the kind")?;
         for (path, format) in [
             ("a.zarr", Some(Format::Zarr)),
@@ -220,12 +245,18 @@ mod tests {
             ("group/n5/raw.zarr", Some(Format::Zarr)),
             ("file/raw", Some(Format::Hdf5)),
             ("text.zarr/raw", Some(Format::Zarr)),
+            ("512.mat", Some(Format::Hdf5)),
+            ("1024.mat/raw", Some(Format::Hdf5)),
+            ("1048576.mat/raw", Some(Format::Hdf5)),
+            ("elsewhere/raw", None),
+            ("short/raw", None),
         ] {
             assert_eq!(of(path), format, "{path}");
         }
         let (inner, outer) = (at("group/n5/a.zarr/raw"), at("group/n5"));
         assert_eq!(Format::container(&inner), outer);
         assert_eq!(Format::container(&at("group")), at("group"));
+        assert_eq!(Format::container(&at("512.mat/x/y")), at("512.mat"));
         Ok(())
     }
 }

@@ -106,9 +106,12 @@ fn other_things_than_arrays_are_named() {
     let shown = file.display();
     assert_eq!(
         error_of(Array::<u8>::open(&file)),
-        format!("{shown} is no array but a file: give the path of an array")
+        format!("{shown} is no array but a file that is not HDF5: give the path of an array")
     );
-    assert!(error_of(Array::<u8>::open(file.join("raw"))).contains(&format!("below the file {shown}")));
+    assert!(
+        error_of(Array::<u8>::open(file.join("raw")))
+            .contains(&format!("below the file {shown}, which is not HDF5"))
+    );
     let empty = error_of(Array::<u8>::open(dir.path()));
     assert!(empty.contains("a directory without array metadata"), "{empty}");
     let spec = ArraySpec::new([4]);

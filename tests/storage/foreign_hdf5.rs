@@ -6,7 +6,9 @@ use std::path::Path;
 use bellis::storage::{Compression, describe};
 use bellis::{Array, ArraySpec};
 use hdf5::dataset::{AllocTime, ChunkOpts, FillTime};
-use hdf5::{Extent, FileBuilder};
+use hdf5::filters::ScaleOffset;
+use hdf5::types::{FixedAscii, VarLenAscii};
+use hdf5::{DatasetBuilderEmptyShape, Extent, FileBuilder};
 use ndarray::{ArrayD, s};
 
 use super::{counting, error_of, roi};
@@ -63,18 +65,32 @@ fn arrays_that_may_grow() {
 /// The library leaves memory as it was for what was never written, where a file says not to fill that.
 #[test]
 fn no_junk_is_read_where_nothing_is_filled() {
+    type Layout = fn(DatasetBuilderEmptyShape) -> DatasetBuilderEmptyShape;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.h5");
+    let raw = dir.path().join("a.raw");
+    fs::write(&raw, [0; 100]).unwrap();
+    let raw = raw.display().to_string();
     let file = file_for(&path);
-    for (name, is_chunked) in [("contiguous", false), ("chunked", true)] {
+    let layouts: [(&str, Layout); 5] = [
+        ("contiguous", |builder| builder.no_chunk()),
+        ("chunked", |builder| builder.chunk([10, 10])),
+        ("gzip", |builder| builder.chunk([10, 10]).deflate(1)),
+        // Filters that bellis leaves to the library.
+        ("scale-offset", |builder| builder.chunk([10, 10]).scale_offset(ScaleOffset::Integer(0))),
+        ("virtual", |builder| builder.virtual_map(".", "chunked", [20, 20], .., [20, 20], ..)),
+    ];
+    let new = || {
         let builder = file.new_dataset::<u16>().shape([20, 20]).fill_time(FillTime::Never);
-        let builder = builder.alloc_time(Some(AllocTime::Late));
-        // A filter that bellis leaves to the library.
-        let builder = if is_chunked { builder.chunk([10, 10]).fletcher32() } else { builder.no_chunk() };
-        builder.create(name).unwrap();
+        builder.alloc_time(Some(AllocTime::Late))
+    };
+    for (name, layout) in layouts {
+        layout(new()).create(name).unwrap();
     }
+    // Shorter than what it should hold.
+    new().with_dcpl(|dcpl| dcpl.external(&raw, 0, 800)).create("external").unwrap();
     file.close().unwrap();
-    for name in ["contiguous", "chunked"] {
+    for name in layouts.map(|(name, _)| name).into_iter().chain(["external"]) {
         let array = Array::<u16>::open(path.join(name)).unwrap();
         for _ in 0..10 {
             // Memory of the same size that was just used for something else.
@@ -180,5 +196,51 @@ fn what_is_in_the_way_of_a_new_dataset_is_named_and_nothing_is_left() {
         let file = hdf5::File::open(path).unwrap();
         assert!(!file.link_exists(".bellis-unfinished"));
         assert_eq!(file.group("group").unwrap().member_names().unwrap(), names);
+    }
+}
+
+/// As MATLAB has it: HDF5 behind a block of its own, in a file of any name.
+#[test]
+fn a_user_block_and_any_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, n_bytes) in [("a.mat", 512), ("volume", 2048), ("b.h5", 1024)] {
+        let path = dir.path().join(name);
+        let file = FileBuilder::new().with_fcpl(|fcpl| fcpl.userblock(n_bytes)).create(&path).unwrap();
+        let dataset = file.new_dataset::<u16>().shape([10, 10]).create("x").unwrap();
+        dataset.write(&counting::<u16>(&[10, 10])).unwrap();
+        drop(dataset);
+        file.close().unwrap();
+        require_shared(&path, "x");
+        Array::<u16>::create(path.join("group/new"), &ArraySpec::new([10, 10])).unwrap();
+        require_shared(&path, "group/new");
+        assert_eq!(bellis::storage::arrays(&path, 9).unwrap(), [path.join("group/new"), path.join("x")]);
+    }
+}
+
+/// Older writers say that it is ASCII or UTF-8 where it is neither.
+#[test]
+fn text_in_latin_1_is_read_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.h5");
+    let file = file_for(&path);
+    let dataset = file.new_dataset::<u16>().shape([4, 4]).create("raw").unwrap();
+    // SAFETY: written as they are, and asked for nothing but their bytes.
+    let text = |bytes: &[u8]| unsafe { FixedAscii::<8>::from_ascii_unchecked(bytes) };
+    dataset.new_attr_builder().with_data(&[text(b"\xb5m"), text(b"nm")]).create("units").unwrap();
+    // SAFETY: as above.
+    let names = [&b"h\xf6he"[..], b"x"].map(|name| unsafe { VarLenAscii::from_ascii_unchecked(name) });
+    dataset.new_attr_builder().with_data(&names).create("axis_names").unwrap();
+    drop(dataset);
+    file.close().unwrap();
+    let info = describe(path.join("raw")).unwrap();
+    assert_eq!(
+        (&info.units[..], &info.axis_names[..]),
+        (&["µm", "nm"].map(String::from)[..], &["höhe", "x"].map(String::from)[..])
+    );
+    for name in ["b.zarr", "b.n5/raw", "b.h5/raw"] {
+        let path = dir.path().join(name);
+        Array::<u16>::create(&path, &ArraySpec::from(&info)).unwrap();
+        let copied = describe(&path).unwrap();
+        assert_eq!((&copied.units, &copied.axis_names), (&info.units, &info.axis_names), "{name}");
     }
 }

@@ -17,6 +17,7 @@ mod create;
 mod metadata;
 pub mod usage;
 
+mod attribute;
 mod byte_layout;
 mod creation_lock;
 mod direct;

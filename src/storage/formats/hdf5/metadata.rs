@@ -1,10 +1,11 @@
 //! What a dataset and its attributes say.
 
-use hdf5::types::{FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Attribute, Dataset, Datatype, File, Group, H5Type};
+use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
+use hdf5::{Dataset, Datatype, File, Group, H5Type};
 use hdf5_sys::h5t::{H5T_class_t, H5Tget_class};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::attribute;
 use super::byte_layout::ByteLayout;
 use super::codec::Filters;
 use super::failure::failed;
@@ -70,7 +71,7 @@ impl Metadata {
         let mut attributes = Map::new();
         for name in ["offset", "voxel_size", "resolution", "axis_names", "units"] {
             if let Ok(attribute) = dataset.attr(name) {
-                attributes.insert(name.to_owned(), value_of(&attribute).map_err(&failed)?);
+                attributes.insert(name.to_owned(), attribute::value(&attribute).map_err(&failed)?);
             }
         }
         Ok(Self {
@@ -172,31 +173,6 @@ fn is_native(data_type: DataType, dataset: &Dataset) -> hdf5::Result<bool> {
 
 fn fill_value<T: H5Type + Into<FillValue>>(creation: &hdf5::plist::DatasetCreate) -> FillValue {
     creation.get_fill_value_as::<T>().ok().flatten().map_or(NO_FILL_VALUE, Into::into)
-}
-
-/// An attribute as JSON: numbers and text, alone or in a list. Of an empty one, and of other types, null.
-fn value_of(attribute: &Attribute) -> hdf5::Result<Value> {
-    /// Maximum length of the names of axes and units: the rest is cut off.
-    const MAX_LENGTH: usize = 256;
-    fn all<T: H5Type>(attribute: &Attribute, to: impl Fn(T) -> Value) -> hdf5::Result<Vec<Value>> {
-        Ok(attribute.read_raw::<T>()?.into_iter().map(to).collect())
-    }
-    if attribute.size() == 0 {
-        return Ok(Value::Null);
-    }
-    let values = match attribute.dtype()?.to_descriptor()? {
-        TypeDescriptor::Integer(_) => all(attribute, |value: i64| json!(value)),
-        TypeDescriptor::Unsigned(_) => all(attribute, |value: u64| json!(value)),
-        TypeDescriptor::Float(_) => all(attribute, |value: f64| json!(value)),
-        TypeDescriptor::VarLenUnicode => all(attribute, |text: VarLenUnicode| json!(text.as_str())),
-        TypeDescriptor::VarLenAscii => all(attribute, |text: VarLenAscii| json!(text.as_str())),
-        TypeDescriptor::FixedUnicode(_) => {
-            all(attribute, |text: FixedUnicode<MAX_LENGTH>| json!(text.as_str()))
-        }
-        TypeDescriptor::FixedAscii(_) => all(attribute, |text: FixedAscii<MAX_LENGTH>| json!(text.as_str())),
-        _ => return Ok(Value::Null),
-    }?;
-    Ok(if attribute.is_scalar() { values.into_iter().next().unwrap_or_default() } else { json!(values) })
 }
 
 /// The error for a dataset that is not there: which ones are, or what is there instead.

@@ -255,12 +255,9 @@ struct MpioArray {
     _file: ManuallyDrop<File>,
 }
 
-// SAFETY: where the dataset may lack space for some chunks, what is not written by the library was set to 0 before.
+// SAFETY: a transfer writes all of the memory.
 unsafe impl Backend for MpioArray {
     fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
-        if !self.is_writable {
-            voxels.fill(MaybeUninit::new(0));
-        }
         transfer::read(&self.dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
     }
 

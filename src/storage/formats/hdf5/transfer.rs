@@ -1,6 +1,11 @@
 //! Boxes of voxels that the library moves between a dataset and memory.
 //!
 //! The bindings would do it for each type in an array of its own; here the memory is there already.
+//!
+//! The library leaves memory as it was for voxels that nobody wrote, where the file says not to fill them: in space or chunks
+//! that are missing, in virtual datasets, whatever the filters and the byte order. So all memory is set to 0 before the library
+//! gets it, here and nowhere else: no other file reads voxels by the library's own ways. A chunk that is decoded
+//! without the library, and bytes that are read at their addresses, are read to the last byte or are an error.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -12,8 +17,8 @@ use hdf5_sys::h5p::H5P_DEFAULT;
 use crate::geometry::VoxelBox;
 use crate::storage::schema::element::{DataType, dispatch};
 
-/// Reads `range`, which lies inside the dataset, to `voxels`. What was never written, in a dataset whose creator asked for
-/// that, is not touched.
+/// Reads `range`, which lies inside the dataset, to `voxels`: all of them are written. What was never written and is not to be
+/// filled either is 0, as h5py and NetCDF have it.
 pub(super) fn read(
     dataset: &Dataset,
     data_type: DataType,
@@ -21,6 +26,7 @@ pub(super) fn read(
     voxels: &mut [MaybeUninit<u8>],
 ) -> hdf5::Result<()> {
     let transfer = Transfer::new(dataset, data_type, range, voxels.len())?;
+    voxels.fill(MaybeUninit::new(0));
     let to = voxels.as_mut_ptr().cast();
     // SAFETY: ids that live as long as `transfer`, and memory of as many bytes as the selected elements take.
     let code = hdf5::sync::sync(|| unsafe {
