@@ -10,6 +10,7 @@ mod n5;
 mod ome;
 #[path = "../common/python.rs"]
 mod python;
+mod spellings;
 mod volume;
 mod zarr;
 

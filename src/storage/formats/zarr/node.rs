@@ -61,7 +61,7 @@ pub(super) fn read_json(path: &Path) -> Result<Option<Value>> {
 pub(super) fn read_json_to_write(path: &Path) -> Result<Option<Value>> {
     let unusable = |reason| StorageError::Metadata { path: path.to_path_buf(), reason };
     let Some(text) = read_text(path)? else { return Ok(None) };
-    if json::without_nan(&text).is_some() {
+    if json::has_other_numbers(&text) {
         return Err(unusable(
             "it holds NaN or Infinity, which would be lost: put a string in their place".to_owned(),
         ));
