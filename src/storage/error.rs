@@ -171,6 +171,19 @@ pub enum StorageError {
         /// The filter's number, and its name, if the file has one.
         filter: String,
     },
+    /// An HDF5 dataset whose voxels lie in another file, of no format, that is not there.
+    #[error(
+        "{path} keeps its voxels in {file}, which cannot be read ({source}): bring that file{}",
+        where_from(.file)
+    )]
+    MissingRawFile {
+        /// The dataset.
+        path: PathBuf,
+        /// The other file.
+        file: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
     /// An HDF5 file that is open for writing elsewhere, or on a file system without locks.
     #[error(
         "cannot {action} {path}: the file is locked ({reason}). Close it in the program that has it open; or, where the \
@@ -309,6 +322,14 @@ fn nearby(nearest: &Path, arrays: &[String]) -> String {
         (true, _) => String::new(),
         (false, []) => format!(" ({} does)", nearest.display()),
         (false, arrays) => format!(" (arrays in {}: {})", nearest.display(), arrays.join(", ")),
+    }
+}
+
+/// From where the path of a raw file counts.
+fn where_from(file: &Path) -> &'static str {
+    match file.is_absolute() {
+        true => "",
+        false => ", or set HDF5_EXTFILE_PREFIX to its directory: its path counts from the working directory",
     }
 }
 

@@ -129,6 +129,18 @@ def h5py_read(path, name):
         return described(file[name][...], file[name].attrs)
 
 
+def h5py_filter(path, name, number, mask):
+    """Bytes in chunks, of which the first one is there if there is a mask, with a filter that is not."""
+    with h5py.File(path, "a") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((4,))
+        plist.set_filter(number, h5py.h5z.FLAG_OPTIONAL)
+        space = h5py.h5s.create_simple((8,))
+        dataset = h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_U8LE, space, plist)
+        if mask is not None:
+            dataset.write_direct_chunk((0,), bytes([1, 2, 3, 4]), mask)
+
+
 def lz4_block(path):
     """The voxels of one N5 block of bytes: a header of 4 + 4 n bytes, then a frame of LZ4."""
     with open(path, "rb") as file:
@@ -191,5 +203,5 @@ def ome_write(path, version, axes, datasets):
 if __name__ == "__main__":
     serve(
         zarr_write, zarr_patch, zarr_read, tensorstore_write, tensorstore_patch, tensorstore_read,
-        h5py_write, h5py_patch, h5py_read, lz4_block, lz4_write, ome_levels, ome_write,
+        h5py_write, h5py_patch, h5py_read, h5py_filter, lz4_block, lz4_write, ome_levels, ome_write,
     )

@@ -199,6 +199,25 @@ fn what_is_in_the_way_of_a_new_dataset_is_named_and_nothing_is_left() {
     }
 }
 
+/// What lies in another file is there, or the array does not open.
+#[test]
+fn a_raw_file_that_is_missing_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, raw) = (dir.path().join("a.h5"), dir.path().join("a.raw"));
+    let content = counting::<u16>(&[10, 10]);
+    fs::write(&raw, content.iter().flat_map(|voxel| voxel.to_le_bytes()).collect::<Vec<_>>()).unwrap();
+    let file = file_for(&path);
+    let builder = file.new_dataset::<u16>().shape([10, 10]);
+    builder.with_dcpl(|dcpl| dcpl.external(raw.to_str().unwrap(), 0, 200)).create("raw").unwrap();
+    file.close().unwrap();
+    require_shared(&path, "raw");
+    fs::remove_file(&raw).unwrap();
+    assert_eq!(describe(path.join("raw")).unwrap().shape, [10, 10]);
+    let message = error_of(Array::<u16>::open(path.join("raw")));
+    let expected = format!("{} keeps its voxels in {}, which", path.join("raw").display(), raw.display());
+    assert!(message.starts_with(&expected) && message.ends_with(": bring that file"), "{message}");
+}
+
 /// As MATLAB has it: HDF5 behind a block of its own, in a file of any name.
 #[test]
 fn a_user_block_and_any_name() {

@@ -26,6 +26,8 @@ mod filters;
 mod handle;
 mod library;
 mod location;
+mod lzf;
 #[cfg(feature = "mpi")]
 pub mod mpio;
+mod reachable;
 mod transfer;

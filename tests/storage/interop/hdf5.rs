@@ -212,27 +212,65 @@ fn datasets_of_newer_libraries_are_read_or_refused() {
     }
 }
 
+/// h5py's own filter, which the library lacks: bellis reads it, and cannot write it.
+#[test]
+fn lzf_of_h5py_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.h5");
+    let mut python = Python::start("zarr3");
+    for (number, (data_type, dtype, more)) in [
+        (DataType::U64, "<u8", ""),
+        (DataType::U64, "<u8", ", shuffle=True"),
+        (DataType::F32, "<f4", ", shuffle=True, fletcher32=True"),
+        (DataType::U8, "|u1", ", fletcher32=True"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("deep/{number}");
+        // Of random voxels the filter makes nothing smaller, and h5py then leaves it out; of chunks that are partly filled it does.
+        let options =
+            json!({"options": format!("chunks=(8, 16, 10), compression='lzf'{more}"), "dtype": dtype});
+        let (verb, how) = of_h5py("h5py_write", &file, &name, options);
+        let mut volume = Volume::new(data_type, &SHAPE).fill(7);
+        volume.writes[0].part = vec![[0, 17], [0, 16], [3, 7]];
+        python.ask(verb, merged(&volume.request(&file), &how));
+        volume.require_read_by_bellis(&file.join(&name));
+    }
+    let path = file.join("deep/0");
+    let array = bellis::Array::<u64>::open(&path).unwrap();
+    let part = bellis::Roi::new(*array.roi().begin(), *array.voxel_size()).unwrap();
+    let one = ndarray::ArrayD::from_elem(vec![1, 1, 1], 1u64);
+    assert_eq!(array.write(&part, &one).unwrap_err().to_string(), lacks_filter(&path, "32000 (lzf)"));
+}
+
+fn lacks_filter(path: &Path, filter: &str) -> String {
+    format!(
+        "{} is stored with HDF5 filter {filter}, which the library here lacks: set HDF5_PLUGIN_PATH to the directory of \
+         its plug-in, or remove it by h5repack -f NONE where the filter is installed",
+        path.display()
+    )
+}
+
+/// Seen when the array is opened, unless no chunk went through the filter.
 #[test]
 fn filters_that_bellis_lacks_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("a.h5");
-    let options = json!({"options": "chunks=(8, 16, 10), compression='lzf', shuffle=True"});
-    let (verb, how) = of_h5py("h5py_write", &file, "raw", options);
-    // All alike, so that the filter makes them smaller, which else h5py does not use.
-    let mut volume = Volume::new(DataType::U64, &SHAPE);
-    volume.writes[0].part = vec![[0, 8], [0, 16], [0, 1]];
-    Python::start("zarr3").ask(verb, merged(&volume.request(&file), &how));
-    let path = file.join("raw");
-    let expected = format!(
-        "{} is stored with HDF5 filter 32000 (lzf), which the library here lacks: set HDF5_PLUGIN_PATH to the directory of \
-         its plug-in, or remove it by h5repack -f NONE where the filter is installed",
-        path.display()
-    );
-    assert_eq!(refusal(&path), expected);
-    let array = bellis::Array::<u64>::open(&path).unwrap();
-    let part = bellis::Roi::new(*array.roi().begin(), *array.voxel_size()).unwrap();
-    let one = ndarray::ArrayD::from_elem(vec![1, 1, 1], 1u64);
-    assert_eq!(array.write(&part, &one).unwrap_err().to_string(), expected);
+    let mut python = Python::start("zarr3");
+    for (name, mask) in [("filtered", Some(0)), ("skipped", Some(1)), ("empty", None)] {
+        python.ask("h5py_filter", json!({"path": file, "name": name, "number": 32013, "mask": mask}));
+        let path = file.join(name);
+        assert_eq!(bellis::storage::describe(&path).unwrap().chunks, [4], "{name}");
+        if mask == Some(0) {
+            let refused = bellis::storage::DynArray::open(&path).map(drop).unwrap_err();
+            assert_eq!(refused.to_string(), lacks_filter(&path, "32013"));
+        } else {
+            let array = bellis::Array::<u8>::open(&path).unwrap();
+            let written = if mask.is_some() { [1, 2, 3, 4] } else { [0; 4] };
+            assert_eq!(array.read(&array.roi()).unwrap().as_slice().unwrap(), [written, [0; 4]].concat());
+        }
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::handle::Handle;
 use super::library::LibraryArray;
 use super::location::{self, Location};
 use super::metadata::Metadata;
+use super::reachable;
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::context::Context;
 use crate::storage::error::Result;
@@ -59,7 +60,13 @@ pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec, context: &Cont
 
 fn opened(at: Location, context: &Context) -> Result<Opened> {
     let handle = Handle::of(&at.file);
-    let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
+    let metadata = handle.with(&at, |dataset| {
+        let metadata = Metadata::of(&at, dataset)?;
+        if metadata.filters.is_none() {
+            reachable::require(&at, dataset)?;
+        }
+        Ok(metadata)
+    })?;
     let info = metadata.info(&at)?;
     let fill_value = metadata.fill_value();
     handle.close();

@@ -1,7 +1,7 @@
 //! Compressed chunks that are decoded without the library: it hands out their stored bytes, and the rest goes on outside of
 //! its global lock, so that all slots of a rank decode at once and keep what they decoded.
 //!
-//! For the filters that most files have: bytes shuffled, then deflated. Others, and all writing, are the library's.
+//! For the filters that most files have (`codec`). Others, and all writing, are the library's.
 
 use std::fs::File;
 use std::mem::MaybeUninit;

@@ -16,10 +16,25 @@ pub(super) fn n_filters(creation: &DatasetCreate) -> Option<u32> {
     u32::try_from(n).ok()
 }
 
-/// The first filter that the library lacks: its name, if the file has one, and its number.
+/// The first filter that the library lacks, with the plug-ins in `HDF5_PLUGIN_PATH`: its name, if the file has one, and its
+/// number.
 pub(super) fn missing(dataset: &Dataset) -> Option<String> {
     let creation = dataset.dcpl().ok()?;
     (0..n_filters(&creation)?).find_map(|index| missing_at(&creation, index))
+}
+
+/// The first filter that the library lacks and without which no chunk can be read. A file may ask for a filter only where there
+/// is one: then its chunks never went through it.
+pub(super) fn missing_to_read(dataset: &Dataset) -> Option<String> {
+    let creation = dataset.dcpl().ok()?;
+    let lacks = |index| missing_at(&creation, index).map(|name| (index, name));
+    let missing: Vec<_> = (0..n_filters(&creation)?).filter_map(lacks).collect();
+    // What is asked next looks at all chunks.
+    if missing.is_empty() || dataset.storage_size() == 0 {
+        return None;
+    }
+    let skipped = dataset.chunk_info(0).map_or(0, |first| first.filter_mask);
+    missing.into_iter().find(|(index, _)| skipped >> index & 1 == 0).map(|(_, name)| name)
 }
 
 fn missing_at(creation: &DatasetCreate, index: u32) -> Option<String> {
@@ -39,7 +54,8 @@ fn missing_at(creation: &DatasetCreate, index: u32) -> Option<String> {
             null_mut(),
         )
     });
-    if number < 0 || Filter::get_info(number).is_available {
+    let info = Filter::get_info(number);
+    if number < 0 || info.is_available && info.decode_enabled {
         return None;
     }
     let name = CStr::from_bytes_until_nul(&name).map(CStr::to_string_lossy).unwrap_or_default();

@@ -18,7 +18,7 @@ use super::failure::failed;
 use super::handle::Handle;
 use super::location::Location;
 use super::metadata::Metadata;
-use super::{array, transfer};
+use super::{array, reachable, transfer};
 use crate::geometry::{VoxelBox, Writers};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::context::Context;
@@ -222,7 +222,10 @@ fn inspect(at: Location, data_type: DataType) -> Result<Candidate> {
     require_hdf5("open", &at.path, format::of_existing(&at.path)?)?;
     let at = array::resolve_link(at)?;
     let handle = Handle::of(&at.file);
-    let metadata = handle.with(&at, |dataset| Metadata::of(&at, dataset))?;
+    let metadata = handle.with(&at, |dataset| {
+        reachable::require(&at, dataset)?;
+        Metadata::of(&at, dataset)
+    })?;
     handle.close();
     let info = metadata.info(&at)?;
     if metadata.data_type != data_type {

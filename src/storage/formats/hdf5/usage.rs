@@ -5,6 +5,7 @@ use std::path::Path;
 use hdf5::filters::Filter;
 
 use super::array::resolve_link;
+use super::codec::LZF;
 use super::creation_lock;
 use super::handle::Handle;
 use super::location::Location;
@@ -48,6 +49,8 @@ fn name(filter: &Filter) -> String {
         Filter::Deflate(level) => format!("gzip:{level}"),
         Filter::Shuffle => "shuffle".to_owned(),
         Filter::Fletcher32 => "fletcher32".to_owned(),
+        Filter::User(LZF, _) => "lzf".to_owned(),
+        Filter::User(number, _) => format!("filter {number}"),
         other => format!("{other:?}"),
     }
 }
