@@ -18,6 +18,7 @@ mod runner;
 mod session;
 mod shutdown;
 mod startup;
+mod survivors;
 mod topology;
 mod worker;
 

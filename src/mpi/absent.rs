@@ -19,6 +19,11 @@ impl Comm<'_> {
         None
     }
 
+    /// Returns whether it is MPI's world.
+    pub fn is_world(&self) -> bool {
+        match self.never {}
+    }
+
     /// This rank, and how many there are.
     ///
     /// # Errors
@@ -99,6 +104,21 @@ impl Communicator {
         match self.0 {}
     }
 
+    /// Ranks whose processes have ended.
+    pub fn ended_ranks(&self) -> Vec<usize> {
+        match self.0 {}
+    }
+
+    /// The communicator stays for the next run.
+    pub fn rest(&self) {
+        match self.0 {}
+    }
+
+    /// A run uses the communicator again.
+    pub fn resume(&self) {
+        match self.0 {}
+    }
+
     /// Gives the communicator up.
     pub fn abandon(self) {
         match self.0 {}
@@ -157,6 +177,17 @@ pub fn is_foreign() -> bool {
 /// Returns whether a communicator was not given back: there is none.
 pub fn is_any_open() -> bool {
     false
+}
+
+/// Leaves MPI unfinalized at the end of the process: there is nothing to finalize.
+pub fn forgo_finalizing() {}
+
+/// Lets go of what C code has printed: that is its own to do.
+pub fn flush_c() {}
+
+/// Ends this process.
+pub fn exit_now(code: i32) -> ! {
+    std::process::exit(code)
 }
 
 /// Ends all ranks of the job at once, which is this one.

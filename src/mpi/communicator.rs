@@ -10,6 +10,7 @@ use ::mpi::ffi;
 use ::mpi::traits::{AsRaw, Communicator as AnyCommunicator};
 
 use super::error::MpiError;
+use super::failures;
 use super::request::{SendRequest, check, test, to_usize};
 
 /// A communicator of the program's, to be duplicated when a run starts.
@@ -36,6 +37,12 @@ impl Comm<'_> {
     /// The communicator, for other libraries that speak MPI.
     pub fn raw(&self) -> ffi::MPI_Comm {
         self.raw
+    }
+
+    /// Returns whether it is MPI's world: all ranks of the job.
+    pub fn is_world(&self) -> bool {
+        // SAFETY: a constant of the MPI library.
+        self.raw == unsafe { ffi::RSMPI_COMM_WORLD }
     }
 
     /// This rank, and how many there are.
@@ -195,6 +202,22 @@ impl Communicator {
         check("MPI_Comm_free", self.rank, unsafe { ffi::MPI_Comm_free(&mut self.raw) })?;
         N_OPEN.fetch_sub(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Ranks whose processes MPI says have ended; none where the library cannot tell (it lacks ULFM). Receiving goes on
+    /// without them.
+    pub fn ended_ranks(&self) -> Vec<usize> {
+        failures::ended_ranks(self.raw)
+    }
+
+    /// The run is over, and the communicator stays for the next one.
+    pub fn rest(&self) {
+        N_OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A run uses the communicator again.
+    pub fn resume(&self) {
+        N_OPEN.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Gives the communicator up alone. It is not freed: MPI would hand messages that arrive late to the next one of the

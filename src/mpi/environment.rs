@@ -1,6 +1,7 @@
 //! MPI's own life: who initialized it, who finalizes it, how many threads may call it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::mpi::environment::{Universe, initialize_with_threading, is_finalized, threading_support};
 use ::mpi::{Threading, ffi};
@@ -49,6 +50,26 @@ pub fn is_foreign() -> bool {
     ::mpi::environment::is_initialized() && OURS.get().is_none()
 }
 
+/// Whether MPI is left unfinalized.
+static IS_FORGONE: AtomicBool = AtomicBool::new(false);
+
+/// Leaves MPI unfinalized at the end of the process: `MPI_Finalize` would wait for ranks that are lost.
+pub fn forgo_finalizing() {
+    IS_FORGONE.store(true, Ordering::Relaxed);
+}
+
+/// Lets go of what C code of this process has printed.
+pub fn flush_c() {
+    // SAFETY: a null pointer stands for all streams.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
+/// Ends this process at once, without what is registered for its end.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: it does not return, and nothing is left to be done in this process.
+    unsafe { libc::_exit(code) }
+}
+
 /// Ends all ranks of the job at once.
 pub fn abort(code: i32) -> ! {
     Communicator::abort_world(code);
@@ -68,7 +89,7 @@ fn finalize_at_exit(universe: Universe) {
 }
 
 extern "C" fn finalize() {
-    if is_finalized() {
+    if is_finalized() || IS_FORGONE.load(Ordering::Relaxed) {
         return;
     }
     if is_any_open() {

@@ -21,6 +21,8 @@ pub struct Report {
     pub n_workers: usize,
     /// Blocks that they processed at once.
     pub n_slots: u64,
+    /// Workers among them that were lost before the end.
+    pub n_lost: usize,
     /// The most memory in bytes that a worker said to use, where status checks were made.
     pub most_memory: Option<u64>,
     /// What blocks read of arrays that are kept in chunks.
@@ -96,6 +98,7 @@ impl Report {
             elapsed_s,
             n_workers,
             n_slots,
+            n_lost: 0,
             most_memory: None,
             chunk_reads: ChunkReads::default(),
             is_interrupted: false,
@@ -177,7 +180,12 @@ impl fmt::Display for Report {
             write!(f, "{why}{}", parts.join(", "))?;
         }
         let n_blocks = self.sum(|c| c.completed + c.failed);
-        write!(f, " ({n_blocks} blocks in {:.2} s on {} slots)", self.elapsed_s, self.n_slots)
+        write!(f, " ({n_blocks} blocks in {:.2} s on {} slots)", self.elapsed_s, self.n_slots)?;
+        match self.n_lost {
+            0 => Ok(()),
+            1 => write!(f, "; 1 of {} workers was lost", self.n_workers),
+            n_lost => write!(f, "; {n_lost} of {} workers were lost", self.n_workers),
+        }
     }
 }
 

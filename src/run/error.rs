@@ -75,6 +75,17 @@ pub enum RunError {
         /// Blocks that have not ended.
         remaining: u64,
     },
+    /// This rank was taken for lost.
+    #[error(
+        "rank 0 heard nothing of this rank for too long and gave its blocks to others: this rank stops; see \
+         BELLIS_LOST_AFTER_S"
+    )]
+    Lost,
+    /// A rank was lost on a communicator of the program's, or on one that this run does not use.
+    #[error(
+        "ranks were lost in a former run, and there is no way to those that are left: start the program again"
+    )]
+    Survivors,
     /// A message was not sent or received.
     #[error(transparent)]
     Transport(#[from] TransportError),

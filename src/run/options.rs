@@ -40,6 +40,9 @@ pub struct Options {
     pub sync: Option<bool>,
     /// `BELLIS_STATUS_S`: seconds between two status checks of a worker. 10 unless set; 0 for none.
     pub status_interval: Duration,
+    /// `BELLIS_LOST_AFTER_S`: seconds without a word of a worker rank after which it counts as lost: its blocks go to
+    /// others, and it is told to stop should it come back. 15 unless set; 0 for never.
+    pub lost_after: Duration,
 }
 
 impl Default for Options {
@@ -53,6 +56,7 @@ impl Default for Options {
             cache_mib: None,
             sync: None,
             status_interval: Duration::from_secs(10),
+            lost_after: Duration::from_secs(15),
         }
     }
 }
@@ -117,7 +121,7 @@ enum Takes {
 }
 
 /// All options of a run.
-static TABLE: [RunOption; 8] = [
+static TABLE: [RunOption; 9] = [
     RunOption {
         name: "credits",
         variable: "BELLIS_CREDITS",
@@ -213,6 +217,14 @@ static TABLE: [RunOption; 8] = [
         docs: "seconds between two status checks of a worker; 0 for none",
         default: "10",
         takes: Takes::Seconds { set: |options, interval| options.status_interval = interval },
+    },
+    RunOption {
+        name: "lost-after-s",
+        variable: "BELLIS_LOST_AFTER_S",
+        value_name: "SECONDS",
+        docs: "seconds without a word of a worker rank after which its blocks go to others; 0 for never",
+        default: "15",
+        takes: Takes::Seconds { set: |options, silence| options.lost_after = silence },
     },
 ];
 

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod ending;
+mod leaving;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -13,12 +14,14 @@ use super::history::{has_run, is_leader};
 use super::panics;
 use super::startup::launcher::launched_rank;
 use super::startup::membership::{MpiOwner, is_launched, world_rank};
+use super::survivors::has_lost_any;
 use super::topology::COORDINATOR;
 use crate::mpi::{abort, is_any_open};
 use crate::plan::BoxError;
 use crate::wire::{Problem, shorten};
 use agreement::{Agreement, agree};
 use ending::{Ending, Origin, Situation, ending, exit_code};
+use leaving::{flush, leave};
 
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
 /// believed.
@@ -54,6 +57,10 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     let code = exit_code(error.as_deref().is_some_and(is_incomplete), has_run());
     let situation =
         Situation { left_run: is_any_open(), owner: MpiOwner::find(), error: origin, is_leader: is_leader() };
+    if has_lost_any() {
+        // Rank 0 may end all others once they have said that they came to their end.
+        flush();
+    }
     let agreement = match ending(situation) {
         Ending::Abort => Agreement::Alone(problem),
         Ending::Agree => agree(problem, None),
@@ -66,12 +73,12 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
         Ending::Succeed => return ExitCode::SUCCESS,
     };
     match agreement {
-        Agreement::All(None) => ExitCode::SUCCESS,
         Agreement::All(problem) => {
-            if is_coordinator() {
+            let code = if problem.is_none() { 0 } else { code };
+            if problem.is_some() && is_coordinator() {
                 print_error(problem.as_ref());
             }
-            ExitCode::from(code)
+            if has_lost_any() { leave(code) } else { ExitCode::from(code) }
         }
         Agreement::Alone(problem) => {
             print_error(problem.as_ref());

@@ -198,6 +198,13 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// [`Options::lost_after`].
+    #[must_use]
+    pub fn lost_after(mut self, silence: Duration) -> Self {
+        self.options.lost_after = silence;
+        self
+    }
+
     /// Sets an option of a run over the environment: what the program was told when it was started, such as a flag on its
     /// command line. The last value that an option was given holds.
     ///

@@ -8,11 +8,12 @@ use super::coordinator::event_loop::Coordinator;
 use super::error::RunError;
 use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
-use super::messages::close;
+use super::messages::{abandon, close};
 use super::options::Options;
 use super::shutdown::{stop_all, wait_for_stop};
 use super::startup::handshake::{gather, ready, send_hello, unable};
 use super::startup::membership::Membership;
+use super::survivors::lay_aside;
 use super::topology::{COORDINATOR, Peer};
 use super::worker::block_source::Setup;
 use super::worker::slot::Loop;
@@ -56,6 +57,11 @@ pub(super) fn run(
     record_leader(true);
     let report = match Membership::find(communicator)? {
         Membership::Alone => alone(prepared?, body),
+        // It was told so in a former run, and others go on without it.
+        Membership::Rank { transport, .. } if transport.is_lost(transport.rank()) => {
+            lay_aside(transport);
+            Err(RunError::Lost)
+        }
         Membership::Rank { transport, .. } if transport.rank() == COORDINATOR => {
             coordinate(transport, prepared, body)
         }
@@ -78,7 +84,7 @@ fn coordinate(
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
     let (local, idle) = match &prepared {
-        Ok(Prepared { plan, options, .. }) => (ready(plan, options.rank0_slots), options.idle),
+        Ok(Prepared { plan, options, .. }) => (ready(plan, options.rank0_slots, true), options.idle),
         Err(error) => (unable(error), Idle::default()),
     };
     let gathered = gather(&mut *transport, local, idle);
@@ -87,7 +93,7 @@ fn coordinate(
         (Err(error), _) if !matches!(error, RunError::Refused { .. }) => {
             // Not everybody was heard, but everybody waits for an answer.
             let stopped = stop_all(&mut *transport, refusal(&error));
-            transport.abandon();
+            abandon(transport);
             stopped?;
             return Err(error);
         }
@@ -142,7 +148,8 @@ fn join(
     let _interrupt = Interrupt::listen();
     let slots = prepared.as_ref().map_or(1, |prepared| prepared.options.slots.unwrap_or(1));
     let hello = match &prepared {
-        Ok(Prepared { plan, .. }) => ready(plan, slots),
+        // Several slots leave a thread to talk, and one has a helper where MPI allows that.
+        Ok(Prepared { plan, .. }) => ready(plan, slots, may_share || slots > 1),
         Err(error) => unable(error),
     };
     send_hello(&mut *transport, hello)?;
@@ -162,6 +169,7 @@ fn join(
             Ok(serde_json::from_str(&report).map_err(|e| WireError::Unreadable(e.to_string()))?)
         }
         Stop::Refused(problem) => Err(problem.into()),
+        Stop::Lost => Err(RunError::Lost),
         Stop::AllEnded { .. } => {
             Err(WireError::Unexpected("the end of all programs within a run".to_owned()).into())
         }
@@ -274,7 +282,7 @@ mod tests {
             let (report, stops) = beside(|rank, plan| {
                 // Rank 0 may have gone already, and has said stop before.
                 if is_welcomed || rank.rank() == 1 {
-                    let _ = send_hello(rank, ready(plan, 1));
+                    let _ = send_hello(rank, ready(plan, 1, true));
                 }
                 if rank.rank() == 2 {
                     rank.send(0, tag(MessageKind::Hello), &[77]).expect("rank 0 waits for it");
@@ -289,7 +297,7 @@ mod tests {
     #[test]
     fn a_worker_that_cannot_go_on_ends_the_run_for_all() {
         let (report, stops) = beside(|rank, plan| {
-            send_hello(rank, ready(plan, 1)).expect("rank 0 is there");
+            send_hello(rank, ready(plan, 1, true)).expect("rank 0 is there");
             if rank.rank() == 2 {
                 send_hello(rank, Hello::Unable { why: "no more threads".to_owned() })
                     .expect("rank 0 is there");
@@ -316,7 +324,7 @@ mod tests {
         thread::scope(|scope| {
             for mut rank in ranks {
                 let Prepared { plan, tasks, .. } = prepare();
-                send_hello(&mut rank, ready(&plan, 1)).expect("rank 0 is there");
+                send_hello(&mut rank, ready(&plan, 1, true)).expect("rank 0 is there");
                 let storage = Context::new();
                 let setup =
                     Setup { rank: rank.rank(), slots: 1, idle: Idle::Sleep, may_share: false, storage };

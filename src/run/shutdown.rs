@@ -1,7 +1,7 @@
 //! The end of a run, and of the programs of all ranks: rank 0 says so, and the others wait for it.
 
 use super::error::RunError;
-use super::messages::send_to_workers;
+use super::messages::{receive_from_coordinator, send_to_workers, tell_lost};
 use super::startup::handshake::{disagreement, receive_hellos, send_hello};
 use super::topology::COORDINATOR;
 use crate::transport::{Idle, Transport, Waiting};
@@ -23,10 +23,16 @@ pub(super) fn shut_down(transport: &mut dyn Transport, error: Option<Problem>) -
         return shut_down_all(transport, local);
     }
     send_hello(transport, local)?;
-    match wait_for_stop(transport, Idle::default())? {
-        Stop::AllEnded { error } => Ok(Shutdown::AllEnded(error)),
-        Stop::Refused(problem) => Ok(Shutdown::Refused(problem)),
-        Stop::Finished(_) => Err(WireError::Unexpected("the end of a run that was none".to_owned()).into()),
+    loop {
+        match wait_for_stop(transport, Idle::default())? {
+            Stop::AllEnded { error } => return Ok(Shutdown::AllEnded(error)),
+            // What goes on without this rank.
+            _ if transport.is_lost(transport.rank()) => {}
+            Stop::Refused(problem) => return Ok(Shutdown::Refused(problem)),
+            Stop::Finished(_) | Stop::Lost => {
+                return Err(WireError::Unexpected("the end of a run that was none".to_owned()).into());
+            }
+        }
     }
 }
 
@@ -35,7 +41,7 @@ fn shut_down_all(transport: &mut dyn Transport, local: Hello) -> Result<Shutdown
     let hellos = receive_hellos(transport, local, Idle::default())?;
     let problem = disagreement(&hellos);
     match problem {
-        Some(problem) if !hellos.iter().all(|hello| matches!(hello, Hello::Ended { .. })) => {
+        Some(problem) if !hellos.iter().all(|hello| matches!(hello, Hello::Ended { .. } | Hello::Lost)) => {
             stop_all(transport, Stop::Refused(problem.clone()))?;
             Ok(Shutdown::Refused(problem))
         }
@@ -46,9 +52,10 @@ fn shut_down_all(transport: &mut dyn Transport, local: Hello) -> Result<Shutdown
     }
 }
 
-/// On rank 0: tells every worker that the run is over.
+/// On rank 0: tells every worker that the run is over, and who was lost.
 pub(super) fn stop_all(transport: &mut dyn Transport, stop: Stop) -> Result<(), RunError> {
-    send_to_workers(transport, &ToWorker::Stop(stop))
+    let told = tell_lost(transport);
+    told.and(send_to_workers(transport, &ToWorker::Stop(stop)))
 }
 
 /// On a worker that does not work: waits until rank 0 says that the run is over, and how.
@@ -56,10 +63,14 @@ pub(super) fn wait_for_stop(transport: &mut dyn Transport, idle: Idle) -> Result
     let mut buffer = Vec::new();
     let mut waiting = Waiting::new(idle);
     loop {
-        if transport.try_receive(&mut buffer)?.is_none() {
+        if receive_from_coordinator(transport, &mut buffer)?.is_none() {
             waiting.pause(|limit| transport.sleep(limit));
-        } else if let ToWorker::Stop(stop) = decode(&buffer)? {
-            return Ok(stop);
+            continue;
+        }
+        match decode(&buffer)? {
+            ToWorker::Stop(stop) => return Ok(stop),
+            ToWorker::Lost(ranks) => ranks.iter().for_each(|rank| transport.forget(*rank as usize)),
+            ToWorker::Assign(_) | ToWorker::Status => {}
         }
     }
 }

@@ -48,12 +48,19 @@ pub struct Peer {
     pub host: String,
     /// Its process.
     pub pid: u32,
+    /// Whether it answers at any time, so that its silence means something.
+    pub answers_always: bool,
 }
 
 impl Peer {
-    /// This process, or a thread of it, with so many slots.
+    /// A thread of this process, with so many slots. It lives as long as the process, and answers between blocks.
     pub fn here(slots: u32) -> Self {
-        Self { slots, host: host(), pid: std::process::id() }
+        Self { slots, host: host(), pid: std::process::id(), answers_always: false }
+    }
+
+    /// One that is lost before a run begins: it has no slots.
+    pub(super) fn lost() -> Self {
+        Self { slots: 0, host: "unknown host".to_owned(), pid: 0, answers_always: false }
     }
 }
 

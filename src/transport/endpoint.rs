@@ -47,8 +47,19 @@ pub trait Transport: Send {
     /// Something could not be sent; what is left can be waited for again.
     fn flush(&mut self) -> Result<(), TransportError>;
 
-    /// Gives up what was sent to an endpoint that is lost, so that nobody waits for it to leave.
+    /// An endpoint is lost: what was sent to it is given up, so that nobody waits for it to leave. It may come back, and
+    /// what it sends arrives.
     fn forget(&mut self, peer: usize);
+
+    /// Returns whether an endpoint is lost.
+    fn is_lost(&self, _peer: usize) -> bool {
+        false
+    }
+
+    /// Returns whether any endpoint is lost: then [`free`](Self::free) would wait for ever.
+    fn has_lost_any(&self) -> bool {
+        false
+    }
 
     /// Gives back what the endpoint holds. Collective: all endpoints do so together, after a [`flush`](Self::flush).
     ///
@@ -58,4 +69,13 @@ pub trait Transport: Send {
 
     /// Gives the endpoint up alone, with messages on their way to it that nobody will receive; what was sent leaves.
     fn abandon(self: Box<Self>);
+
+    /// The endpoint to the other ranks, laid aside to be [taken up](Self::resume) again: after a loss there is no other way
+    /// to the ranks that are left. `None` where it has nothing of the kind.
+    fn rest(self: Box<Self>) -> Option<Box<dyn Transport>> {
+        None
+    }
+
+    /// Takes up an endpoint that was at [rest](Self::rest).
+    fn resume(&mut self) {}
 }

@@ -19,6 +19,14 @@ pub enum TransportError {
         /// What MPI says.
         why: MpiError,
     },
+    /// MPI says that the process of a rank has ended.
+    #[error("the process of rank {rank} has ended: {why}")]
+    Ended {
+        /// Whose process.
+        rank: usize,
+        /// What MPI says.
+        why: MpiError,
+    },
     /// The receiver has gone.
     #[error("endpoint {to} is gone: its thread has ended")]
     Gone {
@@ -31,7 +39,9 @@ impl TransportError {
     /// The endpoint that cannot be reached, where the error is about one; all others can be.
     pub fn peer(&self) -> Option<usize> {
         match self {
-            Self::Unsent { to, .. } | Self::Gone { to } => Some(*to),
+            Self::Unsent { to: peer, .. } | Self::Ended { rank: peer, .. } | Self::Gone { to: peer } => {
+                Some(*peer)
+            }
             Self::Mpi(_) => None,
         }
     }

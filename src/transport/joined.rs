@@ -69,11 +69,23 @@ impl Transport for Joined {
         }
     }
 
+    fn is_lost(&self, peer: usize) -> bool {
+        peer < self.ranks.size() && self.ranks.is_lost(peer)
+    }
+
+    fn has_lost_any(&self) -> bool {
+        self.ranks.has_lost_any()
+    }
+
     fn free(self: Box<Self>) -> Result<(), TransportError> {
         self.ranks.free()
     }
 
     fn abandon(self: Box<Self>) {
         self.ranks.abandon();
+    }
+
+    fn rest(self: Box<Self>) -> Option<Box<dyn Transport>> {
+        self.ranks.rest()
     }
 }

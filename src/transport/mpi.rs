@@ -1,17 +1,23 @@
 //! Messages between MPI ranks, on a duplicate of the program's communicator, so that they never meet the program's own.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::endpoint::{Envelope, Tag, Transport};
 use super::error::TransportError;
 use super::idle::{Idle, Waiting};
-use crate::mpi::{Comm, Communicator, Duplication, SendRequest};
+use crate::mpi::{Comm, Communicator, Duplication, MpiError, SendRequest};
 
 /// One rank's endpoint, on a communicator of its own.
 pub struct MpiTransport {
     communicator: Communicator,
+    /// Whether its ranks are all there are.
+    is_of_world: bool,
     pending: Vec<Pending>,
     spare: Vec<Vec<u8>>,
+    lost: BTreeSet<usize>,
+    /// Ranks whose processes have ended, and why MPI says so: not told yet.
+    ended: Vec<(usize, MpiError)>,
 }
 
 /// A message that has not left yet.
@@ -40,7 +46,7 @@ impl MpiTransport {
         let mut waiting = Waiting::new(Idle::Sleep);
         loop {
             if let Some(communicator) = duplication.poll()? {
-                return Ok(Some(Self { communicator, pending: Vec::new(), spare: Vec::new() }));
+                return Ok(Some(Self::new(communicator, comm.is_world())));
             }
             waiting.pause(std::thread::sleep);
             let now = Instant::now();
@@ -53,6 +59,36 @@ impl MpiTransport {
                 log::warn!("waiting until all {size} ranks have come to start a run, or to the end");
             }
         }
+    }
+
+    fn new(communicator: Communicator, is_of_world: bool) -> Self {
+        Self {
+            communicator,
+            is_of_world,
+            pending: Vec::new(),
+            spare: Vec::new(),
+            lost: BTreeSet::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// A message could not be received: because of ranks whose processes have ended, if MPI names any. Nothing has come
+    /// where they are known to be lost.
+    #[cold]
+    fn find_ended(&mut self, why: MpiError) -> Result<Option<Envelope>, TransportError> {
+        let ended = self.communicator.ended_ranks();
+        if ended.is_empty() {
+            return Err(why.into());
+        }
+        let is_news = |rank: &usize| !self.lost.contains(rank);
+        self.ended = ended.into_iter().filter(is_news).map(|rank| (rank, why.clone())).collect();
+        self.tell_ended()
+    }
+
+    /// One rank at a time whose process has ended.
+    #[cold]
+    fn tell_ended(&mut self) -> Result<Option<Envelope>, TransportError> {
+        self.ended.pop().map_or(Ok(None), |(rank, why)| Err(TransportError::Ended { rank, why }))
     }
 
     /// Lets go of the messages that have left.
@@ -103,7 +139,7 @@ impl Transport for MpiTransport {
         let mut request = self.communicator.send(to, tag.0, buffer).map_err(unsent)?;
         if request.poll().map_err(unsent)? {
             self.keep(request);
-        } else {
+        } else if !self.lost.contains(&to) {
             self.pending.push(Pending { to, request });
         }
         Ok(())
@@ -114,8 +150,13 @@ impl Transport for MpiTransport {
         if !self.pending.is_empty() {
             self.progress()?;
         }
-        let received = self.communicator.try_receive(buffer)?;
-        Ok(received.map(|(from, tag)| Envelope { from, tag: Tag(tag) }))
+        if !self.ended.is_empty() {
+            return self.tell_ended();
+        }
+        match self.communicator.try_receive(buffer) {
+            Ok(received) => Ok(received.map(|(from, tag)| Envelope { from, tag: Tag(tag) })),
+            Err(why) => self.find_ended(why),
+        }
     }
 
     fn sleep(&mut self, limit: Duration) {
@@ -132,6 +173,15 @@ impl Transport for MpiTransport {
 
     fn forget(&mut self, peer: usize) {
         self.pending.retain(|pending| pending.to != peer);
+        self.lost.insert(peer);
+    }
+
+    fn is_lost(&self, peer: usize) -> bool {
+        self.lost.contains(&peer)
+    }
+
+    fn has_lost_any(&self) -> bool {
+        !self.lost.is_empty()
     }
 
     fn free(self: Box<Self>) -> Result<(), TransportError> {
@@ -140,5 +190,14 @@ impl Transport for MpiTransport {
 
     fn abandon(self: Box<Self>) {
         self.communicator.abandon();
+    }
+
+    fn rest(self: Box<Self>) -> Option<Box<dyn Transport>> {
+        self.communicator.rest();
+        if self.is_of_world { Some(self) } else { None }
+    }
+
+    fn resume(&mut self) {
+        self.communicator.resume();
     }
 }

@@ -29,6 +29,8 @@ pub enum ToWorker<'a> {
     Assign(Batch<'a, Assigned>),
     /// Tell how it is going.
     Status,
+    /// These ranks are lost: nobody waits for them any more, and no call that all ranks make together ever returns.
+    Lost(Vec<u32>),
     /// The run is over: send nothing more.
     Stop(Stop),
 }
@@ -52,7 +54,7 @@ impl ToWorker<'_> {
         match self {
             Self::Assign(_) => MessageKind::Assign,
             Self::Status => MessageKind::Status,
-            Self::Stop(_) => MessageKind::Stop,
+            Self::Lost(_) | Self::Stop(_) => MessageKind::Stop,
         }
     }
 }
@@ -90,6 +92,8 @@ pub enum Hello {
         host: String,
         /// Its process.
         pid: u32,
+        /// Whether it answers at any time: also while it processes a block.
+        answers_always: bool,
         /// The fingerprint of the plan that it made: all ranks must have the same.
         fingerprint: Fingerprint,
         /// The pipeline as text, [shortened](super::shorten).
@@ -105,6 +109,8 @@ pub enum Hello {
         /// Why.
         why: String,
     },
+    /// It says nothing, and will not: it is lost.
+    Lost,
 }
 
 /// What keeps ranks from running together.
@@ -160,6 +166,8 @@ pub enum Stop {
     Finished(String),
     /// It never began, or broke off.
     Refused(Problem),
+    /// It goes on without the worker, which was taken for lost.
+    Lost,
     /// There is none: the programs of all ranks have ended, with this error if any.
     AllEnded {
         /// What went wrong.

@@ -7,6 +7,7 @@ mod blocks;
 mod embedded;
 mod ends;
 mod loops;
+mod lost;
 mod record;
 
 use std::path::PathBuf;
@@ -97,6 +98,7 @@ pub fn main(words: &[&str]) -> ExitCode {
         "blocks" => blocks::run(&call),
         "loops" => loops::run(&call),
         "ends" => ends::run(&call),
+        "lost" => lost::run(&call),
         _ => Err(format!("scenario {:?} is unknown", call.scenario).into()),
     })
 }

@@ -45,12 +45,15 @@ fn problem() -> impl Strategy<Value = Problem> {
 
 fn hello() -> impl Strategy<Value = Hello> {
     prop_oneof![
-        any::<(u32, String, u32, u128, String)>().prop_map(|(slots, host, pid, number, pipeline)| {
-            let fingerprint = format!("{number:032x}").parse().expect("32 digits");
-            Hello::Ready { slots, host, pid, fingerprint, pipeline }
-        }),
+        any::<(u32, String, u32, bool, u128, String)>().prop_map(
+            |(slots, host, pid, answers_always, number, pipeline)| {
+                let fingerprint = format!("{number:032x}").parse().expect("32 digits");
+                Hello::Ready { slots, host, pid, answers_always, fingerprint, pipeline }
+            }
+        ),
         prop::option::of(problem()).prop_map(|error| Hello::Ended { error }),
         any::<String>().prop_map(|why| Hello::Unable { why }),
+        Just(Hello::Lost),
     ]
 }
 
@@ -59,6 +62,7 @@ fn stop() -> impl Strategy<Value = Stop> {
         any::<String>().prop_map(Stop::Finished),
         problem().prop_map(Stop::Refused),
         prop::option::of(problem()).prop_map(|error| Stop::AllEnded { error }),
+        Just(Stop::Lost),
     ]
 }
 
@@ -171,8 +175,13 @@ proptest! {
     }
 
     #[test]
-    fn other_messages_survive(hello in hello(), status in status(), stop in stop()) {
-        for message in [ToWorker::Status, ToWorker::Stop(stop)] {
+    fn other_messages_survive(
+        hello in hello(),
+        status in status(),
+        stop in stop(),
+        lost in any::<Vec<u32>>(),
+    ) {
+        for message in [ToWorker::Status, ToWorker::Lost(lost), ToWorker::Stop(stop)] {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<ToWorker>(&bytes), Ok(message));
         }

@@ -5,6 +5,7 @@
 
 #[cfg(all(feature = "hdf5", feature = "n5", feature = "zarr"))]
 mod kills;
+mod losses;
 #[allow(dead_code)] // Other tests use the rest.
 #[path = "../common/mpirun.rs"]
 mod mpirun;

@@ -6,17 +6,26 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::heartbeats::Heartbeats;
+use super::heartbeats::{Heartbeats, Notice};
 use super::ledger::RunStats;
 use super::outbox::Outbox;
 use crate::observe::{Report, Snapshot};
 use crate::run::error::RunError;
 use crate::run::topology::{Peer, index_of, worker_number};
 use crate::scheduler::{Actions, Assignment, Event, Lease, Scheduler, Time, WorkerId};
-use crate::wire::{Assigned, Finished, FromWorker, Hello, ToWorker};
+use crate::wire::{Assigned, Finished, FromWorker, Hello, Stop, ToWorker};
 
 /// Microseconds between two looks at whose heartbeat is due.
 const HEARTBEAT_CHECK_INTERVAL: Time = 100_000;
+
+/// A worker.
+#[derive(Debug)]
+struct Known {
+    peer: Peer,
+    is_lost: bool,
+    /// Whether it came back when it was lost, and was told to stop.
+    is_dismissed: bool,
+}
 
 /// What rank 0 knows of a run and decides about it: the scheduler, the workers' heartbeats, the statistics.
 ///
@@ -27,21 +36,38 @@ pub struct Desk {
     actions: Actions,
     heartbeats: Heartbeats,
     stats: RunStats,
-    /// The workers, from the first, and whether each is lost.
-    peers: Vec<(Peer, bool)>,
+    /// The workers, from the first.
+    workers: Vec<Known>,
     next_heartbeat_check: Time,
+    notices: Vec<(WorkerId, Notice)>,
+    /// Workers that have been silent for too long, and for how long.
+    silent: Vec<(WorkerId, Duration)>,
+}
+
+impl Known {
+    fn new(peer: Peer) -> Self {
+        Self { is_lost: peer.slots == 0, peer, is_dismissed: false }
+    }
 }
 
 impl Desk {
-    /// A desk for a run on these workers, in order of rank from the first. The run begins at time 0.
-    pub fn new(scheduler: Scheduler, peers: Vec<Peer>, status_interval: Duration) -> Self {
+    /// A desk for a run on these workers, in order of rank from the first: one without slots is lost already. The run begins
+    /// at time 0.
+    pub fn new(
+        scheduler: Scheduler,
+        peers: Vec<Peer>,
+        status_interval: Duration,
+        lost_after: Duration,
+    ) -> Self {
         Self {
             stats: RunStats::new(scheduler.plan().clone(), &peers),
-            heartbeats: Heartbeats::new(peers.len(), status_interval),
-            peers: peers.into_iter().map(|peer| (peer, false)).collect(),
+            heartbeats: Heartbeats::new(&peers, status_interval, lost_after),
+            workers: peers.into_iter().map(Known::new).collect(),
             scheduler,
             actions: Actions::default(),
             next_heartbeat_check: 0,
+            notices: Vec::new(),
+            silent: Vec::new(),
         }
     }
 
@@ -50,8 +76,12 @@ impl Desk {
     /// # Errors
     /// A message cannot be written, here as everywhere below.
     pub fn start(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
-        for index in 0..self.peers.len() {
-            let (worker, slots) = (worker_number(index), self.peers[index].0.slots);
+        for (worker, known) in (0..).map(worker_number).zip(&self.workers) {
+            if known.is_lost {
+                self.heartbeats.stop(worker);
+                continue;
+            }
+            let slots = known.peer.slots;
             self.scheduler.handle(now, Event::WorkerJoined { worker, slots }, &mut self.actions);
         }
         self.handle(now, Event::Tick, outbox)
@@ -69,6 +99,9 @@ impl Desk {
         message: FromWorker<'_>,
         outbox: &mut Outbox,
     ) -> Result<(), RunError> {
+        if !self.heartbeats.hear(from) {
+            self.dismiss(from, outbox)?;
+        }
         match message {
             FromWorker::Finished(finished) => {
                 for finished in finished.iter() {
@@ -76,7 +109,7 @@ impl Desk {
                 }
                 return self.settle(outbox);
             }
-            FromWorker::Status(status) => self.heartbeats.record(now, from, status),
+            FromWorker::Status(status) => self.heartbeats.record(from, status),
             FromWorker::Reads(reads) => self.stats.add_reads(reads),
             FromWorker::Hello(Hello::Unable { why }) if self.is_lost(from) => {
                 log::warn!("{from}, which is lost, cannot go on: {why}");
@@ -85,6 +118,8 @@ impl Desk {
                 let why = format!("{from} cannot go on: {why}");
                 return Err(RunError::Refused { ranks: vec![from.0], why });
             }
+            // What has come to the end of its program, when it was told to stop.
+            FromWorker::Hello(_) if self.is_lost(from) => {}
             FromWorker::Hello(_) => log::warn!("{from} said hello twice: ignored"),
         }
         Ok(())
@@ -111,15 +146,27 @@ impl Desk {
         why: &dyn Display,
         outbox: &mut Outbox,
     ) -> Result<(), RunError> {
-        let Some((peer, is_lost)) = index_of(worker).and_then(|index| self.peers.get_mut(index)) else {
+        let Some(known) = index_of(worker).and_then(|index| self.workers.get_mut(index)) else {
             return Ok(());
         };
-        if std::mem::replace(is_lost, true) {
+        if std::mem::replace(&mut known.is_lost, true) {
             return Ok(());
         }
-        log::error!("{worker} ({peer}) is lost: {why}");
+        log::error!("{worker} ({}) is lost, and its blocks go to others: {why}", known.peer);
         self.heartbeats.stop(worker);
+        self.stats.add_lost();
         self.handle(now, Event::WorkerLost { worker }, outbox)
+    }
+
+    /// A lost worker has come back: its blocks are others' now. Collective calls are over for it as for all others.
+    #[cold]
+    fn dismiss(&mut self, worker: WorkerId, outbox: &mut Outbox) -> Result<(), RunError> {
+        let known = index_of(worker).and_then(|index| self.workers.get_mut(index));
+        let Some(known) = known.filter(|known| !known.is_dismissed) else { return Ok(()) };
+        known.is_dismissed = true;
+        log::warn!("{worker} ({}) is back and was taken for lost: it is told to stop", known.peer);
+        outbox.post(worker, &ToWorker::Lost(vec![worker.0]))?;
+        Ok(outbox.post(worker, &ToWorker::Stop(Stop::Lost))?)
     }
 
     /// Hands out no more blocks; those in flight are waited for.
@@ -142,11 +189,37 @@ impl Desk {
         }
         if now >= self.next_heartbeat_check {
             self.next_heartbeat_check = now.saturating_add(HEARTBEAT_CHECK_INTERVAL);
-            for worker in self.heartbeats.take_due(now) {
-                outbox.post(worker, &ToWorker::Status)?;
+            self.check_heartbeats(now, outbox)?;
+        }
+        Ok(())
+    }
+
+    fn check_heartbeats(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
+        self.heartbeats.check(now, &mut self.notices);
+        for (worker, notice) in self.notices.drain(..) {
+            match notice {
+                Notice::Ask => outbox.post(worker, &ToWorker::Status)?,
+                Notice::Silent(silence) => {
+                    let peer =
+                        index_of(worker).and_then(|index| self.workers.get(index)).map(|known| &known.peer);
+                    let place = peer.map_or_else(String::new, |peer| format!(" ({peer})"));
+                    log::warn!("{worker}{place} has not been heard of for {} s", silence.as_secs());
+                }
+                Notice::Lost(silence) => self.silent.push((worker, silence)),
             }
         }
         Ok(())
+    }
+
+    /// A worker that has been silent for too long, and for how long: it is for the caller to [`lose`](Self::lose).
+    pub fn next_silent(&mut self) -> Option<(WorkerId, Duration)> {
+        self.silent.pop()
+    }
+
+    /// The run is over: workers that were not heard of just now are asked whether they are still there.
+    pub fn call_the_roll(&mut self) {
+        self.next_heartbeat_check = 0;
+        self.heartbeats.call_the_roll();
     }
 
     /// Tells the scheduler, and writes down what it answers.
@@ -191,12 +264,12 @@ impl Desk {
 
     /// Returns whether a worker is lost.
     pub fn is_lost(&self, worker: WorkerId) -> bool {
-        index_of(worker).and_then(|index| self.peers.get(index)).is_some_and(|(_, is_lost)| *is_lost)
+        index_of(worker).and_then(|index| self.workers.get(index)).is_some_and(|known| known.is_lost)
     }
 
     /// Returns whether any worker is lost.
     pub fn has_lost_any(&self) -> bool {
-        self.peers.iter().any(|(_, is_lost)| *is_lost)
+        self.workers.iter().any(|known| known.is_lost)
     }
 
     /// An error unless a worker is left.

@@ -3,13 +3,15 @@
 //! The loop never waits for a worker: sends do not block, user code runs elsewhere, and what takes longer (the
 //! progress display, the heartbeats) is done a few times a second.
 
+use std::fmt::Display;
+
 use super::clock::Clock;
 use super::desk::Desk;
 use super::outbox::Outbox;
 use crate::observe::{self, Observer, Report};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupt;
-use crate::run::messages::tag;
+use crate::run::messages::{abandon, close, tag};
 use crate::run::options::Options;
 use crate::run::shutdown::stop_all;
 use crate::run::topology::{Peer, endpoint_of, worker_at};
@@ -49,7 +51,7 @@ impl Coordinator {
     ) -> Self {
         Self {
             transport,
-            desk: Desk::new(scheduler, peers, options.status_interval),
+            desk: Desk::new(scheduler, peers, options.status_interval, options.lost_after),
             observer: observe::observer(options.progress),
             interrupt: Interrupt::listen(),
             clock: Clock::start(),
@@ -139,9 +141,9 @@ impl Coordinator {
     }
 
     #[cold]
-    fn lose(&mut self, worker: WorkerId, error: &TransportError) -> Result<(), RunError> {
+    fn lose(&mut self, worker: WorkerId, why: &dyn Display) -> Result<(), RunError> {
         self.transport.forget(endpoint_of(worker));
-        self.desk.lose(self.clock.now(), worker, error, &mut self.outbox)
+        self.desk.lose(self.clock.now(), worker, why, &mut self.outbox)
     }
 
     /// Does what need not be done at every message.
@@ -157,16 +159,32 @@ impl Coordinator {
             self.observer.update(&self.desk.snapshot(now));
         }
         self.desk.tick(now, &mut self.outbox)?;
+        self.lose_silent()?;
         self.dispatch()
     }
 
-    /// Waits for the answers to the last heartbeats, so that no message is left behind.
+    /// Workers that have been silent for too long are lost.
+    #[inline]
+    fn lose_silent(&mut self) -> Result<(), RunError> {
+        while let Some((worker, silence)) = self.desk.next_silent() {
+            let why = format!("nothing has been heard of it for {:.1} s", silence.as_secs_f64());
+            self.lose(worker, &why)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the answers to the last heartbeats, so that no message is left behind, and nobody is left who will not
+    /// hear of the end.
     fn drain_status(&mut self) -> Result<(), RunError> {
+        self.desk.call_the_roll();
         let mut waiting = Waiting::new(self.options.idle);
         while self.desk.awaits_heartbeats() {
             if !self.receive_all()? {
                 waiting.pause(|limit| self.transport.sleep(limit));
             }
+            self.desk.tick(self.clock.now(), &mut self.outbox)?;
+            self.lose_silent()?;
+            self.dispatch()?;
         }
         Ok(())
     }
@@ -176,14 +194,11 @@ impl Coordinator {
         let report = self.desk.report(self.clock.now());
         let text = serde_json::to_string(&report).map_err(|e| WireError::Unwritable(e.to_string()))?;
         let stopped = stop_all(&mut *self.transport, Stop::Finished(text));
-        if self.desk.has_lost_any() {
-            // The lost ones cannot be told, and cannot join in giving the transport back.
-            self.transport.abandon();
-        } else {
+        // Those that cannot be told are lost, and no reason to fail.
+        if !self.desk.has_lost_any() {
             stopped?;
-            self.transport.flush()?;
-            self.transport.free()?;
         }
+        close(self.transport)?;
         self.observer.end(&report);
         Ok(report)
     }
@@ -191,7 +206,8 @@ impl Coordinator {
     /// Tells everybody that the run broke off, as far as that goes, so that nobody waits for rank 0.
     fn break_off(mut self, error: RunError) -> RunError {
         match stop_all(&mut *self.transport, Stop::Refused((&error).into())) {
-            Ok(()) => self.transport.abandon(),
+            Ok(()) => abandon(self.transport),
+            Err(_) if self.transport.has_lost_any() => abandon(self.transport),
             Err(further) => {
                 log::error!("the other ranks could not be told that the run broke off: {further}")
             }

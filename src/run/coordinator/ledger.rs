@@ -22,6 +22,7 @@ pub(super) struct RunStats {
     n_logged: Vec<u64>,
     n_workers: usize,
     n_slots: u64,
+    n_lost: usize,
     chunk_reads: ChunkReads,
     is_interrupted: bool,
     longest: Option<(Time, Option<Longest>)>,
@@ -36,8 +37,9 @@ impl RunStats {
             busy_us: vec![0; tasks.len()],
             n_logged: vec![0; tasks.len()],
             tasks,
-            n_workers: peers.len(),
+            n_workers: peers.iter().filter(|peer| peer.slots > 0).count(),
             n_slots: peers.iter().map(|peer| u64::from(peer.slots)).sum(),
+            n_lost: 0,
             chunk_reads: ChunkReads::default(),
             is_interrupted: false,
             longest: None,
@@ -97,6 +99,11 @@ impl RunStats {
         }
     }
 
+    /// Records that a worker is lost.
+    pub fn add_lost(&mut self) {
+        self.n_lost += 1;
+    }
+
     /// Records that the run was interrupted.
     pub fn interrupt(&mut self) {
         self.is_interrupted = true;
@@ -132,6 +139,7 @@ impl RunStats {
         let mut report = Report::new(Duration::from_micros(now).as_secs_f64(), self.n_workers, self.n_slots);
         report.is_interrupted = self.is_interrupted;
         report.most_memory = most_memory;
+        report.n_lost = self.n_lost;
         report.chunk_reads = self.chunk_reads;
         report.tasks = std::mem::take(&mut self.tasks);
         for ((id, task), busy_us) in (0..).map(TaskId).zip(&mut report.tasks).zip(&self.busy_us) {

@@ -33,9 +33,12 @@ impl Origin {
     /// Where an error comes from.
     pub fn of(error: &(dyn Error + Send + Sync + 'static)) -> Self {
         match error.downcast_ref() {
-            Some(RunError::Refused { .. } | RunError::OneProcessOnly { .. } | RunError::Incomplete(_)) => {
-                Self::Shared
-            }
+            Some(
+                RunError::Refused { .. }
+                | RunError::OneProcessOnly { .. }
+                | RunError::Incomplete(_)
+                | RunError::Lost,
+            ) => Self::Shared,
             _ => Self::Own,
         }
     }

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use crate::plan::{Fingerprint, Plan};
 use crate::run::error::RunError;
-use crate::run::messages::{send_to_coordinator, send_to_workers};
-use crate::run::topology::{COORDINATOR, Peer};
+use crate::run::messages::{send_to_coordinator, send_to_workers, tell_lost};
+use crate::run::topology::{COORDINATOR, Peer, workers};
 use crate::transport::{Idle, Transport, Waiting};
 use crate::wire::{FromWorker, Hello, Problem, Stop, ToWorker, decode, shorten};
 
-/// What a rank that would run this plan says.
-pub(in crate::run) fn ready(plan: &Plan, slots: u32) -> Hello {
-    let Peer { slots, host, pid } = Peer::here(slots);
+/// What a rank that would run this plan says; `answers_always`, also while it processes a block.
+pub(in crate::run) fn ready(plan: &Plan, slots: u32, answers_always: bool) -> Hello {
+    let Peer { slots, host, pid, .. } = Peer::here(slots);
     let (fingerprint, pipeline) = (Fingerprint::of_plan(plan), shorten(plan.describe()));
-    Hello::Ready { slots, host, pid, fingerprint, pipeline }
+    Hello::Ready { slots, host, pid, answers_always, fingerprint, pipeline }
 }
 
 /// What a rank that cannot run, or not go on with a run, says.
@@ -42,11 +42,15 @@ pub(in crate::run) fn gather(
 ) -> Result<Vec<Peer>, RunError> {
     let hellos = receive_hellos(transport, local, idle)?;
     if let Some(problem) = disagreement(&hellos) {
+        tell_lost(transport)?;
         send_to_workers(transport, &ToWorker::Stop(Stop::Refused(problem.clone())))?;
         return Err(problem.into());
     }
     let peer = |hello| match hello {
-        Hello::Ready { slots, host, pid, .. } => Some(Peer { slots, host, pid }),
+        Hello::Ready { slots, host, pid, answers_always, .. } => {
+            Some(Peer { slots, host, pid, answers_always })
+        }
+        Hello::Lost => Some(Peer::lost()),
         Hello::Ended { .. } | Hello::Unable { .. } => None,
     };
     Ok(hellos.into_iter().skip(1).filter_map(peer).collect())
@@ -59,11 +63,23 @@ pub(in crate::run) fn receive_hellos(
     idle: Idle,
 ) -> Result<Vec<Hello>, RunError> {
     let mut hellos = BTreeMap::from([(COORDINATOR, local)]);
+    let lost = workers(transport.size()).filter(|rank| transport.is_lost(*rank));
+    hellos.extend(lost.map(|rank| (rank, Hello::Lost)));
     let mut buffer = Vec::new();
     let mut waiting = Waiting::new(idle);
     let mut next_warning = Instant::now() + Duration::from_secs(10);
     while hellos.len() < transport.size() {
-        let Some(envelope) = transport.try_receive(&mut buffer)? else {
+        let received = match transport.try_receive(&mut buffer) {
+            Ok(received) => received,
+            Err(error) => {
+                let rank = error.peer().ok_or_else(|| error.clone())?;
+                log::error!("rank {rank} is lost: {error}");
+                transport.forget(rank);
+                hellos.insert(rank, Hello::Lost);
+                continue;
+            }
+        };
+        let Some(envelope) = received else {
             waiting.pause(|limit| transport.sleep(limit));
             if Instant::now() > next_warning {
                 next_warning += Duration::from_secs(60);
@@ -73,7 +89,10 @@ pub(in crate::run) fn receive_hellos(
             continue;
         };
         waiting.reset();
-        if let FromWorker::Hello(hello) = decode(&buffer)? {
+        // A lost one may be back, and has been told, or will be at the end.
+        if let FromWorker::Hello(hello) = decode(&buffer)?
+            && !transport.is_lost(envelope.from)
+        {
             hellos.insert(envelope.from, hello);
         }
     }
@@ -92,7 +111,7 @@ fn problems(hellos: &[Hello]) -> Option<Problem> {
         let (named, why): (&[u32], _) = match hello {
             Hello::Unable { why } => (&[], why),
             Hello::Ended { error: Some(Problem { ranks, why }) } => (ranks, why),
-            Hello::Ended { error: None } | Hello::Ready { .. } => continue,
+            Hello::Ended { error: None } | Hello::Ready { .. } | Hello::Lost => continue,
         };
         let entry = ranks_by_problem.entry(why).or_default();
         entry.1.push(rank);
@@ -168,7 +187,7 @@ mod tests {
     fn built(text: &str) -> Hello {
         let (host, pipeline) = ("node".to_owned(), text.to_owned());
         let fingerprint = format!("{:032x}", text.len()).parse().expect("32 digits");
-        Hello::Ready { slots: 1, host, pid: 1, fingerprint, pipeline }
+        Hello::Ready { slots: 1, host, pid: 1, answers_always: true, fingerprint, pipeline }
     }
 
     fn unable(why: &str) -> Hello {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::launcher::{Launcher, launcher};
 use crate::mpi::{Comm, Environment, MpiError, environment, is_foreign, is_initialized};
 use crate::run::error::RunError;
+use crate::run::survivors::{has_lost_any, take_up};
 use crate::transport::Transport;
 use crate::transport::mpi::MpiTransport;
 
@@ -35,11 +36,21 @@ impl Membership {
         patience: Option<Duration>,
     ) -> Result<Option<Self>, RunError> {
         let Some((comm, environment)) = ranks(communicator)? else { return Ok(Some(Self::Alone)) };
+        if has_lost_any() {
+            return survivors(comm, environment).map(Some);
+        }
         Ok(MpiTransport::duplicate(comm, patience)?.map(|transport| Self::Rank {
             transport: Box::new(transport),
             may_share: environment.is_multiple,
         }))
     }
+}
+
+/// Who this process is after a loss.
+fn survivors(comm: Comm<'_>, environment: Environment) -> Result<Membership, RunError> {
+    let transport = if comm.is_world() { take_up() } else { None };
+    let transport = transport.ok_or(RunError::Survivors)?;
+    Ok(Membership::Rank { transport, may_share: environment.is_multiple })
 }
 
 /// The ranks that a run would have, and how MPI is set up; `None` for one that is alone. MPI is initialized where a

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::run::error::RunError;
-use crate::run::messages::{close, tag};
+use crate::run::messages::{close, receive_from_coordinator, tag};
 use crate::run::shutdown::wait_for_stop;
 use crate::run::startup::handshake::{send_hello, unable};
 use crate::run::topology::COORDINATOR;
@@ -59,11 +59,14 @@ impl Uplink {
     #[inline]
     pub fn receive(&mut self) -> Result<bool, RunError> {
         let mut has_received = false;
-        while self.stop.is_none() && self.transport.try_receive(&mut self.received)?.is_some() {
+        while self.stop.is_none()
+            && receive_from_coordinator(&mut *self.transport, &mut self.received)?.is_some()
+        {
             has_received = true;
             match decode(&self.received)? {
                 ToWorker::Assign(batch) => self.inbox.push(&batch),
                 ToWorker::Status => self.send_status()?,
+                ToWorker::Lost(ranks) => ranks.iter().for_each(|rank| self.transport.forget(*rank as usize)),
                 ToWorker::Stop(stop) => {
                     // Blocks are left only when rank 0 broke off.
                     self.inbox = BatchQueue::default();

@@ -1,0 +1,42 @@
+//! How a rank's process ends after a loss: MPI cannot be finalized, since that would wait for the lost ranks.
+//!
+//! A rank that leaves without finalizing MPI makes some launchers end the others at once, with an exit code of their own;
+//! and one that is lost may be no more than frozen, and keep the launcher waiting. So all wait for rank 0, which has heard
+//! that they came to their end, and ends the job as a whole with its exit code.
+
+use std::io::Write as _;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::mpi::{abort, exit_now};
+use crate::run::startup::membership::world_rank;
+use crate::run::topology::COORDINATOR;
+
+/// Time for launchers to take what ranks have printed.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// So long a rank waits for its end: Open MPI 4, told to let ranks go on when one has ended (`--enable-recovery`), ends
+/// nobody but those that are frozen, once all others have left.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ends the job on rank 0, and waits for that on the others.
+pub(super) fn leave(code: u8) -> ! {
+    flush();
+    if world_rank() == Some(COORDINATOR) {
+        log::warn!(
+            "ranks were lost, and MPI waits for them: the job is ended by MPI_Abort, with exit code {code}"
+        );
+        sleep(GRACE);
+        abort(code.into());
+    }
+    sleep(PATIENCE);
+    exit_now(code.into())
+}
+
+/// Lets go of all that was printed.
+pub(super) fn flush() {
+    // Nothing is left to do when an output is closed.
+    let _ = std::io::stdout().flush();
+    let _ = std::io::stderr().flush();
+    crate::mpi::flush_c();
+}

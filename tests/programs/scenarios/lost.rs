@@ -1,0 +1,85 @@
+//! Workers that are lost in the middle of a block: `lost-KIND DIRECTORY N MS`, with N blocks of so many milliseconds.
+//!
+//! A worker comes to harm by its own hand, so that no test has to hit it at the right moment: the last rank at its first
+//! block (`kill`, `stop`, `pause`, `memory`), every worker at its third (`all`), or whoever gets block 5 (`poison`).
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+use bellis::{BlockResult, Result, Runner};
+
+use super::record::Record;
+use super::{Call, fact, facts, line};
+
+/// Blocks that this process has begun.
+static N_BEGUN: AtomicU64 = AtomicU64::new(0);
+
+pub fn run(call: &Call) -> Result {
+    let record = Record::new(&call.directory);
+    let pause = Duration::from_millis(call.more.get(1).and_then(|text| text.parse().ok()).unwrap_or(100));
+    let (kind, is_last) = (call.scenario.clone(), call.rank + 1 == call.size);
+    let notes = record.clone();
+    let task = line("work", call.number(40))?.process(move |block| {
+        let n_begun = N_BEGUN.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_time = match &kind[..] {
+            "lost-all" => n_begun == 3,
+            "lost-poison" => block.index() == 5,
+            _ => is_last && n_begun == 1,
+        };
+        if is_time {
+            harm(&kind)?;
+        }
+        notes.during("work", block, || {
+            sleep(pause);
+            Ok(())
+        })
+    });
+    let task = task.build()?;
+    let report = Runner::new().run(task.clone())?;
+    facts(&report);
+    fact("lost", report.n_lost);
+    if bellis::is_coordinator() {
+        let mut indices: Vec<u64> = record.entries(&task)?.iter().map(|entry| entry.index).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        fact("processed", indices.len());
+    }
+    report.into_result()?;
+    again(call)
+}
+
+/// Another run, of the ranks that are left.
+fn again(call: &Call) -> Result {
+    if call.more.get(2).map(String::as_str) == Some("again") {
+        let report = Runner::new().run(line("again", 20)?.process(|_| Ok(())).build()?)?;
+        fact("again", format_args!("{} by {}", report.tasks[0].counts.completed, report.n_workers));
+        report.into_result()?;
+    }
+    Ok(())
+}
+
+fn harm(kind: &str) -> BlockResult {
+    match kind {
+        "lost-stop" => raise(libc::SIGSTOP),
+        "lost-pause" => {
+            let back = format!("sleep 12; kill -CONT {}", std::process::id());
+            Command::new("sh").args(["-c", &back]).spawn()?;
+            raise(libc::SIGSTOP);
+        }
+        "lost-memory" => {
+            let mut hoard: Vec<Vec<u8>> = Vec::new();
+            while hoard.len() < 1 << 14 {
+                hoard.push(vec![1; 16 << 20]);
+            }
+        }
+        _ => raise(libc::SIGKILL),
+    }
+    Ok(())
+}
+
+fn raise(signal: i32) {
+    // SAFETY: a plain call.
+    unsafe { libc::raise(signal) };
+}

@@ -1,0 +1,62 @@
+//! Workers that are lost in the middle of a run: killed, frozen, out of memory. The others do what is left.
+
+use super::mpirun::{Outcome, Ranks, Scenario, scenario};
+
+/// Longer than a live worker is silent for, however busy the machine is.
+const LOST_AFTER_S: &str = "6";
+
+/// Four ranks whose launcher lets them go on when one of them ends: Open MPI 4 is asked to, and then says 0 whatever ranks
+/// return.
+fn lost(kind: &str, more: &[&str]) -> Scenario {
+    scenario(Ranks::Mpirun(4), kind, more)
+        .env("BELLIS_LOST_AFTER_S", LOST_AFTER_S)
+        .env("OMPI_MCA_orte_enable_recovery", "1")
+}
+
+#[track_caller]
+fn has_done_all(outcome: &Outcome, n_lost: &str) {
+    assert_eq!(outcome.succeeded().fact("processed"), "40", "{outcome}");
+    assert_eq!(
+        outcome.fact("work"),
+        "total 40 completed 40 skipped 0 failed 0 orphaned 0 open 0",
+        "{outcome}"
+    );
+    assert_eq!((outcome.fact("lost"), outcome.fact("workers")), (n_lost, "3"), "{outcome}");
+    let said = outcome.stderr.lines().filter(|line| line.contains("is lost, and its blocks go to others: "));
+    assert_eq!(said.count().to_string(), n_lost, "{outcome}");
+    assert!(outcome.stderr.contains("; 1 of 3 workers was lost"), "the summary says so\n{outcome}");
+}
+
+#[test]
+fn a_killed_worker_leaves_its_blocks_to_others() {
+    has_done_all(&lost("lost-kill", &["40", "100"]).run(), "1");
+}
+
+#[test]
+fn a_frozen_worker_leaves_its_blocks_to_others_and_keeps_nobody_waiting() {
+    let outcome = lost("lost-stop", &["40", "100"]).run();
+    has_done_all(&outcome, "1");
+    assert!(outcome.stderr.contains("worker 3 (on "), "it is named with its host\n{outcome}");
+    assert!(outcome.stderr.contains(" has not been heard of for "), "silence is mentioned\n{outcome}");
+    // Without that option of the launcher's, too.
+    let usual =
+        scenario(Ranks::Mpirun(4), "lost-stop", &["40", "100"]).env("BELLIS_LOST_AFTER_S", LOST_AFTER_S);
+    has_done_all(&usual.run(), "1");
+}
+
+#[test]
+fn a_worker_that_comes_back_is_told_to_stop() {
+    // 12 s later, when the others are still at work.
+    let outcome = scenario(Ranks::Mpirun(4), "lost-pause", &["40", "800"]);
+    let outcome = outcome.env("BELLIS_LOST_AFTER_S", LOST_AFTER_S).run();
+    has_done_all(&outcome, "1");
+    assert_eq!(outcome.n_lines("[WARN rank 0] worker 3 (on "), 2, "silent, then back\n{outcome}");
+    assert!(outcome.stderr.contains("is back and was taken for lost: it is told to stop"), "{outcome}");
+}
+
+#[test]
+fn whoever_is_left_can_run_again() {
+    let outcome = lost("lost-kill", &["40", "50", "again"]).run();
+    has_done_all(&outcome, "1");
+    assert_eq!(outcome.fact("again"), "20 by 2", "{outcome}");
+}
