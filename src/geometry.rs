@@ -8,6 +8,7 @@ mod chunk_grid;
 mod coordinate;
 mod error;
 mod roi;
+mod source;
 // Array formats are what uses all of it.
 #[cfg_attr(not(all(feature = "hdf5", feature = "n5", feature = "zarr")), allow(dead_code))]
 mod voxel_box;
@@ -19,5 +20,6 @@ pub use chunk_grid::{ChunkGrid, WriteTarget, Writers};
 pub use coordinate::Coordinate;
 pub use error::{GeometryError, Result};
 pub use roi::{Roi, Snap, VoxelRange};
+pub use source::{ReadSource, Source};
 pub(crate) use voxel_box::VoxelBox;
 pub(crate) use voxel_grid::VoxelGrid;

@@ -39,4 +39,14 @@ pub trait WriteTarget {
     fn writers(&self) -> Writers {
         Writers::Any
     }
+
+    /// What two of them have in common exactly when they are the same thing, by whatever name it was found.
+    fn identity(&self) -> String {
+        self.label()
+    }
+
+    /// World units per voxel, where it is made of voxels: they begin where the extent does.
+    fn voxel_size(&self) -> Option<Coordinate> {
+        None
+    }
 }

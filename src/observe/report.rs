@@ -10,6 +10,7 @@ use crate::scheduler::Counts;
 /// How a run went. Every rank gets the same one.
 ///
 /// [`Display`](fmt::Display) writes the execution summary.
+#[must_use = "blocks that failed are an error only in into_result()"]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {

@@ -1,9 +1,12 @@
 //! A checked pipeline, ready to be scheduled: tasks by number, links in both directions, an order of work.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use petgraph::algo::toposort;
+use petgraph::Direction;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::block::{Block, BlockId, TaskId};
@@ -11,8 +14,11 @@ use super::edges::NameId;
 use super::error::PlanError;
 use super::link::Link;
 use super::pipeline::Pipeline;
+use super::planned::PlannedTask;
+use super::sharing::link_sharers;
 use super::spec::TaskSpec;
 use super::task::Task;
+use super::warning::{self, PlanWarning};
 
 /// A checked pipeline: plain data. The closures of its tasks stay with the pipeline ([`Task::body`]); a [`TaskId`] is
 /// an index into [`Pipeline::tasks`] as well.
@@ -20,28 +26,19 @@ use super::task::Task;
 pub struct Plan {
     tasks: Vec<PlannedTask>,
     by_priority: Vec<TaskId>,
-}
-
-/// A task and its links.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedTask {
-    /// The task, without its closures.
-    pub spec: Arc<TaskSpec>,
-    /// The tasks whose output it reads.
-    pub upstream: Vec<(TaskId, Link)>,
-    /// The tasks that read its output, with the same links.
-    pub downstream: Vec<(TaskId, Link)>,
+    /// Tasks that touch one array, and neither comes after the other.
+    unordered: Vec<PlanWarning>,
 }
 
 impl Plan {
     /// Checks a pipeline. Tasks keep the order in which they were added.
     ///
     /// # Errors
-    /// No task, two tasks of one name, an edge to an unknown task, a cycle, linked tasks of different numbers of axes.
+    /// No task, two tasks of one name, an edge to an unknown task, a cycle, linked tasks of different numbers of axes, two
+    /// tasks that write one chunk of an array and neither of which comes after the other.
     pub fn new(pipeline: &Pipeline) -> Result<Self, PlanError> {
         let graph = graph(pipeline)?;
-        let order = toposort(&graph, None)
-            .map_err(|cycle| PlanError::Cycle(graph[cycle.node_id()].name().to_owned()))?;
+        let order = order(&graph)?;
         let mut tasks: Vec<PlannedTask> = graph
             .node_weights()
             .map(|task| PlannedTask { spec: (*task).clone(), upstream: Vec::new(), downstream: Vec::new() })
@@ -52,14 +49,20 @@ impl Plan {
             tasks[from.index()].downstream.push((task_id(to), link.clone()));
             tasks[to.index()].upstream.push((task_id(from), link));
         }
+        let unordered = link_sharers(&mut tasks, &order)?;
         let mut depth = vec![0u32; tasks.len()];
-        for node in order {
-            let upstream = &tasks[node.index()].upstream;
-            depth[node.index()] = upstream.iter().map(|(up, _)| depth[up.as_usize()] + 1).max().unwrap_or(0);
+        for id in order {
+            let upstream = &tasks[id.as_usize()].upstream;
+            depth[id.as_usize()] = upstream.iter().map(|(up, _)| depth[up.as_usize()] + 1).max().unwrap_or(0);
         }
         let mut by_priority: Vec<TaskId> = graph.node_indices().map(task_id).collect();
-        by_priority.sort_by_key(|id| (std::cmp::Reverse(depth[id.as_usize()]), *id));
-        Ok(Self { tasks, by_priority })
+        by_priority.sort_by_key(|id| (Reverse(depth[id.as_usize()]), *id));
+        Ok(Self { tasks, by_priority, unordered })
+    }
+
+    /// What looks like a mistake. Looks at each task and each link.
+    pub fn warnings(&self) -> Vec<PlanWarning> {
+        self.unordered.iter().cloned().chain(warning::of_tasks(&self.tasks)).collect()
     }
 
     /// The tasks; a [`TaskId`] is an index into them.
@@ -138,6 +141,33 @@ fn describe_conflicts(task: &TaskSpec) -> String {
         None => data.to_owned(),
         Some(steps) => format!("{data} but chunks shared by blocks up to {steps} steps apart"),
     }
+}
+
+/// The tasks, each after those it depends on, and otherwise as they were added.
+fn order(graph: &DiGraph<Arc<TaskSpec>, (), u32>) -> Result<Vec<TaskId>, PlanError> {
+    let n_upstream = |node| graph.edges_directed(node, Direction::Incoming).count();
+    let mut n_open: Vec<usize> = graph.node_indices().map(n_upstream).collect();
+    let free = graph.node_indices().filter(|node| n_open[node.index()] == 0);
+    let mut next: BinaryHeap<Reverse<NodeIndex>> = free.map(Reverse).collect();
+    let mut order = Vec::with_capacity(n_open.len());
+    while let Some(Reverse(node)) = next.pop() {
+        order.push(task_id(node));
+        for downstream in graph.neighbors_directed(node, Direction::Outgoing) {
+            n_open[downstream.index()] -= 1;
+            if n_open[downstream.index()] == 0 {
+                next.push(Reverse(downstream));
+            }
+        }
+    }
+    if order.len() < n_open.len() {
+        // Among those left there is a cycle, and some that only come after it.
+        let cycle = kosaraju_scc(graph)
+            .into_iter()
+            .find(|part| part.len() > 1 || part.iter().any(|node| graph.contains_edge(*node, *node)));
+        let name = cycle.and_then(|part| part.into_iter().min()).map(|node| graph[node].name().to_owned());
+        return Err(PlanError::Cycle(name.unwrap_or_default()));
+    }
+    Ok(order)
 }
 
 fn task_id(node: NodeIndex<u32>) -> TaskId {

@@ -1,5 +1,7 @@
 //! What can be wrong with a task or a pipeline, before anything runs.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::fit::Fit;
@@ -38,6 +40,24 @@ pub enum PlanError {
     /// Tasks that wait for each other.
     #[error("task {0:?} depends on itself through its edges: remove one edge of the cycle")]
     Cycle(String),
+    /// Two tasks that write one chunk, and neither comes after the other.
+    #[error(
+        "tasks {one:?} and {other:?} would write the same chunk of {output} at the same time (chunks of {chunk_shape} from \
+         {chunk_begin}, in world units): add an edge between them, which makes their blocks wait for each other, or \
+         share_chunks(true) in both; or let each write whole chunks of its own"
+    )]
+    SharedOutput {
+        /// The task that comes first in the plan.
+        one: String,
+        /// The other one.
+        other: String,
+        /// The output's name.
+        output: String,
+        /// Its chunk shape, in world units.
+        chunk_shape: Coordinate,
+        /// Where its first chunk begins.
+        chunk_begin: Coordinate,
+    },
     /// Linked tasks of different dimensionality.
     #[error(
         "edge {from:?} -> {to:?}: {from:?} has {from_axes} axes and {to:?} has {to_axes}: \
@@ -53,6 +73,27 @@ pub enum PlanError {
         /// Its number of axes.
         to_axes: usize,
     },
+}
+
+/// What of a task cuts voxels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// Where the total write ROI begins.
+    Begin,
+    /// The block shape, or the total ROI, where it cuts off the last block.
+    BlockShape,
+    /// The context.
+    Context,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Begin => "a total write ROI that begins at",
+            Self::BlockShape => "block shape",
+            Self::Context => "context",
+        })
+    }
 }
 
 /// What is wrong with one task.
@@ -135,7 +176,8 @@ pub enum TaskProblem {
     /// The task writes where its output has no voxels.
     #[error(
         "the blocks write {written}, which is not inside output {output} of {extent}: \
-         enlarge the output, or use fit shrink or a smaller total ROI"
+         enlarge the output, or use {}a smaller total ROI",
+        if *fit == Fit::Overhang { "fit shrink or " } else { "" }
     )]
     WritesOutsideOutput {
         /// What the blocks write together.
@@ -144,6 +186,54 @@ pub enum TaskProblem {
         output: String,
         /// The output's ROI.
         extent: Roi,
+        /// The task's fit.
+        fit: Fit,
+    },
+    /// An input of another dimensionality than the task.
+    #[error("input {input} has {input_axes} spatial axes and the task has {task_axes}: give both the same")]
+    InputAxes {
+        /// The input's name.
+        input: String,
+        /// Its spatial axes.
+        input_axes: usize,
+        /// The task's axes.
+        task_axes: usize,
+    },
+    /// Blocks read where none of their inputs has voxels.
+    #[error(
+        "{n_outside} of {n_blocks} blocks read nothing of input {input}: they read {read}, and it is at {extent} (in world \
+         units): use a total ROI inside the input"
+    )]
+    ReadsOutsideInput {
+        /// How many blocks.
+        n_outside: u64,
+        /// Of how many.
+        n_blocks: u64,
+        /// What all blocks read together.
+        read: Roi,
+        /// The input's name.
+        input: String,
+        /// The input's ROI.
+        extent: Roi,
+    },
+    /// Blocks that cut the voxels of an input or output.
+    #[error(
+        "{what} {given} cuts voxels of {array}, which are {voxel_size} world units large and begin at {begin}: shapes and \
+         ROIs are in world units, so {given} voxels would be {in_voxels} (block_voxels and context_voxels take voxels)"
+    )]
+    BrokenVoxels {
+        /// What is given.
+        what: Broken,
+        /// Its value.
+        given: Coordinate,
+        /// The array's name.
+        array: String,
+        /// World units per voxel.
+        voxel_size: Coordinate,
+        /// Where the first voxel begins.
+        begin: Coordinate,
+        /// World units, if voxels were meant.
+        in_voxels: Coordinate,
     },
     /// Arithmetic on the task's ROIs failed.
     #[error(transparent)]

@@ -7,7 +7,9 @@ use bincode::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 use super::block::TaskId;
-use super::compiled::{Plan, PlannedTask};
+use super::compiled::Plan;
+use super::link::Link;
+use super::planned::PlannedTask;
 use crate::geometry::Coordinate;
 
 /// The fingerprint of a plan: 128 bits, shown as 32 hexadecimal digits.
@@ -25,7 +27,9 @@ use crate::geometry::Coordinate;
 /// fit valid                    or overhang, or shrink
 /// conflicts none               or data: blocks that read what others write wait for them
 /// order-only STEPS..           when blocks that share chunks wait for each other: how far apart they are at most
-/// after INDEX..                when there are any: the tasks that it reads from, rising
+/// after INDEX..                when there are any: the tasks that it is linked to, rising
+/// around INDEX LO.. HI..       a line for each of them that it waits for farther around its write ROI than it reads, as
+///                              both touch one array: how far before and past it
 /// ```
 ///
 /// Policy is left out: retries, workers, names of outputs, ranks. Another kind of text, or a change of this one, gets
@@ -131,6 +135,14 @@ fn add_task(text: &mut String, planned: &PlannedTask) {
     if !upstream.is_empty() {
         let indices: String = upstream.iter().map(|task| format!(" {}", task.0)).collect();
         line(text, format_args!("after{indices}"));
+    }
+    let mut links: Vec<&(TaskId, Link)> = planned.upstream.iter().collect();
+    links.sort_unstable_by_key(|(task, _)| *task);
+    for (task, link) in links {
+        let (lo, hi) = link.waits_around();
+        if (&lo, &hi) != (grid.context_lo(), grid.context_hi()) {
+            line(text, format_args!("around {}{}{}", task.0, Words(&lo), Words(&hi)));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::error::TaskProblem;
 use super::fit::Fit;
 use super::grid_box::GridBox;
-use crate::geometry::{Coordinate, MAX_AXES, Roi};
+use crate::geometry::{Coordinate, GeometryError, MAX_AXES, Roi};
 
 /// The grid of blocks of one task. Everything about a block is computed from its index in O(axes).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +150,51 @@ impl Grid {
         IndexRanges::new(self, within, skip)
     }
 
+    /// The positions of the blocks whose write ROI meets a box.
+    ///
+    /// # Errors
+    /// Another number of axes.
+    pub fn writing(&self, roi: &Roi) -> Result<GridBox, GeometryError> {
+        self.meeting(roi, &Coordinate::zeros(self.n_axes()), &Coordinate::zeros(self.n_axes()))
+    }
+
+    /// The positions of the blocks whose read ROI meets a box.
+    ///
+    /// # Errors
+    /// Another number of axes.
+    pub fn reading(&self, roi: &Roi) -> Result<GridBox, GeometryError> {
+        self.meeting(roi, &self.lo, &self.hi)
+    }
+
+    /// The positions of the blocks that meet a box with their write ROI and so much around it.
+    fn meeting(&self, roi: &Roi, lo: &Coordinate, hi: &Coordinate) -> Result<GridBox, GeometryError> {
+        self.shape.require_same_axes(roi.begin())?;
+        let mut met =
+            GridBox { begin: Coordinate::zeros(self.n_axes()), end: Coordinate::zeros(self.n_axes()) };
+        for axis in 0..self.n_axes() {
+            let wide = |value: i64| i128::from(value);
+            let (origin, stride) = (wide(self.total_write.begin()[axis]), wide(self.write_shape[axis]));
+            let begin = wide(roi.begin()[axis]);
+            let end = begin + wide(roi.shape()[axis]);
+            // Where a block is cut off, nothing is met beyond.
+            let cut = wide(self.written_end(axis)) + wide(hi[axis]);
+            let end = if self.fit == Fit::Shrink { end.min(cut) } else { end };
+            if end <= begin {
+                return Ok(GridBox {
+                    begin: Coordinate::zeros(self.n_axes()),
+                    end: Coordinate::zeros(self.n_axes()),
+                });
+            }
+            // Block j reaches past `begin` when (j + 1) * stride + hi > begin, and begins before `end` when j * stride - lo < end.
+            let first = (begin - origin - wide(hi[axis])).div_euclid(stride);
+            let past = (end - origin + wide(lo[axis]) - 1).div_euclid(stride) + 1;
+            // Between 0 and the number of blocks, which fits.
+            let within = |position: i128| position.clamp(0, wide(self.shape[axis])) as i64;
+            (met.begin[axis], met.end[axis]) = (within(first), within(past));
+        }
+        Ok(met)
+    }
+
     /// The position of a block in the grid. `index` must be below [`n_blocks`](Self::n_blocks).
     #[inline]
     pub fn position(&self, index: u64) -> Coordinate {
@@ -198,16 +243,20 @@ impl Grid {
     /// The write ROI of the block at a position.
     #[inline]
     pub fn write_roi(&self, position: &Coordinate) -> Roi {
-        self.roi(|axis| {
-            let begin = self.total_write.begin()[axis] + position[axis] * self.write_shape[axis];
-            (begin, (begin + self.write_shape[axis]).min(self.written_end(axis)))
-        })
+        self.roi(|axis| self.write_bounds(axis, position[axis]))
     }
 
     /// The read ROI of the block at a position.
     #[inline]
     pub fn read_roi(&self, position: &Coordinate) -> Roi {
         self.roi(|axis| self.read_bounds(axis, position[axis]))
+    }
+
+    /// Begin and end of what the block at `position` writes along `axis`.
+    #[inline]
+    pub(super) fn write_bounds(&self, axis: usize, position: i64) -> (i64, i64) {
+        let begin = self.total_write.begin()[axis] + position * self.write_shape[axis];
+        (begin, (begin + self.write_shape[axis]).min(self.written_end(axis)))
     }
 
     /// Begin and end of what the block at `position` reads along `axis`.

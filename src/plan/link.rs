@@ -38,8 +38,19 @@ impl Link {
     /// # Errors
     /// Grids so far apart that 64 bits cannot hold the distance.
     pub fn between(upstream: &Grid, downstream: &Grid) -> Result<Self, GeometryError> {
+        Self::around(upstream, downstream, downstream.context_lo(), downstream.context_hi())
+    }
+
+    /// As [`between`](Self::between), when a downstream block waits for what lies up to `lo` before and `hi` past its write
+    /// ROI.
+    pub(super) fn around(
+        upstream: &Grid,
+        downstream: &Grid,
+        lo: &Coordinate,
+        hi: &Coordinate,
+    ) -> Result<Self, GeometryError> {
         // Everything computed below is a distance within this hull, or the sum of two.
-        let hull = upstream.written().union(&downstream.read())?;
+        let hull = upstream.written().union(&downstream.written().grow(lo, hi)?)?;
         hull.shape().checked_add(hull.shape())?;
         let axis_link = |axis: usize| AxisLink {
             up_begin: upstream.total_write().begin()[axis],
@@ -49,10 +60,10 @@ impl Link {
             down_begin: downstream.total_write().begin()[axis],
             down_stride: downstream.write_shape()[axis],
             down_count: downstream.shape()[axis],
-            lo: downstream.context_lo()[axis],
-            hi: downstream.context_hi()[axis],
+            lo: lo[axis],
+            hi: hi[axis],
             read_end: match downstream.fit() {
-                Fit::Shrink => downstream.total_read().end()[axis],
+                Fit::Shrink => downstream.written_end(axis) + hi[axis],
                 Fit::Valid | Fit::Overhang => i64::MAX,
             },
         };
@@ -72,6 +83,14 @@ impl Link {
             let begin = link.up_begin + position[axis] * link.up_stride;
             link.downstream(begin, link.up_end.min(begin + link.up_stride))
         })
+    }
+
+    /// How far before and past its write ROI a downstream block waits for upstream blocks.
+    pub(super) fn waits_around(&self) -> (Coordinate, Coordinate) {
+        let of = |margin: fn(&AxisLink) -> i64| {
+            Coordinate::from_fn(self.axes.len(), |axis| margin(&self.axes[axis]))
+        };
+        (of(|link| link.lo), of(|link| link.hi))
     }
 
     /// All downstream blocks that wait for any upstream block: a box.

@@ -7,7 +7,8 @@
 
 use super::error::TaskProblem;
 use super::grid::Grid;
-use crate::geometry::{ChunkGrid, Coordinate, WriteTarget, Writers};
+use super::input::Voxels;
+use crate::geometry::{ChunkGrid, Coordinate, MAX_AXES, WriteTarget, Writers};
 
 /// Maximum number of chunks looked at along an axis.
 const MAX_CHUNKS: i64 = 1 << 20;
@@ -16,13 +17,21 @@ const MAX_CHUNKS: i64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Output {
     pub label: String,
+    pub identity: String,
     pub chunk_grid: ChunkGrid,
     pub writers: Writers,
+    pub voxel_size: Option<Coordinate>,
 }
 
 impl Output {
     pub fn new(output: &impl WriteTarget) -> Self {
-        Self { label: output.label(), chunk_grid: output.chunk_grid(), writers: output.writers() }
+        Self {
+            label: output.label(),
+            identity: output.identity(),
+            chunk_grid: output.chunk_grid(),
+            writers: output.writers(),
+            voxel_size: output.voxel_size(),
+        }
     }
 
     /// How many steps along each axis two blocks of `grid` can be apart and still write one chunk: all 0 when no chunk
@@ -41,9 +50,55 @@ impl Output {
                 written: grid.written(),
                 output: self.label.clone(),
                 extent,
+                fit: grid.fit(),
             });
         }
+        if let Some(voxel_size) = self.voxel_size {
+            let voxels = Voxels { label: &self.label, begin: extent.begin(), size: &voxel_size };
+            voxels.require_whole(grid, false)?;
+        }
         Ok(Coordinate::from_fn(grid.n_axes(), |axis| self.farthest_along(grid, axis)))
+    }
+
+    /// How far at the most the chunks that a block writes into reach before and past what it writes.
+    pub fn around_blocks(&self, grid: &Grid) -> (Coordinate, Coordinate) {
+        let n_axes = grid.n_axes();
+        let (mut before, mut past) = (Coordinate::zeros(n_axes), Coordinate::zeros(n_axes));
+        for axis in 0..n_axes {
+            let chunk_size = self.chunk_grid.chunk_shape[axis];
+            let origin = i128::from(self.chunk_grid.extent.begin()[axis]);
+            let into_chunk = |at: i64| (i128::from(at) - origin).rem_euclid(i128::from(chunk_size)) as i64;
+            // Blocks begin at the same places within chunks again after this many.
+            let period = chunk_size / greatest_common_divisor(grid.write_shape()[axis], chunk_size);
+            let last = grid.shape()[axis] - 1;
+            if last.min(period) > MAX_CHUNKS {
+                (before[axis], past[axis]) = (chunk_size - 1, chunk_size - 1);
+                continue;
+            }
+            for position in (0..=last.min(period)).chain([last]) {
+                let (begin, end) = grid.write_bounds(axis, position);
+                before[axis] = before[axis].max(into_chunk(begin));
+                past[axis] = past[axis].max(chunk_size - 1 - into_chunk(end - 1));
+            }
+        }
+        (before, past)
+    }
+
+    /// What lies in the chunks that blocks of `grid` write into; past the end of the output, too.
+    pub fn chunks_of(&self, grid: &Grid) -> [(i128, i128); MAX_AXES] {
+        std::array::from_fn(|axis| {
+            if axis >= grid.n_axes() {
+                return (0, 0);
+            }
+            let (chunk_size, origin) = (
+                i128::from(self.chunk_grid.chunk_shape[axis]),
+                i128::from(self.chunk_grid.extent.begin()[axis]),
+            );
+            let (begin, end) = (grid.total_write().begin()[axis], grid.written_end(axis));
+            let first = (i128::from(begin) - origin).div_euclid(chunk_size);
+            let last = (i128::from(end) - 1 - origin).div_euclid(chunk_size);
+            (origin + first * chunk_size, origin + (last + 1) * chunk_size)
+        })
     }
 
     /// How many steps along `axis` two blocks can be apart and still write into one chunk: 0 when every border between

@@ -2,6 +2,7 @@
 
 use super::conflict::Conflicts;
 use super::grid::Grid;
+use super::input::Input;
 use super::output::Output;
 use crate::geometry::Writers;
 
@@ -17,6 +18,9 @@ pub struct TaskSpec {
     pub(super) max_retries: u32,
     pub(super) max_workers: Option<u32>,
     pub(super) outputs: Vec<Output>,
+    pub(super) inputs: Vec<Input>,
+    /// Whether blocks may write parts of one chunk, one after the other.
+    pub(super) share_chunks: bool,
 }
 
 impl TaskSpec {

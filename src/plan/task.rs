@@ -3,15 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::block::Block;
+use super::block::{Block, BlockId, TaskId};
 use super::body::{BlockResult, Body, BoxError, WorkerInfo};
 use super::conflict::Conflicts;
 use super::error::{PlanError, TaskProblem};
 use super::fit::Fit;
 use super::grid::Grid;
+use super::input::{Input, require_readable};
 use super::output::Output;
 use super::spec::TaskSpec;
-use crate::geometry::{Coordinate, GeometryError, Roi, WriteTarget};
+use crate::geometry::{Coordinate, GeometryError, ReadSource, Roi, WriteTarget};
 
 /// A function mapped over the blocks that tile a total ROI. Cheap to clone: clones are the same task.
 ///
@@ -46,11 +47,12 @@ impl Task {
             context: None,
             block_rois: None,
             fit: Fit::default(),
-            read_write_conflict: true,
+            read_write_conflict: None,
             share_chunks: false,
             max_retries: 2,
             max_workers: None,
             outputs: Vec::new(),
+            inputs: Vec::new(),
             body: Body::default(),
         }
     }
@@ -95,6 +97,37 @@ impl Task {
         self.spec.one_process_output()
     }
 
+    /// Processes one block on this thread, and nothing else: to look into it with a debugger, say. The state that
+    /// [`process_with`](TaskBuilder::process_with) prepares is made for it and dropped; a check is not asked.
+    ///
+    /// ```
+    /// # use bellis::{Roi, Task};
+    /// let task = Task::builder("t").total_roi(Roi::new([0], [10])?).block_shape([2]).process(|block| {
+    ///     if block.index() == 3 { Err(format!("no luck at {}", block.write_roi).into()) } else { Ok(()) }
+    /// });
+    /// let task = task.build()?;
+    /// task.process_block(2)?;
+    /// assert_eq!(task.process_block(3).map_err(|error| error.to_string()), Err("no luck at [6:8]".to_owned()));
+    /// # Ok::<(), bellis::BoxError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the closures return; an index that is none of the grid's; a task without a process closure.
+    pub fn process_block(&self, index: u64) -> BlockResult {
+        let (name, n_blocks) = (self.name(), self.grid().n_blocks());
+        if index >= n_blocks {
+            return Err(format!("task {name:?} has no block {index}: it has {n_blocks}, from 0").into());
+        }
+        let worker = WorkerInfo { rank: 0, slot: 0 };
+        let Some(process) = self.body.prepare(&worker) else {
+            return Err(format!("task {name:?} has no process closure: give it one").into());
+        };
+        let position = self.grid().position(index);
+        let id = BlockId { task: TaskId(0), index };
+        let (read_roi, write_roi) = (self.grid().read_roi(&position), self.grid().write_roi(&position));
+        process?(&Block { id, read_roi, write_roi })
+    }
+
     /// A number that clones of a task share, and no other task that there is.
     pub(super) fn address(&self) -> usize {
         Arc::as_ptr(&self.spec).addr()
@@ -120,16 +153,25 @@ pub struct TaskBuilder {
     context: Option<(Given, Given)>,
     block_rois: Option<(Option<Roi>, Option<Roi>)>,
     fit: Fit,
-    read_write_conflict: bool,
+    read_write_conflict: Option<bool>,
     share_chunks: bool,
     max_retries: u32,
     max_workers: Option<u32>,
     outputs: Vec<Output>,
+    inputs: Vec<Input>,
     body: Body,
 }
 
 fn given(value: impl TryInto<Coordinate, Error: Into<GeometryError>>) -> Given {
     value.try_into().map_err(Into::into)
+}
+
+/// A shape in voxels of an array, in world units.
+fn given_voxels(
+    array: &impl ReadSource,
+    value: impl TryInto<Coordinate, Error: Into<GeometryError>>,
+) -> Given {
+    given(value)?.checked_mul(&array.source().voxel_size)
 }
 
 impl TaskBuilder {
@@ -153,6 +195,36 @@ impl TaskBuilder {
         self
     }
 
+    /// What each block writes, in voxels of an array: [`block_shape`](Self::block_shape) in world units.
+    ///
+    /// ```
+    /// # use bellis::geometry::{ReadSource, Source};
+    /// use bellis::{Coordinate, Roi, Task};
+    /// # struct Raw;
+    /// # impl ReadSource for Raw {
+    /// #     fn source(&self) -> Source {
+    /// #         let extent = Roi::new([0, 0], [4000, 4000]).expect("fits");
+    /// #         let (label, identity) = ("raw".to_owned(), "raw".to_owned());
+    /// #         Source { label, identity, extent, voxel_size: Coordinate::from([40, 4]) }
+    /// #     }
+    /// # }
+    /// # let raw = Raw; // 100 x 1000 voxels of 40 x 4 nm
+    /// let total = Roi::new([0, 0], [4000, 4000])?;
+    /// let task = Task::builder("t").total_write_roi(total).reads(&raw);
+    /// let task = task.block_voxels(&raw, [10, 100]).context_voxels(&raw, [1, 10], [1, 10]).build()?;
+    /// assert_eq!(task.grid().write_shape(), &Coordinate::from([400, 400]));
+    /// assert_eq!(task.grid().context_lo(), &Coordinate::from([40, 40]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn block_voxels(
+        mut self,
+        array: &impl ReadSource,
+        shape: impl TryInto<Coordinate, Error: Into<GeometryError>>,
+    ) -> Self {
+        self.block_shape = Some(given_voxels(array, shape));
+        self
+    }
+
     /// How far a block reads before (`lo`) and past (`hi`) what it writes, in world units. None unless given.
     pub fn context(
         mut self,
@@ -160,6 +232,18 @@ impl TaskBuilder {
         hi: impl TryInto<Coordinate, Error: Into<GeometryError>>,
     ) -> Self {
         self.context = Some((given(lo), given(hi)));
+        self
+    }
+
+    /// How far a block reads before (`lo`) and past (`hi`) what it writes, in voxels of an array: [`context`](Self::context)
+    /// in world units.
+    pub fn context_voxels(
+        mut self,
+        array: &impl ReadSource,
+        lo: impl TryInto<Coordinate, Error: Into<GeometryError>>,
+        hi: impl TryInto<Coordinate, Error: Into<GeometryError>>,
+    ) -> Self {
+        self.context = Some((given_voxels(array, lo), given_voxels(array, hi)));
         self
     }
 
@@ -181,10 +265,12 @@ impl TaskBuilder {
         self
     }
 
-    /// Whether the task reads what it writes, so that a block must not run beside one whose output it reads. `true`
-    /// unless given, as in Daisy; say `false` when a task with context reads one array and writes another.
+    /// Whether the task reads what it writes, so that a block must not run beside one whose output it reads.
+    ///
+    /// It follows from what the task [`reads`](Self::reads) and [`writes`](Self::writes), where it says both: `true` when
+    /// one array is among either. Otherwise `true` unless given, as in Daisy.
     pub fn read_write_conflict(mut self, conflict: bool) -> Self {
-        self.read_write_conflict = conflict;
+        self.read_write_conflict = Some(conflict);
         self
     }
 
@@ -201,10 +287,22 @@ impl TaskBuilder {
         self
     }
 
+    /// Declares an array that the blocks read, by their read ROI or their write ROI.
+    ///
+    /// [`build`](Self::build) refuses blocks that cut voxels of it, and those that read nothing of any array that the task
+    /// reads: a total ROI in voxels, say, or of the wrong sign. Context may reach out of the array: there
+    /// [`Border`](crate::Border) holds. In a pipeline, blocks of a task that comes before or after one that writes the array
+    /// wait as they must; where neither comes first, the run warns of it.
+    pub fn reads(mut self, input: &impl ReadSource) -> Self {
+        self.inputs.push(Input::new(input));
+        self
+    }
+
     /// Declares an array that the blocks write. [`build`](Self::build) refuses a grid that reaches out of the array, or
     /// of which two blocks would write the same chunk (or shard) at the same time, and names a block shape that fits;
     /// unless the task may [`share_chunks`](Self::share_chunks). A run on several ranks is refused when only one process
-    /// can write the array, as with compressed HDF5.
+    /// can write the array, as with compressed HDF5. In a pipeline, two tasks that write the same chunks are refused
+    /// unless one comes after the other, or both may share chunks.
     pub fn writes(mut self, output: &impl WriteTarget) -> Self {
         self.outputs.push(Output::new(output));
         self
@@ -218,7 +316,9 @@ impl TaskBuilder {
     /// run. The cost is that fewer blocks run at once (one in two along each axis where blocks meet inside a chunk; one
     /// in as many as a shard has blocks), and that each chunk is read, decoded, encoded and written again by each of
     /// the blocks that write a part of it. A shard is read and written again by each, but decoded and encoded only
-    /// in the chunks that change.
+    /// in the chunks that change. Two tasks of one pipeline that may both share chunks of one array wait for each other
+    /// likewise: the one that was added first goes first, and where one of its blocks fails, those that wait for it are
+    /// orphaned.
     ///
     /// ```
     /// # use bellis::geometry::{ChunkGrid, WriteTarget};
@@ -295,16 +395,19 @@ impl TaskBuilder {
         let (write_shape, lo, hi) = self.block(total.n_axes())?;
         let total_read = if self.total_roi.is_some() { total } else { total.grow(&lo, &hi)? };
         let grid = Grid::new(total_read, write_shape, lo, hi, self.fit)?;
+        require_readable(&self.inputs, &grid)?;
         let conflicts = self.conflicts(&grid)?;
-        let Self { name, max_retries, max_workers, outputs, body, .. } = self;
-        let spec = TaskSpec { name, grid, conflicts, max_retries, max_workers, outputs };
+        let Self { name, max_retries, max_workers, outputs, inputs, share_chunks, body, .. } = self;
+        let spec =
+            TaskSpec { name, grid, conflicts, max_retries, max_workers, outputs, inputs, share_chunks };
         Ok(Task { spec: Arc::new(spec), body })
     }
 
     /// What keeps blocks apart that must not run together: conflicts of reading and writing and, if it may be, chunks
     /// that blocks share.
     fn conflicts(&self, grid: &Grid) -> Result<Option<Conflicts>, TaskProblem> {
-        let conflicts = if self.read_write_conflict { Conflicts::of(grid) } else { None };
+        let reads_own_output = self.reads_own_output();
+        let conflicts = if reads_own_output { Conflicts::of(grid) } else { None };
         let is_one_at_a_time = self.max_workers == Some(1);
         let mut apart = Coordinate::zeros(grid.n_axes());
         for output in &self.outputs {
@@ -322,7 +425,15 @@ impl TaskBuilder {
         if apart.all(|steps| steps == 0) {
             return Ok(conflicts);
         }
-        Ok(Conflicts::with_order_only(grid, self.read_write_conflict, &apart))
+        Ok(Conflicts::with_order_only(grid, reads_own_output, &apart))
+    }
+
+    /// Whether the task reads what it writes, as far as it says so.
+    fn reads_own_output(&self) -> bool {
+        let is_output =
+            |input: &Input| self.outputs.iter().any(|output| output.identity == input.source.identity);
+        let is_unknown = self.inputs.is_empty() || self.outputs.is_empty();
+        self.read_write_conflict.unwrap_or_else(|| is_unknown || self.inputs.iter().any(is_output))
     }
 
     fn any_total(&self) -> Result<Roi, TaskProblem> {

@@ -65,7 +65,7 @@ impl<'c> Runner<'c> {
     /// if world.rank() % 2 == 0 {
     ///     let total = Roi::new([0], [1000])?;
     ///     let task = Task::builder("even").total_roi(total).block_shape([10]).process(|_| Ok(())).build()?;
-    ///     Runner::new().communicator(&half).run(task)?;
+    ///     Runner::new().communicator(&half).run(task)?.into_result()?;
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -132,7 +132,7 @@ impl<'c> Runner<'c> {
     /// use bellis::storage::Context;
     /// let context = Context::new();
     /// let task = Task::builder("t").total_roi(Roi::new([0], [10])?).block_shape([1]).process(|_| Ok(())).build()?;
-    /// Runner::new().storage(&context).cache_mib(64).progress(Progress::Off).run(task)?;
+    /// Runner::new().storage(&context).cache_mib(64).progress(Progress::Off).run(task)?.into_result()?;
     /// assert_eq!(context.cache_bytes(), 64 << 20);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -314,11 +314,17 @@ mod tests {
         let silent = Runner::new().storage(&mine).progress(Progress::Off);
         let options = Options::default().over([("HOME".to_owned(), "x".to_owned())]);
         assert_eq!(options.map(|options| (options.cache_mib, options.sync)), Ok((None, None)));
-        silent.run(pipeline.clone()).expect("it runs");
+        silent.run(pipeline.clone()).expect("it runs").into_result().expect("all blocks do");
         assert_eq!(settings(&mine), (3 << 20, true));
-        silent.clone().cache_mib(5).run(pipeline.clone()).expect("it runs");
+        silent
+            .clone()
+            .cache_mib(5)
+            .run(pipeline.clone())
+            .expect("it runs")
+            .into_result()
+            .expect("all blocks do");
         assert_eq!(settings(&mine), (5 << 20, true));
-        silent.sync(false).run(pipeline).expect("it runs");
+        silent.sync(false).run(pipeline).expect("it runs").into_result().expect("all blocks do");
         assert_eq!(settings(&mine), (5 << 20, false));
         assert_eq!(settings(Context::process()), process);
     }

@@ -103,6 +103,7 @@ fn coordinate(
             return Err(prepared.err().unwrap_or(RunError::WithoutMpi));
         }
     };
+    tell_doubts(&plan);
     let n_working = peers.len() + usize::from(options.rank0_slots > 0);
     if let Some(error) = one_process_refusal(&plan, n_working) {
         stop_all(&mut *transport, refusal(&error))?;
@@ -135,6 +136,18 @@ fn one_process_refusal(plan: &Plan, n_ranks: usize) -> Option<RunError> {
             why: why.to_owned(),
         })
     })
+}
+
+/// No more than this many things that look like mistakes are told.
+const MAX_DOUBTS: usize = 10;
+
+/// Says what looks like a mistake in the plan: once for each run, on the rank that schedules.
+fn tell_doubts(plan: &Plan) {
+    let doubts = plan.warnings();
+    doubts.iter().take(MAX_DOUBTS).for_each(|doubt| log::warn!("{doubt}"));
+    if doubts.len() > MAX_DOUBTS {
+        log::warn!("{} more of the kind", doubts.len() - MAX_DOUBTS);
+    }
 }
 
 /// Any other rank.
@@ -184,6 +197,7 @@ fn refusal(error: &RunError) -> Stop {
 /// No other ranks: threads.
 fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
     let Prepared { plan, tasks, options, storage } = prepared;
+    tell_doubts(&plan);
     let n_cores = thread::available_parallelism().map_or(1, usize::from);
     let n_threads = options.slots.unwrap_or_else(|| u32::try_from(n_cores).unwrap_or(1));
     // Threads of this process need no checking.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, WriteTarget, Writers};
+use crate::geometry::{ChunkGrid, Coordinate, ReadSource, Roi, Source, VoxelBox, WriteTarget, Writers};
 use crate::storage::context::Context;
 use crate::storage::dyn_array::{DynArray, Request};
 use crate::storage::error::{Result, StorageError};
@@ -281,6 +281,20 @@ impl<T: Element> WriteTarget for Array<T> {
 
     fn writers(&self) -> Writers {
         self.array.writers()
+    }
+
+    fn identity(&self) -> String {
+        self.array.identity()
+    }
+
+    fn voxel_size(&self) -> Option<Coordinate> {
+        Some(*self.array.voxel_size())
+    }
+}
+
+impl<T: Element> ReadSource for Array<T> {
+    fn source(&self) -> Source {
+        self.array.source()
     }
 }
 

@@ -3,4 +3,5 @@
 pub mod count;
 pub mod files;
 pub mod json;
+pub mod links;
 pub mod locks;

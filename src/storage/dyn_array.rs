@@ -4,9 +4,12 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::geometry::{ChunkGrid, Coordinate, Roi, VoxelBox, VoxelRange, WriteTarget, Writers};
+use crate::geometry::{
+    ChunkGrid, Coordinate, ReadSource, Roi, Source, VoxelBox, VoxelRange, WriteTarget, Writers,
+};
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::context::Context;
+use crate::storage::disk::links::without_links;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::{self, Format};
 use crate::storage::schema::element::DataType;
@@ -360,5 +363,21 @@ impl WriteTarget for DynArray {
 
     fn writers(&self) -> Writers {
         self.inner.info.writers.clone()
+    }
+
+    /// The path without links, as far as it leads outside of a file.
+    fn identity(&self) -> String {
+        without_links(self.path()).display().to_string()
+    }
+
+    fn voxel_size(&self) -> Option<Coordinate> {
+        Some(*self.voxel_size())
+    }
+}
+
+impl ReadSource for DynArray {
+    fn source(&self) -> Source {
+        let (label, identity) = (self.label(), self.identity());
+        Source { label, identity, extent: self.roi(), voxel_size: *self.voxel_size() }
     }
 }

@@ -94,7 +94,7 @@ fn a_wrong_task_says_what_is_wrong() {
         (
             plain().writes(&chunked(roi([0, 0], [9, 10]), [5, 5])),
             "task \"t\": the blocks write [0:10, 0:10], which is not inside output out.zarr of [0:9, 0:10]: \
-             enlarge the output, or use fit shrink or a smaller total ROI",
+             enlarge the output, or use a smaller total ROI",
         ),
         (
             plain().writes(&chunked(roi([0, 0], [10, 10]), [3, 5])),

@@ -9,6 +9,8 @@ use crate::rng::Rng;
 /// What a task was told that its grid does not show.
 #[derive(Clone, Copy)]
 pub struct Told {
+    /// Which task, and so which output.
+    which: usize,
     pub read_write_conflict: bool,
     /// Where its blocks share chunks.
     pub output: Option<ChunkGrid>,
@@ -32,7 +34,7 @@ fn attempt(rng: &mut Rng, max_blocks: i64) -> Option<(Plan, Vec<Told>)> {
     let mut pipeline = Pipeline::new();
     let mut all_told = Vec::new();
     for i in 0..n_tasks {
-        let (task, told) = task(rng, &format!("task {i}"), &begin, &world, max_blocks)?;
+        let (task, told) = task(rng, i, &begin, &world, max_blocks)?;
         pipeline = pipeline.task(task);
         all_told.push(told);
         for earlier in 0..i {
@@ -50,14 +52,14 @@ impl WriteTarget for Told {
     }
 
     fn label(&self) -> String {
-        "output".to_owned()
+        format!("output {}", self.which)
     }
 }
 
 /// A task somewhere around the world that all tasks of the pipeline share.
 fn task(
     rng: &mut Rng,
-    name: &str,
+    which: usize,
     begin: &Coordinate,
     world: &Coordinate,
     max_blocks: i64,
@@ -82,7 +84,7 @@ fn task(
     let mut context = || Coordinate::from_fn(n_axes, |_| rng.signed(0, reach));
     let (lo, hi) = (context(), context());
     let read_write_conflict = rng.chance(50);
-    let mut builder = Task::builder(name)
+    let mut builder = Task::builder(format!("task {which}"))
         .total_write_roi(Roi::new(offset, extent).ok()?)
         .block_shape(block)
         .context(lo, hi)
@@ -98,7 +100,7 @@ fn task(
         let chunk_shape = Coordinate::from_fn(n_axes, |axis| rng.signed(1, 2 * block[axis] + 1));
         Some(ChunkGrid { extent, chunk_shape })
     });
-    let told = Told { read_write_conflict, output: output.flatten() };
+    let told = Told { which, read_write_conflict, output: output.flatten() };
     if told.output.is_some() {
         builder = builder.writes(&told).share_chunks(true);
     }

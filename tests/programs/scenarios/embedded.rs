@@ -64,7 +64,9 @@ fn program(call: &Call, world: &SimpleCommunicator) -> Result {
         }
         "embedded-refused" => {
             let name = if call.is_meant() { "other" } else { "work" };
-            Runner::new().communicator(world).run(line(name, 5)?.process(|_| Ok(())).build()?)?;
+            let report =
+                Runner::new().communicator(world).run(line(name, 5)?.process(|_| Ok(())).build()?)?;
+            report.into_result()?;
             Ok(())
         }
         "embedded-after" => {
