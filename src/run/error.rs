@@ -67,13 +67,16 @@ pub enum RunError {
         /// Why not, and what to write instead.
         why: String,
     },
-    /// No worker is left.
+    /// No worker is left, or there was none.
     #[error(
-        "no worker is left and {remaining} blocks remain: start at least 2 ranks, or look at the workers' logs"
+        "no worker is left ({n_lost} were lost) and {remaining} blocks remain: {}",
+        if *n_lost == 0 { "start at least 2 ranks" } else { "run again to go on, and look at what ended the workers" }
     )]
     NoWorkers {
         /// Blocks that have not ended.
         remaining: u64,
+        /// Workers that were lost.
+        n_lost: usize,
     },
     /// This rank was taken for lost.
     #[error(

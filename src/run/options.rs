@@ -43,6 +43,9 @@ pub struct Options {
     /// `BELLIS_LOST_AFTER_S`: seconds without a word of a worker rank after which it counts as lost: its blocks go to
     /// others, and it is told to stop should it come back. 15 unless set; 0 for never.
     pub lost_after: Duration,
+    /// `BELLIS_MAX_CRASHES`: workers that may be lost while they process a block before it is given up as failed: such
+    /// a block would end one worker after the other. 3 unless set, and at least 1.
+    pub max_crashes: u32,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             sync: None,
             status_interval: Duration::from_secs(10),
             lost_after: Duration::from_secs(15),
+            max_crashes: 3,
         }
     }
 }
@@ -121,7 +125,7 @@ enum Takes {
 }
 
 /// All options of a run.
-static TABLE: [RunOption; 9] = [
+static TABLE: [RunOption; 10] = [
     RunOption {
         name: "credits",
         variable: "BELLIS_CREDITS",
@@ -225,6 +229,19 @@ static TABLE: [RunOption; 9] = [
         docs: "seconds without a word of a worker rank after which its blocks go to others; 0 for never",
         default: "15",
         takes: Takes::Seconds { set: |options, silence| options.lost_after = silence },
+    },
+    RunOption {
+        name: "max-crashes",
+        variable: "BELLIS_MAX_CRASHES",
+        value_name: "N",
+        docs: "workers that may be lost while they process a block before it is given up",
+        default: "3",
+        takes: Takes::Whole {
+            range: 1..=1 << 16,
+            expected: "a whole number from 1 to 2^16",
+            get: |options| Some(options.max_crashes.into()),
+            set: |options, crashes| options.max_crashes = narrow(crashes),
+        },
     },
 ];
 

@@ -205,6 +205,13 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// [`Options::max_crashes`].
+    #[must_use]
+    pub fn max_crashes(mut self, crashes: u32) -> Self {
+        self.options.max_crashes = crashes;
+        self
+    }
+
     /// Sets an option of a run over the environment: what the program was told when it was started, such as a flag on its
     /// command line. The last value that an option was given holds.
     ///

@@ -214,7 +214,8 @@ fn schedule(
     peers: Vec<Peer>,
     options: Options,
 ) -> Result<Report, RunError> {
-    let config = Config { credits: options.credits, ..Config::default() };
+    // The first loss is none that follows another.
+    let config = Config { credits: options.credits, max_crashes: options.max_crashes.saturating_sub(1) };
     Coordinator::new(transport, Scheduler::new(plan.clone(), config), peers, options).run()
 }
 
@@ -354,6 +355,6 @@ mod tests {
     fn a_worker_that_cannot_be_reached_leaves_its_blocks_to_others() {
         let report = beside_leavers(1).expect("one worker is enough");
         assert!(report.all_completed(), "{report}");
-        assert_eq!(beside_leavers(2), Err(RunError::NoWorkers { remaining: 10 }));
+        assert_eq!(beside_leavers(2), Err(RunError::NoWorkers { remaining: 10, n_lost: 2 }));
     }
 }

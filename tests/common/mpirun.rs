@@ -147,9 +147,14 @@ impl Scenario {
 
     /// Runs a shell script instead, which may mount what it likes: it sees its mounts alone, and they end with it. In it,
     /// `"$@"` is the program.
-    pub fn mounting(mut self, script: &str) -> Self {
-        let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    pub fn mounting(self, script: &str) -> Self {
+        self.within(&["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+    }
+
+    /// Has these words start the program, which follows them.
+    fn within(mut self, words: &[&str]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.arg(self.command.get_program()).args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
             match value {
@@ -157,10 +162,16 @@ impl Scenario {
                 None => command.env_remove(name),
             };
         }
-        command.current_dir(self.directory.path());
+        let directory = self.command.get_current_dir().unwrap_or_else(|| self.directory.path());
+        command.current_dir(directory);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command = command;
         self
+    }
+
+    /// Runs under a limit of the shell's `ulimit`, in its unit, on all ranks.
+    pub fn under_limit(self, which: &str, limit: u64) -> Self {
+        self.within(&["sh", "-c", &format!("ulimit {which} {limit} && exec \"$@\""), "sh"])
     }
 
     /// Starts so many more ranks in the same job, with these arguments instead.

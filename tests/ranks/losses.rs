@@ -60,3 +60,35 @@ fn whoever_is_left_can_run_again() {
     has_done_all(&outcome, "1");
     assert_eq!(outcome.fact("again"), "20 by 2", "{outcome}");
 }
+
+#[test]
+fn a_block_that_ends_its_workers_is_given_up() {
+    // Of three workers it ends two.
+    let outcome = lost("lost-poison", &["40", "100"]).env("BELLIS_MAX_CRASHES", "2").run();
+    assert_eq!(
+        outcome.fact("work"),
+        "total 40 completed 39 skipped 0 failed 1 orphaned 0 open 0",
+        "{outcome}"
+    );
+    assert_eq!(outcome.fact("lost"), "2", "{outcome}");
+    let told = "error: 1 blocks failed, 0 orphaned, 0 not processed; first: task \"work\", block 5 ";
+    assert_eq!(outcome.n_lines(told), 1, "{outcome}");
+    assert!(outcome.stderr.contains("its worker was lost"), "{outcome}");
+}
+
+#[test]
+fn a_run_without_workers_ends_with_an_error_that_says_so() {
+    let told = "no worker is left (3 were lost) and ";
+    let killed = lost("lost-all-kill", &["40", "50"]).run();
+    assert_eq!(killed.n_lines(&format!("error: {told}")), 1, "{killed}");
+    assert!(killed.stderr.contains("blocks remain: run again to go on"), "{killed}");
+    let frozen = scenario(Ranks::Mpirun(4), "lost-all-stop", &["40", "50"]);
+    frozen.env("BELLIS_LOST_AFTER_S", LOST_AFTER_S).run().failed(1, told);
+}
+
+#[test]
+fn a_worker_out_of_memory_leaves_its_blocks_to_others() {
+    // As the system does it, without a word, and as Rust does where a limit is set: by an abort.
+    let outcome = lost("lost-memory", &["40", "100"]).under_limit("-v", 3 << 20).run();
+    has_done_all(&outcome, "1");
+}

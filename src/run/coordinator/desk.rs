@@ -281,7 +281,8 @@ impl Desk {
         if self.scheduler.n_workers() > 0 {
             return Ok(());
         }
-        Err(RunError::NoWorkers { remaining: self.stats.n_open(&self.scheduler) })
+        let remaining = self.stats.n_open(&self.scheduler);
+        Err(RunError::NoWorkers { remaining, n_lost: self.stats.n_lost() })
     }
 
     /// The scheduler, to look at.

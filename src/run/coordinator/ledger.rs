@@ -104,6 +104,11 @@ impl RunStats {
         self.n_lost += 1;
     }
 
+    /// Number of workers that are lost.
+    pub fn n_lost(&self) -> usize {
+        self.n_lost
+    }
+
     /// Records that the run was interrupted.
     pub fn interrupt(&mut self) {
         self.is_interrupted = true;

@@ -122,6 +122,7 @@ fn problems(hellos: &[Hello]) -> Option<Problem> {
     if ranks_by_problem.is_empty() {
         return None;
     }
+    let n_heard = hellos.iter().filter(|hello| !matches!(hello, Hello::Lost)).count();
     let mut all_ranks = Vec::new();
     let mut texts = Vec::new();
     for (why, (named, ranks)) in ranks_by_problem.into_iter().take(3) {
@@ -129,7 +130,7 @@ fn problems(hellos: &[Hello]) -> Option<Problem> {
             // A refusal that comes back names its ranks already.
             all_ranks.extend_from_slice(named);
             texts.push(why.to_owned());
-        } else if ranks.len() == hellos.len() {
+        } else if ranks.len() == n_heard {
             texts.push(why.to_owned());
         } else {
             all_ranks.extend(ranks.iter().filter_map(|rank| u32::try_from(*rank).ok()));
@@ -241,6 +242,14 @@ mod tests {
         assert_eq!(why, "ranks 1, 2, 3 and 3 more of 7: no such file");
         let many: Vec<Hello> = std::iter::once(built("a")).chain((0..600).map(|_| missing())).collect();
         assert_eq!(problem(&many).0.len(), Problem::MAX_RANKS);
+    }
+
+    #[test]
+    fn the_lost_say_nothing() {
+        assert_eq!(disagreement(&[built("a"), Hello::Lost, built("a")]), None);
+        assert_eq!(disagreement(&[ended(), Hello::Lost, ended()]), None);
+        let missing = || unable("no such file");
+        assert_eq!(problem(&[missing(), Hello::Lost, missing()]), (vec![], "no such file".to_owned()));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Workers that are lost in the middle of a block: `lost-KIND DIRECTORY N MS`, with N blocks of so many milliseconds.
 //!
 //! A worker comes to harm by its own hand, so that no test has to hit it at the right moment: the last rank at its first
-//! block (`kill`, `stop`, `pause`, `memory`), every worker at its third (`all`), or whoever gets block 5 (`poison`).
+//! block (`kill`, `stop`, `pause`, `memory`), every worker at its third (`all-kill`, `all-stop`), or whoever gets block
+//! 5 (`poison`).
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +25,7 @@ pub fn run(call: &Call) -> Result {
     let task = line("work", call.number(40))?.process(move |block| {
         let n_begun = N_BEGUN.fetch_add(1, Ordering::Relaxed) + 1;
         let is_time = match &kind[..] {
-            "lost-all" => n_begun == 3,
+            "lost-all-kill" | "lost-all-stop" => n_begun == 3,
             "lost-poison" => block.index() == 5,
             _ => is_last && n_begun == 1,
         };
@@ -62,7 +63,7 @@ fn again(call: &Call) -> Result {
 
 fn harm(kind: &str) -> BlockResult {
     match kind {
-        "lost-stop" => raise(libc::SIGSTOP),
+        "lost-stop" | "lost-all-stop" => raise(libc::SIGSTOP),
         "lost-pause" => {
             let back = format!("sleep 12; kill -CONT {}", std::process::id());
             Command::new("sh").args(["-c", &back]).spawn()?;
@@ -74,7 +75,8 @@ fn harm(kind: &str) -> BlockResult {
                 hoard.push(vec![1; 16 << 20]);
             }
         }
-        _ => raise(libc::SIGKILL),
+        "lost-kill" | "lost-all-kill" | "lost-poison" => raise(libc::SIGKILL),
+        other => return Err(format!("scenario {other:?} is unknown").into()),
     }
     Ok(())
 }
