@@ -246,6 +246,13 @@ impl Grid {
         self.roi(|axis| self.write_bounds(axis, position[axis]))
     }
 
+    /// What the blocks of a box that is not empty write together.
+    pub fn written_by(&self, part: &GridBox) -> Roi {
+        self.roi(|axis| {
+            (self.write_bounds(axis, part.begin[axis]).0, self.write_bounds(axis, part.end[axis] - 1).1)
+        })
+    }
+
     /// The read ROI of the block at a position.
     #[inline]
     pub fn read_roi(&self, position: &Coordinate) -> Roi {

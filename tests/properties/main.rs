@@ -6,4 +6,5 @@ mod described;
 mod geometry;
 mod plan;
 mod plan_errors;
+mod selection;
 mod sharing;
