@@ -124,6 +124,38 @@ pub enum StorageError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Chunks that are coded in a way that bellis does not know.
+    #[error(
+        "{path} is coded with {codec}, which bellis does not have: read it with a library that does, such as zarr-python, and \
+         write it again with zstd, gzip or blosc"
+    )]
+    UnsupportedCodec {
+        /// The array.
+        path: PathBuf,
+        /// The codec, or what is not known of it.
+        codec: String,
+    },
+    /// Something that the format has, and bellis has not.
+    #[error(
+        "{path} has {what}, which bellis does not handle: write it again without, with a library that does"
+    )]
+    Unsupported {
+        /// The array.
+        path: PathBuf,
+        /// What it has.
+        what: String,
+    },
+    /// More axes than coordinates have.
+    #[error(
+        "{path} has {n_axes} spatial axes, and bellis handles at most 8: mark channel axes in its attribute axis_names, as in \
+         c^, or write it again as several arrays"
+    )]
+    TooManyAxes {
+        /// The array.
+        path: PathBuf,
+        /// How many it has beside channel axes.
+        n_axes: usize,
+    },
     /// A chunk that cannot be decoded.
     #[error("chunk {path} is corrupt ({reason}): restore it, or remove it and compute its blocks again")]
     CorruptChunk {

@@ -18,12 +18,13 @@ import pydantic_zarr.v3
 import tensorstore
 import zarr
 import zarr.codecs
+import zarr.codecs.numcodecs
 from conversation import box, described, digest, fill_of, serve, voxels
 
 
 def arguments(options):
     own = {"compact": compact, "deflate_then_shuffle": deflate_then_shuffle, "early": early}
-    names = vars(zarr.codecs) | own | {"numcodecs": numcodecs, "numpy": numpy}
+    names = vars(zarr.codecs) | own | {"numcodecs": numcodecs, "numpy": numpy, "v3": zarr.codecs.numcodecs}
     return eval(f"dict({options})", names)
 
 

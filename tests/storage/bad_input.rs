@@ -245,14 +245,11 @@ fn unknown_codecs_are_named() {
         let (file, good) = (path.join(file), fs::read_to_string(path.join(file)).unwrap());
         assert!(good.contains(known), "{good}");
         let codec = known.split('"').nth(3).unwrap();
-        for other in ["nonsense", "blosc"].into_iter().filter(|other| *other == "nonsense" || name == "a.n5")
-        {
-            fs::write(&file, good.replace(known, &known.replace(codec, other))).unwrap();
-            for message in [error_of(Array::<u8>::open(&path)), error_of(describe(&path))] {
-                let begin = format!("metadata {} cannot be used (", file.display());
-                assert!(message.starts_with(&begin) && message.contains(other), "{message}");
-                assert!(message.ends_with("): repair the file, or write the array again"), "{message}");
-            }
+        fs::write(&file, good.replace(known, &known.replace(codec, "nonsense"))).unwrap();
+        for message in [error_of(Array::<u8>::open(&path)), error_of(describe(&path))] {
+            let begin =
+                format!("{} is coded with nonsense, which bellis does not have: read", path.display());
+            assert!(message.starts_with(&begin), "{message}");
         }
     }
 }
@@ -272,7 +269,7 @@ fn bad_metadata_is_named() {
     };
     let file = v3.join("zarr.json").display().to_string();
     let codec = with("\"zstd\"", "\"no-such-codec\"");
-    assert!(codec.contains(&file) && codec.contains("no-such-codec"), "{codec}");
+    assert!(codec.contains("is coded with no-such-codec, which bellis does not have"), "{codec}");
     assert!(with("\"array\"", "\"thing\"").contains("node_type is \"thing\""));
     assert!(with("\"regular\"", "\"odd\"").contains(&file));
     let half = good[..good.len() / 2].to_owned();

@@ -7,6 +7,7 @@
 mod hdf5;
 mod journal;
 mod n5;
+mod numcodecs;
 mod ome;
 #[path = "../common/python.rs"]
 mod python;
@@ -17,7 +18,9 @@ mod zarr;
 use std::path::Path;
 
 use bellis::Array;
+use bellis::storage::DynArray;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use python::Python;
 use volume::{Volume, Voxel, with_type};
@@ -65,6 +68,24 @@ fn others_continue(
 fn require_read(python: &mut Python, path: &Path, volume: &Volume, (reader, how): &Verb) {
     let found = python.ask(reader, merged(&json!({"path": path}), how));
     volume.require_found(&found, &format!("{reader} {}", path.display()));
+}
+
+/// What bellis reads, as the scripts describe it.
+fn read_by_bellis(path: &Path) -> Value {
+    let array = DynArray::open(path).unwrap_or_else(|error| panic!("{error}"));
+    let bytes = array.read_bytes(&array.roi()).unwrap_or_else(|error| panic!("{error}"));
+    let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    json!({"shape": array.info().shape, "dtype": array.data_type().name(), "sha256": digest})
+}
+
+/// bellis and zarr-python read the same.
+#[track_caller]
+fn require_same(python: &mut Python, path: &Path, what: &str) {
+    let theirs = python.ask("zarr_read", json!({"path": path}));
+    let ours = read_by_bellis(path);
+    for name in ["shape", "dtype", "sha256"] {
+        assert_eq!(ours[name], theirs[name], "{name} of {what}");
+    }
 }
 
 /// All members of both objects; those of the second win.

@@ -41,21 +41,31 @@ const DOORS: &[(&str, &[&str])] = &[
     // N5 takes blosc from it.
     ("zarrs", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
     ("zstd", &["src/storage/formats/zarr", "src/storage/formats/n5/codec"]),
-    ("lz4_flex", &["src/storage/formats/n5/codec", "src/storage/formats/n5/lz4_blocks"]),
+    (
+        "lz4_flex",
+        &[
+            "src/storage/formats/n5/codec",
+            "src/storage/formats/n5/lz4_blocks",
+            "src/storage/formats/zarr/numcodecs",
+        ],
+    ),
     ("twox_hash", &["src/storage/formats/n5/lz4_blocks"]),
     ("quick_cache", &["src/storage/context"]),
     ("rustix", &["src/storage/disk/files", "src/storage/voxels/uninit"]),
     ("hdf5", &["src/storage/formats/hdf5"]),
     ("hdf5_sys", &["src/storage/formats/hdf5"]),
-    ("flate2", &["src/storage/formats/hdf5", "src/storage/formats/n5/codec"]),
+    (
+        "flate2",
+        &["src/storage/formats/hdf5", "src/storage/formats/n5/codec", "src/storage/formats/zarr/numcodecs"],
+    ),
     ("mpi_sys", &["src/storage/formats/hdf5/mpio"]),
-    ("bzip2", &["src/storage/formats/n5/codec"]),
-    ("liblzma", &["src/storage/formats/n5/codec"]),
+    ("bzip2", &["src/storage/formats/n5/codec", "src/storage/formats/zarr/numcodecs"]),
+    ("liblzma", &["src/storage/formats/n5/codec", "src/storage/formats/zarr/numcodecs"]),
     ("clap", &["src/bin/bellis"]),
     ("clap_complete", &["src/bin/bellis"]),
     ("clap_mangen", &["src/bin/bellis"]),
     ("png", &["src/tools/smooth/picture"]),
-    ("crc32c", &["src/journal"]),
+    ("crc32c", &["src/journal", "src/storage/formats/zarr/numcodecs"]),
     ("jiff", &["src/journal/clock"]),
 ];
 

@@ -46,6 +46,9 @@ pub fn parse(path: &Path, n_axes: usize, attributes: &Map<String, Value>) -> Res
     let size_name = if attributes.contains_key("voxel_size") { "voxel_size" } else { "resolution" };
     let voxel_size = reader.integers(size_name)?.map(spatial_only);
     let n_spatial = voxel_size.as_ref().or(offset.as_ref()).map_or(n_axes - n_marked, Vec::len);
+    if n_spatial > MAX_AXES {
+        return Err(StorageError::TooManyAxes { path: path.to_path_buf(), n_axes: n_spatial });
+    }
 
     let fits = (1..=n_axes.min(MAX_AXES)).contains(&n_spatial);
     let agree = offset.as_ref().is_none_or(|offset| offset.len() == n_spatial);

@@ -3,7 +3,7 @@
 use bellis::storage::{ArraySpec, Compression, DataType, ZarrVersion};
 use serde_json::{Value, json};
 
-use super::{Python, Verb, Volume, bellis_continues, merged, others_continue, refusal};
+use super::{Python, Verb, Volume, bellis_continues, others_continue};
 
 /// No multiple of any chunk.
 const SHAPE: [u64; 3] = [20, 31, 17];
@@ -218,21 +218,5 @@ fn arrays_of_bellis() {
             let patchers = [("zarr_patch", json!({})), ("tensorstore_patch", json!({"driver": driver}))];
             others_continue(&mut python, &path, volume, &readers, &patchers);
         }
-    }
-}
-
-#[test]
-fn codecs_that_bellis_lacks_are_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut python = Python::start("zarr3");
-    let volume = Volume::new(DataType::I32, &SHAPE);
-    for (name, options) in [
-        ("lzma", "zarr_format=2, compressors=numcodecs.LZMA()"),
-        ("delta", "zarr_format=2, filters=numcodecs.Delta('<i4')"),
-    ] {
-        let path = dir.path().join(format!("{name}.zarr"));
-        python.ask("zarr_write", merged(&volume.request(&path), &json!({"options": options})));
-        let message = refusal(&path);
-        assert!(message.contains(name), "{message}");
     }
 }

@@ -3,16 +3,16 @@
 use std::io::{self, Read, Write};
 use std::ops::RangeInclusive;
 
-use bzip2::read::BzDecoder;
+use bzip2::read::MultiBzDecoder;
 use bzip2::write::BzEncoder;
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use liblzma::read::XzDecoder;
 use liblzma::stream::Stream;
 use liblzma::write::XzEncoder;
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use zarrs::array::codec::{
     BloscCompressionLevel, BloscCompressor, BloscShuffleMode, blosc_compress_bytes, blosc_decompress_bytes,
     blosc_validate,
@@ -30,6 +30,8 @@ pub(super) enum Codec {
     Bzip2(bzip2::Compression),
     /// LZ4 in frames of blocks of a size. Java's blocks are read too.
     Lz4(BlockSize),
+    /// A block of LZ4 behind its length, as numcodecs has it.
+    Lz4Block,
     /// XZ of a preset.
     Xz(u32),
     /// Zstandard of a level.
@@ -43,30 +45,35 @@ pub(super) struct Blosc {
     cname: BloscCompressor,
     clevel: BloscCompressionLevel,
     /// None, by bytes, by bits; -1 is by bits for elements of one byte, else by bytes.
-    #[serde(default)]
     shuffle: i64,
-    #[serde(default, alias = "blockSize")]
     blocksize: usize,
 }
 
-const KNOWN: &str = "raw, gzip, bzip2, lz4, xz, zstd, blosc";
-
 /// What an XZ stream may ask for: four times what preset 9 does.
 const MAX_XZ_MEMORY: u64 = 256 << 20;
+/// That several streams may follow each other.
+const CONCATENATED: u32 = 0x08;
+
+/// Why a compression cannot be used.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    /// There is none of this name.
+    Missing(String),
+    /// The metadata make no sense.
+    Nonsense(String),
+}
 
 impl Codec {
-    /// The codec that a dataset's metadata name, or why it cannot be used.
-    pub(super) fn of(metadata: &Value) -> Result<Self, String> {
+    /// The codec that a dataset's metadata name. What no reader needs, such as a level, may be missing or beyond what there
+    /// is: then it is the default, or the nearest.
+    pub(super) fn of(metadata: &Value) -> Result<Self, Unusable> {
         let Some(name) = metadata["type"].as_str() else {
-            return Err(format!("a compression without a type: {metadata}"));
+            return Err(Unusable::Nonsense(format!("a compression without a type: {metadata}")));
         };
         let number = |name: &str, default: i32, range: RangeInclusive<i32>| {
-            let Some(value) = metadata.get(name) else { return Ok(default) };
-            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-            number.filter(|number| range.contains(number)).ok_or_else(|| {
-                let (codec, least, most) = (&metadata["type"], range.start(), range.end());
-                format!("{codec} of {name} {value}, not {least} to {most}")
-            })
+            let number = metadata.get(name).and_then(Value::as_i64).unwrap_or(default.into());
+            let within = number.clamp((*range.start()).into(), (*range.end()).into());
+            i32::try_from(within).unwrap_or(default)
         };
         // As Java has it: any other level is the default.
         let deflate = || {
@@ -77,26 +84,27 @@ impl Codec {
             "raw" => Self::Raw,
             "gzip" if metadata["useZlib"] == true => Self::Zlib(deflate()),
             "gzip" => Self::Gzip(deflate()),
-            "bzip2" => Self::Bzip2(bzip2::Compression::new(number("blockSize", 9, 1..=9)?.unsigned_abs())),
-            "lz4" if metadata.get("acceleration").is_some() => {
-                return Err(format!(
-                    "lz4 as numcodecs writes it is not supported: of N5's codecs bellis has {KNOWN}"
-                ));
-            }
-            "lz4" => Self::Lz4(match number("blockSize", 1 << 16, i32::MIN..=i32::MAX)? {
+            "bzip2" => Self::Bzip2(bzip2::Compression::new(number("blockSize", 9, 1..=9).unsigned_abs())),
+            // As numcodecs names its parameters.
+            "lz4" if metadata.get("acceleration").is_some() => Self::Lz4Block,
+            "lz4" => Self::Lz4(match number("blockSize", 1 << 16, i32::MIN..=i32::MAX) {
                 ..=0x1_0000 => BlockSize::Max64KB,
                 0x1_0001..=0x4_0000 => BlockSize::Max256KB,
                 0x4_0001..=0x10_0000 => BlockSize::Max1MB,
                 _ => BlockSize::Max4MB,
             }),
-            "xz" => Self::Xz(number("preset", 6, 0..=9)?.unsigned_abs()),
-            "zstd" => Self::Zstd(number("level", zstd::DEFAULT_COMPRESSION_LEVEL, -131_072..=22)?),
+            "xz" => Self::Xz(number("preset", 6, 0..=9).unsigned_abs()),
+            "zstd" => Self::Zstd(number("level", zstd::DEFAULT_COMPRESSION_LEVEL, -131_072..=22)),
             "blosc" => {
-                number("shuffle", 0, -1..=2)?;
-                let blosc = serde_json::from_value(metadata.clone());
-                blosc.map(Self::Blosc).map_err(|error| format!("blosc: {error}"))?
+                let name = metadata["cname"].as_str().unwrap_or("lz4");
+                let block_size = metadata.get("blocksize").or(metadata.get("blockSize"));
+                let parameters = json!({"cname": name, "clevel": number("clevel", 5, 0..=9),
+                    "shuffle": number("shuffle", 0, -1..=2),
+                    "blocksize": block_size.and_then(Value::as_u64).unwrap_or(0)});
+                let blosc = serde_json::from_value(parameters);
+                Self::Blosc(blosc.map_err(|_| Unusable::Missing(format!("blosc of {name}")))?)
             }
-            other => return Err(format!("{other} is not supported: of N5's codecs bellis has {KNOWN}")),
+            other => return Err(Unusable::Missing(other.to_owned())),
         })
     }
 
@@ -104,16 +112,29 @@ impl Codec {
     pub(super) fn decode(&self, bytes: &[u8], voxels: &mut [u8]) -> Result<(), String> {
         match self {
             Self::Raw => fill(bytes, voxels),
-            Self::Gzip(_) => fill(GzDecoder::new(bytes), voxels),
+            Self::Gzip(_) => fill(MultiGzDecoder::new(bytes), voxels),
             Self::Zlib(_) => fill(ZlibDecoder::new(bytes), voxels),
-            Self::Bzip2(_) => fill(BzDecoder::new(bytes), voxels),
+            Self::Bzip2(_) => fill(MultiBzDecoder::new(bytes), voxels),
+            Self::Lz4Block => {
+                let (length, block) =
+                    bytes.split_first_chunk::<4>().ok_or("no length before an LZ4 block")?;
+                if u32::from_le_bytes(*length) as usize != voxels.len() {
+                    let length = u32::from_le_bytes(*length);
+                    return Err(format!("an LZ4 block of {length} bytes, not {}", voxels.len()));
+                }
+                let decoded = lz4_flex::block::decompress_into(block, voxels);
+                let n_bytes = decoded.map_err(|error| error.to_string())?;
+                (n_bytes == voxels.len())
+                    .then_some(())
+                    .ok_or_else(|| format!("{n_bytes} bytes in an LZ4 block"))
+            }
             Self::Lz4(_) if lz4_blocks::is(bytes) => lz4_blocks::decode(bytes, voxels),
             Self::Lz4(_) => {
                 fill(FrameDecoder::new(bytes), voxels).map_err(|reason| format!("LZ4 frame: {reason}"))
             }
             Self::Xz(_) => {
-                let stream =
-                    Stream::new_stream_decoder(MAX_XZ_MEMORY, 0).map_err(|error| error.to_string())?;
+                let stream = Stream::new_stream_decoder(MAX_XZ_MEMORY, CONCATENATED)
+                    .map_err(|error| error.to_string())?;
                 fill(XzDecoder::new_stream(bytes, stream), voxels)
             }
             Self::Zstd(_) => fill(zstd::Decoder::new(bytes).map_err(|error| error.to_string())?, voxels),
@@ -150,6 +171,7 @@ impl Codec {
                 encoder.write_all(voxels)?;
                 encoder.finish().map(drop)
             }
+            Self::Lz4Block => bytes.write_all(&lz4_flex::block::compress_prepend_size(voxels)),
             Self::Lz4(block_size) => {
                 let info = FrameInfo::new().block_mode(BlockMode::Independent).block_size(*block_size);
                 let mut encoder = FrameEncoder::with_frame_info(info.content_checksum(true), bytes);
@@ -195,9 +217,23 @@ fn fill(mut decoder: impl Read, voxels: &mut [u8]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    /// Valid streams may be made of several.
+    #[test]
+    fn streams_of_several_members() {
+        for name in ["gzip", "bzip2", "xz", "zstd"] {
+            let codec = Codec::of(&json!({"type": name})).expect("known");
+            let (mut bytes, mut decoded) = (Vec::new(), [0; 6]);
+            for part in [b"vox", b"els"] {
+                let mut member = Vec::new();
+                codec.encode(part, 1, &mut member).expect("fits");
+                bytes.extend(member);
+            }
+            assert_eq!(codec.decode(&bytes, &mut decoded), Ok(()), "{name}");
+            assert_eq!(&decoded, b"voxels", "{name}");
+        }
+    }
 
     #[test]
     fn every_codec_there_and_back() {
@@ -219,6 +255,11 @@ mod tests {
             json!({"type": "blosc", "cname": "lz4", "clevel": 5, "shuffle": -1, "blocksize": 0, "nthreads": 1}),
             json!({"type": "blosc", "cname": "zstd", "clevel": 1, "shuffle": 2}),
             json!({"type": "blosc", "cname": "blosclz", "clevel": 0, "shuffle": 0}),
+            json!({"type": "blosc", "clevel": 10, "shuffle": 3}),
+            json!({"type": "lz4", "acceleration": 1}),
+            json!({"type": "bzip2", "blockSize": 0}),
+            json!({"type": "xz", "preset": 10}),
+            json!({"type": "zstd", "level": 23}),
         ] {
             let codec = Codec::of(&metadata).expect("known");
             let (mut bytes, mut decoded) = (Vec::new(), vec![0; voxels.len()]);
@@ -251,18 +292,12 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_named() {
         for (metadata, named) in [
-            (json!({"type": "jpeg"}), "jpeg is not supported: of N5's codecs bellis has raw, gzip"),
-            (json!({"type": "lz4", "id": "lz4", "acceleration": 1}), "lz4 as numcodecs writes it"),
+            (json!({"type": "jpeg"}), "Missing(\"jpeg\")"),
+            (json!({"type": "blosc", "cname": "lz5", "clevel": 5}), "Missing(\"blosc of lz5\")"),
             (json!({"level": 1}), "without a type"),
-            (json!({"type": "bzip2", "blockSize": 0}), "blockSize 0, not 1 to 9"),
-            (json!({"type": "xz", "preset": 10}), "preset 10, not 0 to 9"),
-            (json!({"type": "zstd", "level": 23}), "level 23, not -131072 to 22"),
-            (json!({"type": "blosc", "cname": "lz5", "clevel": 5}), "lz5"),
-            (json!({"type": "blosc", "cname": "lz4", "clevel": 10}), "between 0 and 9"),
-            (json!({"type": "blosc", "cname": "lz4", "clevel": 1, "shuffle": 3}), "shuffle 3, not -1 to 2"),
         ] {
-            let message = Codec::of(&metadata).expect_err("must be refused");
-            assert!(message.contains(named), "{message}");
+            let refused = Codec::of(&metadata).expect_err("must be refused");
+            assert!(format!("{refused:?}").contains(named), "{refused:?}");
         }
     }
 }

@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::codec::Codec;
+use super::codec::{Codec, Unusable};
 use crate::geometry::Writers;
 use crate::storage::disk::json;
 use crate::storage::error::{Result, StorageError};
@@ -60,6 +60,14 @@ pub(super) fn read(directory: &Path) -> Result<Option<Map<String, Value>>> {
         .map_err(|error| StorageError::Metadata { path, reason: error.to_string() })
 }
 
+/// How the blocks of a dataset are compressed: N5 before 2.0 has a name alone.
+pub(super) fn compression(attributes: &Map<String, Value>) -> Option<Value> {
+    match attributes.get("compression").or(attributes.get("compressionType"))? {
+        Value::String(name) => Some(json!({"type": name})),
+        compression => Some(compression.clone()),
+    }
+}
+
 pub(super) fn is_dataset(directory: &Path) -> bool {
     matches!(read(directory), Ok(Some(attributes)) if attributes.contains_key("dimensions"))
 }
@@ -77,8 +85,11 @@ impl Dataset {
             None => return Err(not_an_array(path, "a directory without N5 metadata")),
         };
         let unusable = |reason: String| StorageError::Metadata { path: file_in(path), reason };
-        let codec = attributes.get("compression").ok_or_else(|| unusable("no compression".to_owned()))?;
-        let codec = Codec::of(codec).map_err(unusable)?;
+        let codec = compression(&attributes).ok_or_else(|| unusable("no compression".to_owned()))?;
+        let codec = Codec::of(&codec).map_err(|codec| match codec {
+            Unusable::Missing(codec) => StorageError::UnsupportedCodec { path: path.to_path_buf(), codec },
+            Unusable::Nonsense(reason) => unusable(reason),
+        })?;
         let declared = Declared::deserialize(&attributes).map_err(|error| unusable(error.to_string()))?;
         let data_type = DataType::from_name(&declared.data_type).ok_or_else(|| {
             StorageError::UnsupportedDataType { path: path.to_path_buf(), data_type: declared.data_type }

@@ -1,7 +1,5 @@
 //! What an N5 dataset takes on disk.
 
-use serde_json::Value;
-
 use super::metadata;
 use crate::storage::disk::count::{files_below, is_chunk_name};
 use crate::storage::error::{Result, StorageError};
@@ -12,9 +10,9 @@ use crate::storage::usage::Usage;
 pub fn usage(info: &ArrayInfo) -> Result<Usage> {
     let count = files_below(&info.path, is_chunk_name).map_err(StorageError::io("read", &info.path))?;
     let attributes = metadata::read(&info.path)?.unwrap_or_default();
-    let compression = attributes.get("compression");
-    let kind = compression.and_then(|compression| compression.get("type")).and_then(Value::as_str);
-    let level = compression.and_then(|compression| compression.get("level").or(compression.get("clevel")));
+    let compression = metadata::compression(&attributes).unwrap_or_default();
+    let (kind, level) =
+        (compression["type"].as_str(), compression.get("level").or(compression.get("clevel")));
     let codec = match (kind, level) {
         (None | Some("raw"), _) => "none".to_owned(),
         (Some(kind), Some(level)) => format!("{kind}:{level}"),

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use super::chunk::ZarrCodec;
 use super::create::Wanted;
-use super::metadata;
-use super::store::Files;
+use super::metadata::{self, ZarrArray};
 use crate::geometry::VoxelGrid;
 use crate::storage::backend::Opened;
 use crate::storage::chunked::array::ChunkedArray;
@@ -45,18 +44,18 @@ pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec, context: &Cont
     opened(path, array, context)
 }
 
-fn info(path: &Path, array: &zarrs::array::Array<Files>) -> Result<ArrayInfo> {
-    let data_type = metadata::data_type(path, array)?;
-    let fill_value = metadata::fill_value(path, array, data_type)?;
-    metadata::info(path, array, data_type, FillValue::of_bytes(&fill_value, data_type))
+fn info(path: &Path, zarr: &ZarrArray) -> Result<ArrayInfo> {
+    let data_type = metadata::data_type(path, &zarr.array)?;
+    let fill_value = metadata::fill_value(path, &zarr.array, data_type)?;
+    metadata::info(path, zarr, data_type, FillValue::of_bytes(&fill_value, data_type))
 }
 
-fn opened(path: &Path, array: zarrs::array::Array<Files>, context: &Context) -> Result<Opened> {
-    let info = info(path, &array)?;
-    let fill_value = metadata::fill_value(path, &array, info.data_type)?;
+fn opened(path: &Path, zarr: ZarrArray, context: &Context) -> Result<Opened> {
+    let info = info(path, &zarr)?;
+    let fill_value = metadata::fill_value(path, &zarr.array, info.data_type)?;
     let write_chunks = VoxelGrid::new(&info.shape, &info.write_chunk);
     let chunks = VoxelGrid::new(&info.shape, &info.chunks);
-    let codec = ZarrCodec::of(path, array)?;
+    let codec = ZarrCodec::of(path, zarr)?;
     let backend = Box::new(ChunkedArray::new(codec, write_chunks, chunks, &fill_value, context));
     Ok(Opened { info, fill_value, backend })
 }

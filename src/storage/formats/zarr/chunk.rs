@@ -16,10 +16,11 @@ use zarrs::array::{
 use zarrs::storage::StorageError as StoreError;
 use zarrs::storage::byte_range::{ByteRange, ByteRangeIterator};
 
+use super::byte_range::bounds;
 use super::codec::{Coding, copy_decoded};
 use super::library::{one_line, without_global_pool};
+use super::metadata::ZarrArray;
 use super::shard::Shards;
-use super::store::{Files, bounds};
 use crate::geometry::VoxelBox;
 use crate::storage::chunked::codec::{ChunkCodec, ChunkContent, CodecError, PartialEncoder};
 use crate::storage::error::{Result, StorageError};
@@ -27,14 +28,17 @@ use crate::storage::voxels::{scratch, uninit};
 
 /// The codecs of one array.
 pub(super) struct ZarrCodec {
-    array: Array<Files>,
+    array: Array<()>,
+    directory: PathBuf,
+    is_scalar: bool,
     /// Of a write chunk, which Zarr calls a chunk: of a shard, where there are shards.
     write_chunk: Coding,
     shards: Option<Shards>,
 }
 
 impl ZarrCodec {
-    pub(super) fn of(path: &Path, array: Array<Files>) -> Result<Self> {
+    pub(super) fn of(path: &Path, zarr: ZarrArray) -> Result<Self> {
+        let ZarrArray { array, is_scalar, .. } = zarr;
         let first = vec![0; array.shape().len()];
         let shape = array
             .chunk_shape(&first)
@@ -43,7 +47,7 @@ impl ZarrCodec {
         let (data_type, fill_value) = (array.data_type(), array.fill_value());
         let shards = Shards::of(&chain, &shape, data_type, fill_value, &options);
         let write_chunk = Coding::new(chain, shape, data_type, fill_value, &options);
-        Ok(Self { write_chunk, shards, array })
+        Ok(Self { write_chunk, shards, array, directory: path.to_path_buf(), is_scalar })
     }
 }
 
@@ -55,7 +59,12 @@ fn options() -> CodecOptions {
 
 impl ChunkCodec for ZarrCodec {
     fn path_of(&self, index: &[u64]) -> PathBuf {
-        self.array.storage().path_of(&self.array.chunk_key(index))
+        // The key of a single value has no index, which in Zarr v2 is spelled as the first one is.
+        let is_v3 = self.array.chunk_key_encoding().metadata().name() == "default";
+        match self.is_scalar && is_v3 {
+            true => self.directory.join("c"),
+            false => self.directory.join(self.array.chunk_key(index).as_str()),
+        }
     }
 
     fn content(&self, file: File, length: u64) -> impl ChunkContent {

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use zarrs::array::{Array, ArrayCreateError, ArrayShardedExt};
+use serde_json::{Map, Value};
+use zarrs::array::{Array, ArrayShardedExt};
 
+use super::document::Document;
 use super::library::{one_line, without_global_pool};
 use super::node::{Node, node, not_an_array};
+use super::numcodecs::plugin;
 use super::ome;
-use super::store::Files;
 use crate::geometry::Writers;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
@@ -17,8 +19,18 @@ use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::resolve::byte_size;
 use crate::storage::schema::spec::ZarrVersion;
 
+/// An array, as its metadata say.
+pub(super) struct ZarrArray {
+    /// What zarrs makes of them.
+    pub(super) array: Array<()>,
+    pub(super) version: ZarrVersion,
+    pub(super) attributes: Map<String, Value>,
+    /// Whether the file says that there are no axes, where `array` has one of one voxel.
+    pub(super) is_scalar: bool,
+}
+
 /// Opens the array at `path`, of whatever type.
-pub(super) fn open(path: &Path) -> Result<Array<Files>> {
+pub(super) fn open(path: &Path) -> Result<ZarrArray> {
     let version = match node(path)? {
         Some(Node::Array(version)) => version,
         Some(Node::Group(version)) => {
@@ -26,25 +38,18 @@ pub(super) fn open(path: &Path) -> Result<Array<Files>> {
         }
         None => return Err(not_an_array(path, "a directory without Zarr metadata")),
     };
-    without_global_pool(|| Array::open(Arc::new(Files::new(path)), "/"))
-        .map_err(|error| metadata_error(path, version, &error))
-}
-
-fn metadata_error(path: &Path, version: ZarrVersion, error: &ArrayCreateError) -> StorageError {
-    use zarrs::storage::StorageError as Store;
-    let default = match version {
-        ZarrVersion::V2 => ".zarray",
-        ZarrVersion::V3 => "zarr.json",
-    };
-    let (file, reason) = match error {
-        ArrayCreateError::StorageError(Store::InvalidMetadata(key, reason)) => (key.as_str(), reason.clone()),
-        other => (default, one_line(other)),
-    };
-    StorageError::Metadata { path: path.join(file), reason }
+    plugin::register();
+    let Document { metadata, attributes, is_scalar } = Document::read(path, version)?;
+    let array = without_global_pool(|| Array::new_with_metadata(Arc::new(()), "/", metadata.into()));
+    let array = array.map_err(|error| StorageError::Metadata {
+        path: path.join(version.array_file()),
+        reason: one_line(&error),
+    })?;
+    Ok(ZarrArray { array, version, attributes, is_scalar })
 }
 
 /// The type of the elements.
-pub(super) fn data_type(path: &Path, array: &Array<Files>) -> Result<DataType> {
+pub(super) fn data_type(path: &Path, array: &Array<()>) -> Result<DataType> {
     let name =
         array.data_type().name_v3().map_or_else(|| "an unnamed type".to_owned(), |name| name.into_owned());
     DataType::from_name(&name)
@@ -52,7 +57,7 @@ pub(super) fn data_type(path: &Path, array: &Array<Files>) -> Result<DataType> {
 }
 
 /// The bytes of the fill value, of an array of elements of `data_type`.
-pub(super) fn fill_value(path: &Path, array: &Array<Files>, data_type: DataType) -> Result<Vec<u8>> {
+pub(super) fn fill_value(path: &Path, array: &Array<()>, data_type: DataType) -> Result<Vec<u8>> {
     let bytes = array.fill_value().as_ne_bytes();
     if bytes.len() == data_type.size() {
         return Ok(bytes.to_vec());
@@ -63,23 +68,22 @@ pub(super) fn fill_value(path: &Path, array: &Array<Files>, data_type: DataType)
 /// What the array is.
 pub(super) fn info(
     path: &Path,
-    array: &Array<Files>,
+    zarr: &ZarrArray,
     data_type: DataType,
     fill_value: FillValue,
 ) -> Result<ArrayInfo> {
-    let version = match array.metadata() {
-        zarrs::array::ArrayMetadata::V2(_) => ZarrVersion::V2,
-        zarrs::array::ArrayMetadata::V3(_) => ZarrVersion::V3,
-    };
-    let unsupported =
-        |reason: &str| StorageError::Metadata { path: path.to_path_buf(), reason: reason.to_owned() };
+    let ZarrArray { array, version, attributes, is_scalar } = zarr;
     let grid = array.chunk_grid();
     let chunk_shape = grid.chunk_shape_u64(&vec![0; array.shape().len()]).ok().flatten();
-    let write_chunk = chunk_shape
-        .filter(|_| grid.metadata().name() == "regular")
-        .ok_or_else(|| unsupported("its chunks are not all of one shape"))?;
+    let write_chunk = chunk_shape.filter(|_| grid.metadata().name() == "regular").ok_or_else(|| {
+        StorageError::Unsupported {
+            path: path.to_path_buf(),
+            what: "chunks that are not all of one shape".to_owned(),
+        }
+    })?;
     if byte_size(&write_chunk, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
-        return Err(unsupported("its chunks do not fit into memory"));
+        let reason = "its chunks do not fit into memory".to_owned();
+        return Err(StorageError::Metadata { path: path.to_path_buf(), reason });
     }
     let inner = array.effective_subchunk_shape();
     let inner = inner.map(|inner| inner.iter().map(|extent| extent.get()).collect::<Vec<_>>());
@@ -87,13 +91,15 @@ pub(super) fn info(
         Some(chunks) => (chunks, Some(write_chunk.clone())),
         None => (write_chunk.clone(), None),
     };
-    let says_where = |name: &&str| array.attributes().contains_key(*name);
-    let of_pyramid = match ["offset", "voxel_size", "resolution"].iter().any(says_where) {
+    // What is said of axes says nothing of a single value.
+    let of_value = Map::new();
+    let attributes = if *is_scalar { &of_value } else { attributes };
+    let says_where = |name: &&str| attributes.contains_key(*name);
+    let of_pyramid = match is_scalar | ["offset", "voxel_size", "resolution"].iter().any(says_where) {
         true => None,
         false => ome::attributes(path)?,
     };
-    let found =
-        attributes::parse(path, array.shape().len(), of_pyramid.as_ref().unwrap_or(array.attributes()))?;
+    let found = attributes::parse(path, array.shape().len(), of_pyramid.as_ref().unwrap_or(attributes))?;
     Ok(ArrayInfo {
         path: path.to_path_buf(),
         format: version.format(),

@@ -25,6 +25,14 @@ impl ZarrVersion {
             Self::V3 => "Zarr v3",
         }
     }
+
+    /// The file with the metadata of an array.
+    pub(super) fn array_file(self) -> &'static str {
+        match self {
+            Self::V2 => ".zarray",
+            Self::V3 => "zarr.json",
+        }
+    }
 }
 
 /// What lies in `directory`; `None` where it holds no Zarr metadata.
