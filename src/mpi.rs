@@ -18,15 +18,15 @@ mod request;
 
 #[cfg(not(feature = "mpi"))]
 pub use absent::{
-    Comm, Communicator, Duplication, Environment, SendRequest, abort, environment, exit_now, flush_c,
-    forgo_finalizing, is_any_open, is_foreign, is_initialized, library_version,
+    Comm, Communicator, Duplication, Environment, SendRequest, abort, all_have_ended, environment, exit_now,
+    flush_c, forgo_finalizing, is_any_open, is_foreign, is_initialized, library_version,
 };
 #[cfg(feature = "mpi")]
 pub use communicator::{Comm, Communicator, Duplication, is_any_open};
 #[cfg(feature = "mpi")]
 pub use environment::{
-    Environment, abort, environment, exit_now, flush_c, forgo_finalizing, is_foreign, is_initialized,
-    library_version,
+    Environment, abort, all_have_ended, environment, exit_now, flush_c, forgo_finalizing, is_foreign,
+    is_initialized, library_version,
 };
 pub use error::MpiError;
 #[cfg(feature = "mpi")]

@@ -182,6 +182,9 @@ pub fn is_any_open() -> bool {
 /// Leaves MPI unfinalized at the end of the process: there is nothing to finalize.
 pub fn forgo_finalizing() {}
 
+/// All ranks have come to the end of their programs: this one has.
+pub fn all_have_ended() {}
+
 /// Lets go of what C code has printed: that is its own to do.
 pub fn flush_c() {}
 

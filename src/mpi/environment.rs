@@ -1,5 +1,6 @@
 //! MPI's own life: who initialized it, who finalizes it, how many threads may call it.
 
+use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -81,21 +82,57 @@ pub fn abort(code: i32) -> ! {
 /// would leave none for the next.
 fn finalize_at_exit(universe: Universe) {
     std::mem::forget(universe);
-    // SAFETY: `finalize` is an `extern "C" fn()` that does not unwind.
-    let registered = unsafe { libc::atexit(finalize) };
-    if registered != 0 {
-        log::warn!("MPI will not be finalized when the program ends: atexit has no room");
+    if register_for_exit() != 0 {
+        log::warn!("MPI will not be finalized when the program ends: the system has no room to remember it");
     }
 }
 
-extern "C" fn finalize() {
+/// Has the end of the process call `finalize`, with the exit code where the system tells; 0 when it will.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn register_for_exit() -> c_int {
+    unsafe extern "C" {
+        fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    }
+    extern "C" fn finalize_with(status: c_int, _: *mut c_void) {
+        finalize(status);
+    }
+    // SAFETY: the signature that the GNU C library gives `on_exit`; `finalize_with` does not unwind.
+    unsafe { on_exit(finalize_with, std::ptr::null_mut()) }
+}
+
+/// Has the end of the process call `finalize`; 0 when it will.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn register_for_exit() -> c_int {
+    extern "C" fn finalize_anyhow() {
+        finalize(0);
+    }
+    // SAFETY: `finalize_anyhow` is an `extern "C" fn()` that does not unwind.
+    unsafe { libc::atexit(finalize_anyhow) }
+}
+
+/// Whether all ranks have come to the end of their programs, with any exit code.
+static HAVE_ALL_ENDED: AtomicBool = AtomicBool::new(false);
+
+/// All ranks have come to the end of their programs, so that finalizing waits for nobody, whatever the exit code.
+pub fn all_have_ended() {
+    HAVE_ALL_ENDED.store(true, Ordering::Relaxed);
+}
+
+fn finalize(status: c_int) {
     if is_finalized() || IS_FORGONE.load(Ordering::Relaxed) {
         return;
     }
     if is_any_open() {
         // The others wait for this rank within a run, and MPI_Finalize would wait for them.
         log::error!("the program has ended within a run: all ranks are ended");
-        abort(1);
+        abort(if status == 0 { 1 } else { status });
+    }
+    if status != 0 && !HAVE_ALL_ENDED.load(Ordering::Relaxed) {
+        // They may be in a run, or start one, and MPI_Finalize would wait for them.
+        log::error!(
+            "the program has ended with exit code {status} while other ranks go on: all ranks are ended"
+        );
+        abort(status);
     }
     // SAFETY: MPI is initialized and not finalized. Every run has closed its communicator.
     unsafe { ffi::MPI_Finalize() };

@@ -37,15 +37,18 @@ pub enum RunError {
     },
     /// The launcher started several processes that do not see each other.
     #[error(
-        "the launcher started {launched} ranks, but MPI sees {seen}: mpirun or srun and the MPI library that this \
-         program was built with do not belong together; load the same MPI module for building and running, and \
-         with Slurm try srun --mpi=pmix (srun --mpi=list shows what there is)"
+        "the launcher started {launched} ranks, but MPI sees {seen}: {launcher} and the MPI library that this program was \
+         built with do not belong together; load the same MPI module for building and running, and {hint}"
     )]
     WrongLauncher {
+        /// What the launcher seems to be.
+        launcher: &'static str,
         /// Ranks that the launcher started.
         launched: usize,
         /// Ranks that MPI sees.
         seen: usize,
+        /// The flag of the launcher that may help.
+        hint: &'static str,
     },
     /// Several ranks, and a build that knows none.
     #[error(
@@ -77,6 +80,12 @@ pub enum RunError {
         remaining: u64,
         /// Workers that were lost.
         n_lost: usize,
+    },
+    /// Signals asked the run twice to end: it did not wait for blocks in flight.
+    #[error("interrupted twice: stopped at once, {remaining} blocks remain")]
+    Interrupted {
+        /// Blocks that have not ended.
+        remaining: u64,
     },
     /// This rank was taken for lost.
     #[error(

@@ -2,7 +2,7 @@
 
 mod agreement;
 mod ending;
-mod leaving;
+pub(super) mod leaving;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -12,11 +12,10 @@ use std::time::Duration;
 use super::error::{RunError, one_line};
 use super::history::{has_run, is_leader};
 use super::panics;
-use super::startup::launcher::launched_rank;
-use super::startup::membership::{MpiOwner, is_launched, world_rank};
+use super::startup::membership::{MpiOwner, is_launched, launched_rank, world_rank};
 use super::survivors::has_lost_any;
 use super::topology::COORDINATOR;
-use crate::mpi::{abort, is_any_open};
+use crate::mpi::{abort, all_have_ended, is_any_open};
 use crate::plan::BoxError;
 use crate::wire::{Problem, shorten};
 use agreement::{Agreement, agree};
@@ -26,7 +25,7 @@ use leaving::{flush, leave};
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
 /// believed.
 pub fn is_coordinator() -> bool {
-    world_rank().unwrap_or_else(|| launched_rank(|name| std::env::var(name).ok())) == COORDINATOR
+    world_rank().unwrap_or_else(launched_rank) == COORDINATOR
 }
 
 /// Runs a program and turns what it returns into an exit code: 0 when all went well, 1 when blocks failed, were
@@ -78,7 +77,11 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
             if problem.is_some() && is_coordinator() {
                 print_error(problem.as_ref());
             }
-            if has_lost_any() { leave(code) } else { ExitCode::from(code) }
+            if has_lost_any() {
+                leave(code)
+            }
+            all_have_ended();
+            ExitCode::from(code)
         }
         Agreement::Alone(problem) => {
             print_error(problem.as_ref());
@@ -119,7 +122,7 @@ fn print_error(problem: Option<&Problem>) {
 }
 
 fn start_logging() {
-    let rank = launched_rank(|name| std::env::var(name).ok());
+    let rank = launched_rank();
     let is_launched = is_launched();
     let environment = env_logger::Env::default().default_filter_or("warn");
     let logger = env_logger::Builder::from_env(environment)

@@ -10,6 +10,7 @@ use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
 use super::messages::{abandon, close};
 use super::options::Options;
+use super::program::leaving::leave_at_once;
 use super::shutdown::{stop_all, wait_for_stop};
 use super::startup::handshake::{gather, ready, send_hello, unable};
 use super::startup::membership::Membership;
@@ -216,7 +217,12 @@ fn schedule(
 ) -> Result<Report, RunError> {
     // The first loss is none that follows another.
     let config = Config { credits: options.credits, max_crashes: options.max_crashes.saturating_sub(1) };
-    Coordinator::new(transport, Scheduler::new(plan.clone(), config), peers, options).run()
+    let report = Coordinator::new(transport, Scheduler::new(plan.clone(), config), peers, options).run();
+    match report {
+        // Workers are in the middle of blocks, and nobody waits for those.
+        Err(error @ RunError::Interrupted { .. }) => leave_at_once(&error),
+        report => report,
+    }
 }
 
 /// Runs `lead` on this thread beside `n_threads` threads that work for it, if they can be started.

@@ -46,6 +46,11 @@ pub enum FromWorker<'a> {
     Status(Status),
     /// What its process read since it said so last: ahead of finished blocks.
     Reads(Reads),
+    /// A signal asked its process to end: as the other ranks, or rather at once.
+    Interrupted {
+        /// Whether it was asked a second time.
+        at_once: bool,
+    },
 }
 
 impl ToWorker<'_> {
@@ -65,7 +70,7 @@ impl FromWorker<'_> {
         match self {
             Self::Hello(_) => MessageKind::Hello,
             Self::Finished(_) | Self::Reads(_) => MessageKind::Finished,
-            Self::Status(_) => MessageKind::Status,
+            Self::Status(_) | Self::Interrupted { .. } => MessageKind::Status,
         }
     }
 }

@@ -9,6 +9,7 @@ mod ends;
 mod loops;
 mod lost;
 mod record;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -94,11 +95,15 @@ pub fn main(words: &[&str]) -> ExitCode {
     if call.scenario.starts_with("embedded") {
         return embedded::main(&call);
     }
+    if call.scenario.starts_with("bare") {
+        return ends::bare(&call);
+    }
     bellis::main(|| match call.scenario.split_once('-').map_or("", |(kind, _)| kind) {
         "blocks" => blocks::run(&call),
         "loops" => loops::run(&call),
         "ends" => ends::run(&call),
         "lost" => lost::run(&call),
+        "signals" => signals::run(&call),
         _ => Err(format!("scenario {:?} is unknown", call.scenario).into()),
     })
 }

@@ -180,12 +180,14 @@ proptest! {
         status in status(),
         stop in stop(),
         lost in any::<Vec<u32>>(),
+        at_once in any::<bool>(),
     ) {
         for message in [ToWorker::Status, ToWorker::Lost(lost), ToWorker::Stop(stop)] {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<ToWorker>(&bytes), Ok(message));
         }
-        for message in [FromWorker::Hello(hello), FromWorker::Status(status)] {
+        let interrupted = FromWorker::Interrupted { at_once };
+        for message in [FromWorker::Hello(hello), FromWorker::Status(status), interrupted] {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<FromWorker>(&bytes), Ok(message));
         }

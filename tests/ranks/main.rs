@@ -13,6 +13,7 @@ mod mpirun;
 #[path = "../common/python.rs"]
 mod python;
 mod runs;
+mod signals;
 #[allow(dead_code)] // Other tests use the rest.
 #[path = "../common/spawn.rs"]
 mod spawn;

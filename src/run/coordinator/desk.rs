@@ -11,6 +11,7 @@ use super::ledger::RunStats;
 use super::outbox::Outbox;
 use crate::observe::{Report, Snapshot};
 use crate::run::error::RunError;
+use crate::run::interrupt::Request;
 use crate::run::topology::{Peer, index_of, worker_number};
 use crate::scheduler::{Actions, Assignment, Event, Lease, Scheduler, Time, WorkerId};
 use crate::wire::{Assigned, Finished, FromWorker, Hello, Stop, ToWorker};
@@ -111,6 +112,10 @@ impl Desk {
             }
             FromWorker::Status(status) => self.heartbeats.record(from, status),
             FromWorker::Reads(reads) => self.stats.add_reads(reads),
+            FromWorker::Interrupted { at_once } => {
+                let request = if at_once { Request::Stop } else { Request::Drain };
+                self.interrupt(now, request, Some(from), outbox)?;
+            }
             FromWorker::Hello(Hello::Unable { why }) if self.is_lost(from) => {
                 log::warn!("{from}, which is lost, cannot go on: {why}");
             }
@@ -169,6 +174,29 @@ impl Desk {
         Ok(outbox.post(worker, &ToWorker::Stop(Stop::Lost))?)
     }
 
+    /// A signal asked rank 0, or a worker, to end.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); [`RunError::Interrupted`] when it asked for that at once.
+    pub(super) fn interrupt(
+        &mut self,
+        now: Time,
+        request: Request,
+        from: Option<WorkerId>,
+        outbox: &mut Outbox,
+    ) -> Result<(), RunError> {
+        let place = from.map_or_else(String::new, |worker| format!(" at {worker}"));
+        if request == Request::Stop {
+            log::error!("interrupted again{place}: the run stops at once, blocks in flight are lost");
+            return Err(RunError::Interrupted { remaining: self.stats.n_open(&self.scheduler) });
+        }
+        if !self.is_draining() {
+            log::warn!("interrupted{place}: no more blocks are handed out, those in flight are waited for");
+            self.drain(now, outbox)?;
+        }
+        Ok(())
+    }
+
     /// Hands out no more blocks; those in flight are waited for.
     ///
     /// # Errors
@@ -176,6 +204,11 @@ impl Desk {
     pub fn drain(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
         self.stats.interrupt();
         self.handle(now, Event::Drain, outbox)
+    }
+
+    /// A signal came when there was nothing left to drain.
+    pub(super) fn record_interrupt(&mut self) {
+        self.stats.interrupt();
     }
 
     /// Does what need not be done at every message: work that a former call left, heartbeats.

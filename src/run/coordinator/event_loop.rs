@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::outbox::Outbox;
 use crate::observe::{self, Observer, Report};
 use crate::run::error::RunError;
-use crate::run::interrupt::Interrupt;
+use crate::run::interrupt::{Interrupt, request};
 use crate::run::messages::{abandon, close, tag};
 use crate::run::options::Options;
 use crate::run::shutdown::stop_all;
@@ -32,7 +32,7 @@ pub(in crate::run) struct Coordinator {
     desk: Desk,
     options: Options,
     observer: Box<dyn Observer>,
-    interrupt: Interrupt,
+    _interrupt: Interrupt,
     clock: Clock,
     next_tick: Time,
     received: Vec<u8>,
@@ -53,7 +53,7 @@ impl Coordinator {
             transport,
             desk: Desk::new(scheduler, peers, options.status_interval, options.lost_after),
             observer: observe::observer(options.progress),
-            interrupt: Interrupt::listen(),
+            _interrupt: Interrupt::listen(),
             clock: Clock::start(),
             next_tick: 0,
             received: Vec::new(),
@@ -72,6 +72,8 @@ impl Coordinator {
     }
 
     fn schedule(&mut self) -> Result<(), RunError> {
+        // What came before, between runs, asks this one to end before it begins.
+        self.look_at_requests()?;
         self.desk.start(self.clock.now(), &mut self.outbox)?;
         self.dispatch()?;
         let mut waiting = Waiting::new(self.options.idle);
@@ -152,15 +154,20 @@ impl Coordinator {
         let now = self.clock.now();
         if now >= self.next_tick {
             self.next_tick = now + TICK_INTERVAL;
-            if self.interrupt.is_requested() && !self.desk.is_draining() {
-                log::warn!("interrupted: no more blocks are handed out, those in flight are waited for");
-                self.desk.drain(now, &mut self.outbox)?;
-            }
+            self.look_at_requests()?;
             self.observer.update(&self.desk.snapshot(now));
         }
         self.desk.tick(now, &mut self.outbox)?;
         self.lose_silent()?;
         self.dispatch()
+    }
+
+    /// Whether this process was asked to end.
+    fn look_at_requests(&mut self) -> Result<(), RunError> {
+        match request() {
+            Some(request) => self.desk.interrupt(self.clock.now(), request, None, &mut self.outbox),
+            None => Ok(()),
+        }
     }
 
     /// Workers that have been silent for too long are lost.
@@ -191,6 +198,10 @@ impl Coordinator {
 
     /// Tells everybody that the run is over, and how it went.
     fn end(mut self) -> Result<Report, RunError> {
+        // What came in the last moments is told, and ends the next run.
+        if request().is_some() {
+            self.desk.record_interrupt();
+        }
         let report = self.desk.report(self.clock.now());
         let text = serde_json::to_string(&report).map_err(|e| WireError::Unwritable(e.to_string()))?;
         let stopped = stop_all(&mut *self.transport, Stop::Finished(text));

@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::mpi::{abort, exit_now};
+use crate::run::error::RunError;
 use crate::run::startup::membership::world_rank;
 use crate::run::topology::COORDINATOR;
 
@@ -31,6 +32,18 @@ pub(super) fn leave(code: u8) -> ! {
     }
     sleep(PATIENCE);
     exit_now(code.into())
+}
+
+/// Ends the job, or the process that is alone, in the middle of a run: everybody waits for rank 0, or is at work.
+pub(in crate::run) fn leave_at_once(error: &RunError) -> ! {
+    // Nothing is left to do when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+    flush();
+    if world_rank().is_some() {
+        sleep(GRACE);
+        abort(1);
+    }
+    exit_now(1)
 }
 
 /// Lets go of all that was printed.

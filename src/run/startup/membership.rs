@@ -1,8 +1,9 @@
 //! Who this process is: alone, or one of several ranks with a transport to the others.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::launcher::{Launcher, launcher};
+use super::launcher::{Launcher, launcher, rank_said};
 use crate::mpi::{Comm, Environment, MpiError, environment, is_foreign, is_initialized};
 use crate::run::error::RunError;
 use crate::run::survivors::{has_lost_any, take_up};
@@ -69,8 +70,17 @@ pub(in crate::run) fn ranks<'c>(
     let Some(comm) = communicator.or_else(Comm::world) else { return Ok(None) };
     let (_, size) = comm.rank_and_size().map_err(|error| RunError::Transport(error.into()))?;
     match launched {
-        Launcher::Ranks(Some(launched)) if communicator.is_none() && size == 1 && launched > 1 => {
-            Err(RunError::WrongLauncher { launched, seen: size })
+        Launcher::Ranks(launched, kind) if communicator.is_none() && size == 1 => {
+            // Where the launcher keeps the number to itself, a rank beyond the first gives it away.
+            match launched.unwrap_or(launched_rank() + 1) {
+                0 | 1 => Ok(None),
+                launched => Err(RunError::WrongLauncher {
+                    launcher: kind.name(),
+                    launched,
+                    seen: size,
+                    hint: kind.hint(),
+                }),
+            }
         }
         _ if size == 1 => Ok(None),
         _ => Ok(Some((comm, environment))),
@@ -111,5 +121,17 @@ pub(in crate::run) fn is_launched() -> bool {
 }
 
 fn launched() -> Launcher {
-    launcher(|name| std::env::var(name).ok())
+    said_at_start().0
+}
+
+/// This process's rank, as the launcher says; 0 where nobody does.
+pub(in crate::run) fn launched_rank() -> usize {
+    said_at_start().1
+}
+
+/// What the launcher said, before MPI was initialized: a library adds variables of its own.
+fn said_at_start() -> (Launcher, usize) {
+    static SAID: OnceLock<(Launcher, usize)> = OnceLock::new();
+    let variable = |name: &str| std::env::var(name).ok();
+    *SAID.get_or_init(|| (launcher(variable), rank_said(variable)))
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::run::error::RunError;
+use crate::run::interrupt::{Request, request};
 use crate::run::messages::{close, receive_from_coordinator, tag};
 use crate::run::shutdown::wait_for_stop;
 use crate::run::startup::handshake::{send_hello, unable};
@@ -30,6 +31,8 @@ pub struct Uplink {
     n_finished: u64,
     /// `n_finished` when [`refresh_busy_since`](Self::refresh_busy_since) was called last.
     n_seen: u64,
+    /// The request to end that rank 0 was told of.
+    passed_on: Option<Request>,
     received: Vec<u8>,
     sent: Vec<u8>,
 }
@@ -47,6 +50,7 @@ impl Uplink {
             busy_since: None,
             n_finished: 0,
             n_seen: 0,
+            passed_on: None,
             received: Vec::new(),
             sent: Vec::new(),
         }
@@ -73,6 +77,9 @@ impl Uplink {
                     self.stop = Some(stop);
                 }
             }
+        }
+        if request() != self.passed_on && self.stop.is_none() {
+            self.pass_request_on()?;
         }
         Ok(has_received)
     }
@@ -142,6 +149,17 @@ impl Uplink {
     pub fn close(self) -> Result<Option<Stop>, RunError> {
         close(self.transport)?;
         Ok(self.stop)
+    }
+
+    /// Tells rank 0 that this process was asked to end, which is for rank 0 to do.
+    #[cold]
+    fn pass_request_on(&mut self) -> Result<(), RunError> {
+        self.passed_on = request();
+        let message = FromWorker::Interrupted { at_once: self.passed_on == Some(Request::Stop) };
+        encode(&message, &mut self.sent)?;
+        // The thread of a rank 0 in the same process, which heard it too, may have ended.
+        drop(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent));
+        Ok(())
     }
 
     #[cold]

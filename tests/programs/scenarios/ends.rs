@@ -1,5 +1,7 @@
 //! What goes wrong outside of blocks: before a run, after it, on all ranks or on one.
 
+use std::process::ExitCode;
+
 use bellis::{Result, Roi, Runner, Task};
 
 use super::record::Record;
@@ -46,11 +48,34 @@ pub fn run(call: &Call) -> Result {
             fact("refused", refused);
             processed(call)
         }
+        "ends-exit-between" => {
+            processed(call)?;
+            if is_meant {
+                std::process::exit(3);
+            }
+            processed(call)
+        }
         "ends-between" => {
             processed(call)?;
             if is_meant { Err("no second input".into()) } else { processed(call) }
         }
         _ => processed(call),
+    }
+}
+
+/// A program without `bellis::main`, one of whose ranks ends between two runs.
+pub fn bare(call: &Call) -> ExitCode {
+    let is_meant = call.is_meant();
+    let first = processed(call);
+    match call.scenario.as_str() {
+        "bare-exit" if is_meant => std::process::exit(3),
+        "bare-panic" if is_meant => panic!("out of luck"),
+        "bare-return" if is_meant => return ExitCode::from(4),
+        _ => {}
+    }
+    match first.and_then(|()| processed(call)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
