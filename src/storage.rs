@@ -64,7 +64,8 @@
 //!   is what it asks of a format, `partial_write` what is written of a part, `cache` keeps what was decoded;
 //! * `voxels` copies parts of boxes of voxels (`buffer`), span by span of their bytes (`spans`), fills what lies past an array's
 //!   end (`border`), and has the memory for all that (`uninit`, `scratch`); the boxes are geometry's;
-//! * `disk` replaces `files`, reads their metadata (`json`) and lets threads take turns (`locks`).
+//! * `disk` replaces `files`, reads their metadata (`json`), lets threads take turns (`locks`) and warns
+//!   of what is there (`notice`).
 //!
 //! [funlib.persistence]: https://github.com/funkelab/funlib.persistence
 
@@ -91,6 +92,7 @@ pub use crate::geometry::Writers;
 pub use array::Array;
 pub use context::Context;
 pub(crate) use context::Statistics;
+pub(crate) use disk::notice::TARGET as NOTICES;
 pub use dyn_array::DynArray;
 pub use error::{Result, StorageError};
 pub use format::Format;

@@ -127,6 +127,10 @@ fn start_logging() {
     let environment = env_logger::Env::default().default_filter_or("warn");
     let logger = env_logger::Builder::from_env(environment)
         .format(move |to, record| {
+            // What is on disk is the same for all ranks: one says it.
+            if rank > 0 && record.target() == crate::storage::NOTICES {
+                return Ok(());
+            }
             let sender = if is_launched { format!(" rank {rank}") } else { String::new() };
             writeln!(to, "[{}{sender}] {}", record.level(), record.args())
         })

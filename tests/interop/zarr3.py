@@ -45,6 +45,30 @@ def zarr_read(path):
     return described(array[...], array.attrs)
 
 
+def zarr_value(path, value, options):
+    zarr.create_array(path, shape=(), dtype="i4", fill_value=0, **arguments(options))[...] = value
+
+
+def zarr_read_value(path):
+    return int(zarr.open_array(path, mode="r")[...])
+
+
+def zarr_consolidated(path, zarr_format):
+    group = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+    group.create_array("old", shape=(3,), chunks=(3,), dtype="f4", fill_value=numpy.nan)
+    zarr.consolidate_metadata(path)
+
+
+def zarr_members(path):
+    group = zarr.open_group(path, mode="r", use_consolidated=True)
+    return sorted(name for name, _ in group.members(max_depth=None))
+
+
+def zarr_consolidated_attributes(path, member):
+    group = zarr.open_group(path, mode="r", use_consolidated=True)
+    return dict((group[member] if member else group).attrs)
+
+
 def store(path, driver):
     return {"driver": driver, "kvstore": {"driver": "file", "path": path}}
 
@@ -203,6 +227,7 @@ def ome_write(path, version, axes, datasets):
 
 if __name__ == "__main__":
     serve(
-        zarr_write, zarr_patch, zarr_read, tensorstore_write, tensorstore_patch, tensorstore_read,
+        zarr_write, zarr_patch, zarr_read, zarr_value, zarr_read_value, zarr_consolidated, zarr_members,
+        zarr_consolidated_attributes, tensorstore_write, tensorstore_patch, tensorstore_read,
         h5py_write, h5py_patch, h5py_read, h5py_filter, lz4_block, lz4_write, ome_levels, ome_write,
     )

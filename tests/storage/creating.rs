@@ -324,3 +324,20 @@ fn nothing_is_written_beside_an_array_at_a_path_with_dots() {
             && dir.path().join("out.n5/x/attributes.json").exists()
     );
 }
+
+/// An axis may have no voxel: then there is nothing to read or write, and the array is there all the same.
+#[test]
+fn arrays_without_voxels() {
+    for kind in KINDS.into_iter().filter(|kind| kind.has_chunk_files) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = kind.path_in(&dir);
+        let spec = kind.spec(&ArraySpec::new([0, 6]).voxel_size([2, 2]), [4, 2]);
+        let array = Array::<u16>::create(&path, &spec).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(array.roi(), roi([0, 0], [0, 12]), "{}", kind.format);
+        array.write(&array.roi(), &ArrayD::<u16>::zeros(vec![0, 6])).unwrap();
+        let array = Array::<u16>::open(&path).unwrap();
+        assert_eq!(array.info().shape, [0, 6], "{}", kind.format);
+        assert_eq!(array.read(&array.roi()).unwrap().shape(), [0, 6], "{}", kind.format);
+        assert_eq!(array.read(&roi([0, 0], [2, 4])).unwrap(), ArrayD::<u16>::zeros(vec![1, 2]));
+    }
+}

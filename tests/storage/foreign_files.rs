@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bellis::geometry::WriteTarget;
-use bellis::storage::ArraySpec;
+use bellis::storage::{ArraySpec, ZarrVersion};
 use bellis::{Array, Coordinate};
 use ndarray::s;
 use sha2::{Digest, Sha256};
@@ -147,5 +147,27 @@ fn a_spoilt_shard_is_an_error() {
             assert_eq!(read, data, "bit {bit} went unnoticed");
         }
         let _ = array.read(&roi([3, 3, 3], [2, 2, 2]));
+    }
+}
+
+/// A group says where the arrays in it lie, and no more: they are whole without it.
+#[test]
+fn a_group_that_cannot_be_read_takes_no_array_with_it() {
+    for (version, file) in [(ZarrVersion::V2, ".zattrs"), (ZarrVersion::V3, "zarr.json")] {
+        let dir = tempfile::tempdir().unwrap();
+        let group = dir.path().join("a.zarr");
+        let spec = ArraySpec::new([4]).zarr_version(version);
+        Array::<u8>::create(group.join("raw"), &spec).unwrap();
+        // As without attributes of its own, where those of the group are asked for.
+        let array = group.join("raw").join(if version == ZarrVersion::V2 { ".zattrs" } else { "zarr.json" });
+        let metadata = fs::read_to_string(&array).unwrap().replace("voxel_size", "a").replace("offset", "b");
+        fs::write(&array, metadata).unwrap();
+        for broken in
+            [&b"{\"author\": \"M\xfcller\"}"[..], b"", b"[]", b"{\"node_type\": \"group\", \"attributes\": 3"]
+        {
+            fs::write(group.join(file), broken).unwrap();
+            let array = Array::<u8>::open(group.join("raw")).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(array.read(&array.roi()).unwrap(), ndarray::arr1(&[0, 0, 0, 0]).into_dyn());
+        }
     }
 }

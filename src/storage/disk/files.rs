@@ -113,6 +113,14 @@ fn write_temporary<R>(
     result
 }
 
+/// Waits for the turn to change files in `directory` that others, also in other processes, may be changing: it lasts as long as
+/// the result is held, or until its holder dies. `None` where the file system knows no such locks.
+pub fn lock_directory(directory: &Path) -> Option<File> {
+    let opened = File::open(directory).ok()?;
+    opened.lock().ok()?;
+    Some(opened)
+}
+
 /// A path in the directory of `path` that nobody else uses.
 pub fn temporary_path(path: &Path) -> PathBuf {
     // Other processes, also on other nodes, write to the same directory: the name is drawn at random for each process

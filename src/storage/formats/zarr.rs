@@ -9,6 +9,7 @@ mod byte_range;
 mod chunk;
 mod codec;
 mod codec_list;
+mod consolidated;
 mod create;
 mod document;
 mod fill_value;

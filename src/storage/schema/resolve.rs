@@ -61,8 +61,13 @@ impl Request<'_> {
             let value = format!("{:?} with {} channel axes", spec.shape, spec.n_channel_axes);
             return Err(self.invalid("shape", value, "1 to 8 spatial axes after the channel axes"));
         }
-        if !positive(&spec.shape) {
-            return Err(self.invalid("shape", format!("{:?}", spec.shape), "1 or more along every axis"));
+        // Arrays without voxels are made of such arrays.
+        if !spec.shape.iter().all(|&extent| i64::try_from(extent).is_ok()) {
+            return Err(self.invalid(
+                "shape",
+                format!("{:?}", spec.shape),
+                "less than 2^63 along every axis",
+            ));
         }
         Ok(n_spatial)
     }

@@ -1,9 +1,10 @@
 //! Zarr v3 and v2: zarr-python 3 and 2, and tensorstore.
 
+use bellis::Array;
 use bellis::storage::{ArraySpec, Compression, DataType, ZarrVersion};
 use serde_json::{Value, json};
 
-use super::{Python, Verb, Volume, bellis_continues, others_continue};
+use super::{Python, Verb, Volume, bellis_continues, merged, others_continue};
 
 /// No multiple of any chunk.
 const SHAPE: [u64; 3] = [20, 31, 17];
@@ -218,5 +219,90 @@ fn arrays_of_bellis() {
             let patchers = [("zarr_patch", json!({})), ("tensorstore_patch", json!({"driver": driver}))];
             others_continue(&mut python, &path, volume, &readers, &patchers);
         }
+    }
+}
+
+/// An array without axes is read and written as one of one voxel.
+#[test]
+fn single_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    for (number, options) in [
+        "zarr_format=3",
+        "zarr_format=3, chunk_key_encoding={'name': 'v2', 'separator': '.'}",
+        "zarr_format=3, chunk_key_encoding={'name': 'default', 'separator': '.'}",
+        "zarr_format=3, compressors=[GzipCodec(level=1), Crc32cCodec()]",
+        "zarr_format=2",
+        "zarr_format=2, order='F', filters=[numcodecs.Delta('<i4')]",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = dir.path().join(format!("{number}.zarr"));
+        python.ask("zarr_value", json!({"path": path, "value": 77, "options": options}));
+        let array = Array::<i32>::open(&path).unwrap();
+        assert_eq!((array.info().shape.as_slice(), array.roi().shape()[0]), (&[1][..], 1), "{options}");
+        assert_eq!(array.read(&array.roi()).unwrap(), ndarray::arr1(&[77]).into_dyn(), "{options}");
+        array.write(&array.roi(), &ndarray::arr1(&[-5])).unwrap();
+        assert_eq!(python.ask("zarr_read_value", json!({"path": path})), json!(-5), "{options}");
+    }
+}
+
+/// Arrays of which an axis has no voxel are opened, read and made.
+#[test]
+fn arrays_without_voxels() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    for (number, options) in ["chunks=(1, 5)", "zarr_format=2, chunks=(1, 5)", "chunks=(2, 5), shards=(4, 5)"]
+        .into_iter()
+        .enumerate()
+    {
+        let (theirs, ours) =
+            (dir.path().join(format!("{number}.zarr")), dir.path().join(format!("{number}b.zarr")));
+        let volume = Volume::new(DataType::I32, &[0, 5]);
+        python.ask("zarr_write", merged(&volume.request(&theirs), &json!({"options": options})));
+        volume.require_read_by_bellis(&theirs);
+        let version = if number == 1 { ZarrVersion::V2 } else { ZarrVersion::V3 };
+        volume.create(&ours, &volume.spec().zarr_version(version));
+        volume.require_read_by_bellis(&ours);
+        others_continue(&mut python, &ours, volume, &[zarr_read()], &[]);
+    }
+}
+
+/// What bellis adds to a group with consolidated metadata is seen by those who read nothing else of it.
+#[test]
+fn groups_with_consolidated_metadata() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    for version in [2, 3] {
+        let path = dir.path().join(format!("{version}.zarr"));
+        python.ask("zarr_consolidated", json!({"path": path, "zarr_format": version}));
+        let members = |python: &mut Python| python.ask("zarr_members", json!({"path": path}));
+        assert_eq!(members(&mut python), json!(["old"]));
+        let volume = Volume::new(DataType::U8, &[9, 8]);
+        for name in ["deep/er/new", "new"] {
+            volume.create(&path.join(name), &volume.spec().chunks([4, 4]));
+        }
+        assert_eq!(members(&mut python), json!(["deep", "deep/er", "deep/er/new", "new", "old"]));
+        let described =
+            python.ask("zarr_consolidated_attributes", json!({"path": path, "member": "deep/er/new"}));
+        assert_eq!(described["axis_names"], json!(["y", "x"]));
+        for group in ["", "deep/er"] {
+            let level = bellis::storage::describe(path.join(group).join("new")).unwrap();
+            bellis::storage::write_multiscales(path.join(group), &[&level]).unwrap();
+            let described =
+                python.ask("zarr_consolidated_attributes", json!({"path": path, "member": group}));
+            let multiscales =
+                if version == 2 { &described["multiscales"] } else { &described["ome"]["multiscales"] };
+            assert_eq!(multiscales[0]["datasets"][0]["path"], "new", "{version} {group}");
+        }
+        // Of many who add to it at once, nobody is lost.
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (path, volume) = (path.join(format!("n{number}")), &volume);
+                scope.spawn(move || volume.create(&path, &volume.spec().chunks([4, 4])));
+            }
+        });
+        assert_eq!(members(&mut python).as_array().unwrap().len(), 5 + 8);
     }
 }

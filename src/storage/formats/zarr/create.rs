@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::consolidated;
 use super::node::{Node, node, not_an_array};
 use crate::storage::disk::files::{create_new, directories_above, require_writable};
 use crate::storage::error::{Result, StorageError};
@@ -68,7 +69,9 @@ impl Wanted {
         for group in &self.groups {
             write_new(group, &group_files(self.version))?;
         }
-        write_new(&self.info.path, &array_files(&self.info, self.codec.clone(), self.version))
+        write_new(&self.info.path, &array_files(&self.info, self.codec.clone(), self.version))?;
+        consolidated::refresh(&self.info.path);
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::node::{Node, node, read_json};
+use crate::storage::disk::notice;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::spec::ZarrVersion;
 
@@ -45,7 +46,11 @@ pub(super) fn attributes(path: &Path) -> Result<Option<Map<String, Value>>> {
 fn attributes_above(path: &Path) -> Result<Option<Map<String, Value>>> {
     for group in path.ancestors().skip(1).take(MAX_DEPTH) {
         let relative = path.strip_prefix(group).unwrap_or(path).display().to_string();
-        for multiscale in multiscales(group)?.iter().filter_map(Value::as_array).flatten() {
+        let found = multiscales(group).unwrap_or_else(|error| {
+            notice::once(&format!("what {} says of the arrays in it is set aside: {error}", group.display()));
+            None
+        });
+        for multiscale in found.iter().filter_map(Value::as_array).flatten() {
             if let Some(level) = Level::of(multiscale, &relative) {
                 return level.attributes(path).map(Some);
             }
@@ -56,10 +61,10 @@ fn attributes_above(path: &Path) -> Result<Option<Map<String, Value>>> {
 
 /// The `multiscales` of a group, if it is one.
 fn multiscales(group: &Path) -> Result<Option<Value>> {
-    let found = match node(group) {
-        Ok(Some(Node::Group(ZarrVersion::V3))) => read_json(&group.join("zarr.json"))?
+    let found = match node(group)? {
+        Some(Node::Group(ZarrVersion::V3)) => read_json(&group.join("zarr.json"))?
             .map(|metadata| metadata["attributes"]["ome"]["multiscales"].clone()),
-        Ok(Some(Node::Group(ZarrVersion::V2))) => {
+        Some(Node::Group(ZarrVersion::V2)) => {
             read_json(&group.join(".zattrs"))?.map(|attributes| attributes["multiscales"].clone())
         }
         _ => None,

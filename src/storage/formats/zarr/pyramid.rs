@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::consolidated;
 use super::node::{Node, node, read_json_to_write};
 use super::ome::{UNITS, apply, is_space};
 use crate::storage::context::Context;
-use crate::storage::disk::files::replace;
+use crate::storage::disk::files::{lock_directory, replace};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ZarrVersion;
@@ -28,6 +29,7 @@ pub fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
         datasets.push(dataset(level, first, &relative.display().to_string()));
     }
     let multiscale = json!({"axes": axes(first), "datasets": datasets});
+    let turn = lock_directory(path);
     let (file, content) = match node(path)? {
         Some(Node::Group(ZarrVersion::V3)) => ("zarr.json", read_json_to_write(&path.join("zarr.json"))?),
         Some(Node::Group(ZarrVersion::V2)) => (".zattrs", read_json_to_write(&path.join(".zattrs"))?),
@@ -39,6 +41,8 @@ pub fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
         .map_err(|reason| StorageError::Metadata { path: file.clone(), reason })?;
     replace(&file, format!("{content:#}").as_bytes(), Context::process().is_synced())
         .map_err(StorageError::io("write", file))?;
+    drop(turn);
+    consolidated::refresh(path);
     Ok(())
 }
 
