@@ -99,6 +99,8 @@ pub use format::Format;
 pub use formats::driver::library_versions;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 pub use formats::hdf5::mpio::MpiIo;
+pub use half::{bf16, f16};
+pub use num_complex::Complex;
 pub use schema::element::{DataType, Element, FillValue};
 pub use schema::info::ArrayInfo;
 pub use schema::names::{ParseCompressionError, ParseDataTypeError, ParseZarrVersionError};

@@ -163,7 +163,7 @@ impl<T: Element> Array<T> {
 
     /// What voxels hold that nobody wrote.
     pub fn fill_value(&self) -> T {
-        bytemuck::pod_read_unaligned(self.array.fill_value())
+        T::of_bytes(self.array.fill_value())
     }
 
     /// The voxels in `roi`, and the fill value past the border of the array.

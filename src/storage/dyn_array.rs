@@ -16,7 +16,7 @@ use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
 use crate::storage::voxels::buffer::VoxelsMut;
-use crate::storage::voxels::uninit;
+use crate::storage::voxels::{plain, uninit};
 
 /// An array on disk whose type of element is known when the program runs: bytes in, bytes out.
 ///
@@ -24,7 +24,8 @@ use crate::storage::voxels::uninit;
 /// typed view, and says what goes for both: [`typed`](Self::typed) makes one of it.
 ///
 /// Voxels are bytes: [`data_type().size()`](DataType::size) for each, in this machine's byte order, whatever the file's; in
-/// C order over the channel axes, then the extents of the ROI in voxels. No address need be aligned.
+/// C order over the channel axes, then the extents of the ROI in voxels. No address need be aligned. Those of `bool` that are
+/// read are 0 or 1; of those that are written, all but 0 are true.
 ///
 /// ```
 /// # #[cfg(feature = "zarr")] {
@@ -114,7 +115,10 @@ impl DynArray {
     }
 
     pub(super) fn from_opened(opened: Opened, context: &Context) -> Result<Self> {
-        let Opened { info, fill_value, backend } = opened;
+        let Opened { info, mut fill_value, backend } = opened;
+        if info.data_type == DataType::Bool {
+            plain::make_bool(&mut fill_value);
+        }
         let chunk_grid = info.chunk_grid()?;
         let context = context.clone();
         Ok(Self { inner: Arc::new(Inner { info, chunk_grid, fill_value, backend, context }) })
@@ -205,6 +209,11 @@ impl DynArray {
             return Err(StorageError::SizeDiffers { path, roi: *roi, actual, expected });
         }
         match self.range_inside(roi, &range)? {
+            Some(range) if self.data_type() == DataType::Bool => {
+                let mut voxels = voxels.to_vec();
+                plain::make_bool(&mut voxels);
+                self.backend().write(&range, &voxels)
+            }
             Some(range) => self.backend().write(&range, voxels),
             None => Ok(()),
         }
@@ -246,6 +255,9 @@ impl DynArray {
         let mut bytes = Vec::new();
         // SAFETY: what every backend promises.
         unsafe { uninit::fill_up(&mut bytes, n_bytes, |voxels| self.backend().read(range, voxels)) }?;
+        if self.data_type() == DataType::Bool {
+            plain::make_bool(&mut bytes);
+        }
         Ok(bytes)
     }
 

@@ -70,7 +70,8 @@ pub enum StorageError {
     },
     /// The array holds elements that no [`Element`](crate::storage::Element) stands for.
     #[error(
-        "{path} holds {data_type}, which bellis does not handle: convert it to one of uint8 to uint64, int8 to int64, float32, float64"
+        "{path} holds {data_type}, which bellis does not handle: convert it to one that it does, such as uint8 to uint64, int8 to \
+         int64, bool, float16 to float64, complex64"
     )]
     UnsupportedDataType {
         /// The path.

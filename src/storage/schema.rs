@@ -5,4 +5,5 @@ pub mod element;
 pub mod info;
 pub mod names;
 pub mod resolve;
+pub mod rounding;
 pub mod spec;

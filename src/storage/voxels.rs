@@ -2,6 +2,7 @@
 
 pub mod border;
 pub mod buffer;
+pub mod plain;
 pub mod scratch;
 pub mod spans;
 pub mod uninit;

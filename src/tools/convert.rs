@@ -12,14 +12,15 @@
 //! No value changes unless it was allowed: one that the new type does not hold fails its block, and the message names the
 //! value. `--clip` takes the nearest end of the range for what lies beyond it (and 0 for what is not a number), `--round`
 //! the nearest value for what lies between two, halfway the even one. Floating-point numbers always become the nearest
-//! ones of another precision, as they are rounded anyway; only beyond its range they need `--clip`.
+//! ones of another precision, as they are rounded anyway; only beyond its range they need `--clip`. Masks (`bool`) are 0 and 1
+//! among other types, and `uint8` in N5, which has none.
 
 use std::path::PathBuf;
 
 use super::common::blocks::Blocks;
-use super::common::number::{Loss, Number, cast_one, with_type};
+use super::common::number::{Loss, Value, cast_one, with_type};
 use super::common::output::Output;
-use super::common::place::{is_in_n5, require_another};
+use super::common::place::{data_type_at, is_in_n5, require_another};
 use super::common::source::Source;
 use super::error::Result;
 use crate::plan::{Fit, Task};
@@ -79,12 +80,12 @@ impl Convert {
     pub fn run(&self) -> Result<Converted> {
         let data_type = match self.dtype {
             Some(data_type) => data_type,
-            None => describe(&self.src)?.data_type,
+            None => data_type_at(&self.dst, describe(&self.src)?.data_type),
         };
         with_type!(data_type, T => self.run_as::<T>())
     }
 
-    fn run_as<T: Number>(&self) -> Result<Converted> {
+    fn run_as<T: Value>(&self) -> Result<Converted> {
         let Self { src, dst, clip, round, .. } = self;
         let loss = Loss { clip: *clip, round: *round };
         require_another(dst, src)?;

@@ -29,9 +29,9 @@ pub mod windows;
 use std::path::{Path, PathBuf};
 
 use super::common::blocks::Blocks;
-use super::common::number::{Loss, cast_one, with_type};
+use super::common::number::{Loss, cast_one, with_number};
 use super::common::output::Output;
-use super::common::place::{is_in_n5, is_same};
+use super::common::place::{data_type_at, is_in_n5, is_same};
 use super::common::source::Source;
 use super::error::Result;
 use crate::plan::{Fit, Pipeline, Task, TaskBuilder};
@@ -99,9 +99,9 @@ impl Downsample {
     pub fn run(&self) -> Result<Downsampled> {
         let data_type = match self.dtype {
             Some(data_type) => data_type,
-            None => describe(&self.src)?.data_type,
+            None => data_type_at(&self.dst, describe(&self.src)?.data_type),
         };
-        with_type!(data_type, T => self.run_as::<T>())
+        with_number!(data_type, T => self.run_as::<T>())
     }
 
     fn run_as<T: Reduce>(&self) -> Result<Downsampled> {

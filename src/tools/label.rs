@@ -30,7 +30,7 @@ pub mod union_find;
 use std::path::PathBuf;
 
 use super::common::blocks::Blocks;
-use super::common::number::{Loss, Number, with_type};
+use super::common::number::{Loss, Number, with_number};
 use super::common::output::Output;
 use super::common::place::require_another;
 use super::common::scratch::Scratch;
@@ -102,10 +102,11 @@ impl Label {
     /// # Errors
     /// As [`Convert::run`](super::Convert::run); more labels than the type holds.
     pub fn run(&self) -> Result<Option<Labelled>> {
-        if matches!(self.dtype, DataType::F32 | DataType::F64) {
+        use DataType as D;
+        if matches!(self.dtype, D::F16 | D::BF16 | D::F32 | D::F64 | D::C64 | D::C128) {
             return Err(format!("labels are whole numbers: --dtype {} holds others", self.dtype).into());
         }
-        with_type!(self.dtype, T => self.run_as::<T>())
+        with_number!(self.dtype, T => self.run_as::<T>())
     }
 
     fn run_as<T: Number>(&self) -> Result<Option<Labelled>> {
@@ -113,7 +114,7 @@ impl Label {
         require_another(dst, src)?;
         let info = describe(src)?;
         let connectivity = self.connectivity.among(info.offset.n_axes())?;
-        let subject = with_type!(info.data_type, S => {
+        let subject = with_number!(info.data_type, S => {
             Subject::new(Source::<S>::open(src, Loss::default())?, self.threshold, connectivity)
         })?;
         let spec = subject.spec.clone().fill_value(0u8);

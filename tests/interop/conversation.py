@@ -17,8 +17,12 @@ def voxels(shape, dtype, seed=0):
     """Numbers whose bytes all differ: what `Voxel::at` in tests/interop/volume.rs says, in C order."""
     index = numpy.arange(numpy.prod(shape, dtype=int), dtype="uint64") + numpy.uint64(seed)
     mixed = index * numpy.uint64(2654435761) & numpy.uint64(0xFFFFFFFF)
-    if numpy.dtype(dtype).kind == "f":
+    dtype = numpy.dtype(dtype)
+    if dtype.kind == "b":
+        values = mixed % numpy.uint64(2)
+    elif dtype.kind in "fcV":
         values = (mixed % numpy.uint64(65521)).astype("float64") / 16 - 1000
+        values = values * (1 - 0.5j) if dtype.kind == "c" else values
     else:
         values = mixed * numpy.uint64(0x100000001)
     return values.astype(dtype).reshape(shape)

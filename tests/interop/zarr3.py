@@ -19,7 +19,7 @@ import tensorstore
 import zarr
 import zarr.codecs
 import zarr.codecs.numcodecs
-from conversation import box, described, digest, fill_of, serve, voxels
+from conversation import box, described, digest, fill_of, plain, serve, voxels
 
 
 def arguments(options):
@@ -154,6 +154,37 @@ def h5py_read(path, name):
         return described(file[name][...], file[name].attrs)
 
 
+def h5py_types(path):
+    """Elements that are not numbers as such: each dataset, and what h5py reads, as numbers."""
+    enum = h5py.enum_dtype({"none": 0, "cell": 1, "edge": 300}, basetype=">i2")
+    pair = numpy.dtype([("mask", "?"), ("id", ">u4"), ("z", "<c8"), ("height", "<f2")])
+    with h5py.File(path, "a") as file:
+        file.create_dataset("mask", data=numpy.arange(20).reshape(4, 5) % 3 == 1)
+        file.create_dataset("gzip mask", data=numpy.arange(20).reshape(4, 5) % 3 == 1, chunks=(3, 3), compression="gzip")
+        labels = numpy.arange(20, dtype=">i2").reshape(4, 5) % 2 * 300 + 7 * (numpy.arange(20).reshape(4, 5) == 3)
+        file.create_dataset("enum", data=labels, dtype=enum)
+        file.create_dataset("lzf enum", data=labels, dtype=enum, chunks=(2, 5), compression="lzf", shuffle=True)
+        records = numpy.zeros((4, 5), pair)
+        records["mask"], records["id"] = numpy.arange(20).reshape(4, 5) % 2 == 1, numpy.arange(20).reshape(4, 5) * 70000
+        records["z"], records["height"] = numpy.arange(20).reshape(4, 5) * (1 - 2j), numpy.arange(20).reshape(4, 5) / 4
+        file.create_dataset("records", data=records, chunks=(2, 3))
+        file.create_dataset("a@b", data=numpy.arange(4))
+        file["single"] = numpy.float32(1.5)
+        h5py.h5d.create(file.id, b"bits", h5py.h5t.STD_B16LE, h5py.h5s.create_simple((5,)))
+        file.create_dataset("opaque", data=numpy.zeros(5, "V7"))
+        file.create_dataset("text", data=["a", "b"])
+        file.create_dataset("lists", (3,), dtype=h5py.vlen_dtype("<i4"))
+        file.create_dataset("arrays", (3,), dtype=numpy.dtype(("<f4", (2, 3))))
+        file.create_dataset("nothing", data=h5py.Empty("<f4"))
+        file["dangling"] = h5py.SoftLink("/nowhere")
+        file["outside"] = h5py.ExternalLink("missing.h5", "/raw")
+
+
+def h5py_field(path, name, field):
+    with h5py.File(path, "r") as file:
+        return [plain(value) for value in file[name][field].ravel()]
+
+
 def h5py_filter(path, name, number, mask):
     """Bytes in chunks, of which the first one is there if there is a mask, with a filter that is not."""
     with h5py.File(path, "a") as file:
@@ -229,5 +260,6 @@ if __name__ == "__main__":
     serve(
         zarr_write, zarr_patch, zarr_read, zarr_value, zarr_read_value, zarr_consolidated, zarr_members,
         zarr_consolidated_attributes, tensorstore_write, tensorstore_patch, tensorstore_read,
-        h5py_write, h5py_patch, h5py_read, h5py_filter, lz4_block, lz4_write, ome_levels, ome_write,
+        h5py_write, h5py_patch, h5py_read, h5py_filter, h5py_types, h5py_field, lz4_block, lz4_write, ome_levels,
+        ome_write,
     )

@@ -39,7 +39,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bellis::Roi;
-use bellis::storage::{ArraySpec, Compression, Element, FillValue, StorageError, ZarrVersion};
+use bellis::storage::{ArraySpec, Compression, DataType, Element, FillValue, StorageError, ZarrVersion};
 use ndarray::{ArrayD, IxDyn};
 use tempfile::TempDir;
 
@@ -123,7 +123,22 @@ impl Kind {
     /// `fill`, where this kind can have it.
     fn fill<T: Element>(&self, fill: impl Into<FillValue>) -> T {
         let fill = if self.has_fill_value { fill.into() } else { FillValue::Integer(0) };
-        T::from_fill(fill).unwrap()
+        T::from_fill(fill).or_else(|| T::from_fill(true.into())).unwrap()
+    }
+
+    /// Whether voxels are in its files as they are in memory.
+    fn has_bare_bytes(&self) -> bool {
+        let spec = self.spec(&ArraySpec::new([4]), [4]);
+        self.has_bare_chunks || (self.format == "HDF5" && !format!("{spec:?}").contains("Gzip"))
+    }
+
+    /// Whether the format has such elements.
+    fn knows(&self, data_type: DataType) -> bool {
+        match self.format {
+            "N5" => DataType::ALL[..10].contains(&data_type),
+            "Zarr v2" => data_type != DataType::BF16,
+            _ => true,
+        }
     }
 }
 
@@ -164,7 +179,7 @@ fn counting<T: Element>(shape: &[usize]) -> ArrayD<T> {
     let mut count = 0u8;
     ArrayD::from_shape_simple_fn(IxDyn(shape), || {
         count = count.wrapping_mul(5).wrapping_add(17) % 101;
-        T::from_fill(FillValue::from(count)).unwrap()
+        T::from_fill(FillValue::from(count)).or_else(|| T::from_fill((count % 2 == 1).into())).unwrap()
     })
 }
 

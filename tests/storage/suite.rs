@@ -3,11 +3,11 @@
 use std::fs;
 
 use bellis::geometry::WriteTarget;
-use bellis::storage::{ArraySpec, DataType, Element, FillValue, describe};
+use bellis::storage::{ArraySpec, Complex, DataType, Element, FillValue, ZarrVersion, bf16, describe, f16};
 use bellis::{Array, Border, Coordinate};
 use ndarray::{Array3, ArrayD, IxDyn, ShapeBuilder, Slice, s};
 
-use super::{KINDS, Kind, chunk_files, counting, roi};
+use super::{KINDS, Kind, chunk_files, counting, files_below, roi};
 
 #[test]
 fn every_type_round_trips() {
@@ -38,13 +38,59 @@ fn every_type_round_trips() {
         check::<i64>(kind);
         check::<f32>(kind);
         check::<f64>(kind);
+        if kind.knows(DataType::Bool) {
+            check::<bool>(kind);
+            check::<f16>(kind);
+            check::<Complex<f32>>(kind);
+            check::<Complex<f64>>(kind);
+        }
+        if kind.knows(DataType::BF16) {
+            check::<bf16>(kind);
+        }
+    }
+}
+
+/// N5 has bytes for masks, and nothing for the others; Zarr v2 has numpy's types.
+#[test]
+fn types_that_a_format_lacks_are_refused() {
+    for data_type in DataType::ALL.into_iter().skip(10) {
+        let refused = ArraySpec::new([4]).resolve("nothing-there.n5", data_type).unwrap_err().to_string();
+        assert!(refused.contains(&format!("data type is {data_type} but must be uint8 to")), "{refused}");
+    }
+    let v2 = ArraySpec::new([4]).zarr_version(ZarrVersion::V2);
+    let refused = v2.resolve("nothing-there.zarr", DataType::BF16).unwrap_err().to_string();
+    assert!(refused.contains("data type is bfloat16 but must be another one"), "{refused}");
+}
+
+/// A file may hold any bytes where it says that they are true or false.
+#[test]
+fn no_byte_makes_a_bool_that_is_neither() {
+    for kind in KINDS.iter().filter(|kind| kind.knows(DataType::Bool) && kind.has_bare_bytes()) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = kind.path_in(&dir);
+        let array = Array::<bool>::create(&path, &kind.spec(&ArraySpec::new([4]), [4])).unwrap();
+        array.write(&array.roi(), &ndarray::arr1(&[true, false, true, true])).unwrap();
+        drop(array);
+        for entry in files_below(dir.path()) {
+            let bytes = fs::read(&entry).unwrap();
+            let Some(at) = bytes.windows(4).position(|window| window == [1, 0, 1, 1]) else { continue };
+            let mut spoilt = bytes;
+            spoilt[at..at + 4].copy_from_slice(&[2, 0, 255, 1]);
+            fs::write(&entry, spoilt).unwrap();
+        }
+        let array = Array::<bool>::open(&path).unwrap();
+        let read = array.read(&array.roi()).unwrap();
+        assert_eq!(read.as_slice().unwrap(), [true, false, true, true], "{}", kind.format);
+        assert_eq!(array.as_dyn().read_bytes(&array.roi()).unwrap(), [1, 0, 1, 1]);
+        array.as_dyn().write_bytes(&array.roi(), &[0, 7, 1, 0]).unwrap();
+        assert_eq!(array.read(&array.roi()).unwrap().as_slice().unwrap(), [false, true, true, false]);
     }
 }
 
 #[test]
 fn extreme_fill_values_survive() {
     fn check<T: Element>(value: T) {
-        for kind in KINDS.iter().filter(|kind| kind.has_fill_value) {
+        for kind in KINDS.iter().filter(|kind| kind.has_fill_value && kind.knows(T::DATA_TYPE)) {
             let dir = tempfile::tempdir().unwrap();
             let path = kind.path_in(&dir);
             let spec = ArraySpec::new([3]).fill_value(value);
@@ -62,6 +108,12 @@ fn extreme_fill_values_survive() {
     check(f32::NEG_INFINITY);
     check(0.1f32);
     check(f64::MIN_POSITIVE);
+    check(true);
+    check(f16::NAN);
+    check(f16::MAX);
+    check(bf16::NEG_INFINITY);
+    check(Complex::new(0.1f32, f32::INFINITY));
+    check(Complex::new(-0.5f64, f64::NAN));
 }
 
 #[test]

@@ -13,10 +13,14 @@ fn all_types_go_through_all_types_and_back() {
     let data = Random(1).array(&[9, 10, 11], |random| (random % 128) as u8);
     write(folder.path(), "uint8.zarr", &data);
     let mut from = DataType::U8;
-    let types = DataType::ALL.into_iter().skip(1).chain([DataType::I8, DataType::F64, DataType::U8]);
+    let types = DataType::ALL.into_iter().skip(1).filter(|data_type| *data_type != DataType::Bool).chain([
+        DataType::I8,
+        DataType::F64,
+        DataType::U8,
+    ]);
     for (number, to) in types.enumerate() {
-        let name = if number >= 9 { format!("{to}-again.zarr") } else { format!("{to}.zarr") };
-        let from_name = if number >= 10 { format!("{from}-again.zarr") } else { format!("{from}.zarr") };
+        let name = if number >= 13 { format!("{to}-again.zarr") } else { format!("{to}.zarr") };
+        let from_name = if number >= 14 { format!("{from}-again.zarr") } else { format!("{from}.zarr") };
         let arguments = format!("{from_name} {name} --dtype {to}");
         run("convert", RANKS[number % 4], folder.path(), &arguments).text();
         let info = describe(folder.path().join(&name)).unwrap();
@@ -115,7 +119,7 @@ fn mistakes_are_told_in_one_line() {
         convert("a.zarr").failed(2, "<DST>");
         convert("a.zarr a.zarr").failed(2, "is input and output");
         convert("no.zarr b.zarr").failed(2, "no.zarr does not exist");
-        convert("a.zarr b.zarr --dtype complex64").failed(2, "use one of uint8");
+        convert("a.zarr b.zarr --dtype complex32").failed(2, "use one of uint8");
         convert("a.zarr b.zarr --chunks 1,2,3").failed(2, "--chunks has 3 numbers");
         convert("a.zarr b.zarr --compression zstd:99").failed(2, "22");
         convert("a.zarr c.zarr --block 6,4").failed(2, "use 8,4");

@@ -26,6 +26,8 @@ mod scratch;
 #[path = "../common/spawn.rs"]
 mod spawn;
 mod stats;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+mod types;
 
 use std::path::{Path, PathBuf};
 

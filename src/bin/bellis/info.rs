@@ -112,7 +112,7 @@ fn value_of(Described { path, found }: &Described) -> Value {
         FillValue::Integer(value) => {
             i64::try_from(value).map_or_else(|_| json!(value.to_string()), Value::from)
         }
-        other @ FillValue::Float(_) => json!(other.to_string()),
+        other => json!(other.to_string()),
     };
     json!({
         "path": path,

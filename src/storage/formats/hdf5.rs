@@ -30,4 +30,6 @@ mod lzf;
 #[cfg(feature = "mpi")]
 pub mod mpio;
 mod reachable;
+mod stored;
 mod transfer;
+mod types;

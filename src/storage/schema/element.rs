@@ -2,11 +2,18 @@
 
 use std::fmt;
 
-/// A number that an [`Array`](crate::storage::Array) can hold: the integers of 8 to 64 bits, `f32` and `f64`.
+use half::{bf16, f16};
+use num_complex::Complex;
+
+use super::rounding;
+use crate::storage::voxels::plain::Plain;
+
+/// A value that an [`Array`](crate::storage::Array) can hold: the integers of 8 to 64 bits, floats of 16 to 64 (those of 16 are
+/// `f16` and `bf16` of crate `half`), `bool`, and complex numbers of two `f32` or `f64` (`Complex` of crate `num-complex`).
 ///
 /// Sealed: the formats know how to store these and no others.
 pub trait Element:
-    Copy + Default + PartialEq + fmt::Debug + Into<FillValue> + Send + Sync + 'static + sealed::Element
+    Copy + Default + PartialEq + fmt::Debug + Into<FillValue> + Send + Sync + 'static + Plain
 {
     /// The type as it is called on disk.
     const DATA_TYPE: DataType;
@@ -14,11 +21,6 @@ pub trait Element:
     /// `value` as this type: exact among integers, rounded to the nearest where this is a float.
     #[doc(hidden)]
     fn from_fill(value: FillValue) -> Option<Self>;
-}
-
-mod sealed {
-    /// Keeps [`Element`](super::Element) closed.
-    pub trait Element: bytemuck::Pod {}
 }
 
 /// The type of an array's elements, as the file says it. Displayed with numpy's name, such as `uint8`.
@@ -45,11 +47,21 @@ pub enum DataType {
     F32,
     /// 64-bit float.
     F64,
+    /// True or false: one byte, 1 or 0.
+    Bool,
+    /// 16-bit float of IEEE 754: 5 bits of exponent, 10 of fraction.
+    F16,
+    /// 16-bit float with the exponent of one of 32 bits: 8 bits of exponent, 7 of fraction.
+    BF16,
+    /// Complex number of two 32-bit floats, the real part first.
+    C64,
+    /// Complex number of two 64-bit floats, the real part first.
+    C128,
 }
 
 impl DataType {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::U8,
         Self::U16,
         Self::U32,
@@ -60,6 +72,11 @@ impl DataType {
         Self::I64,
         Self::F32,
         Self::F64,
+        Self::Bool,
+        Self::F16,
+        Self::BF16,
+        Self::C64,
+        Self::C128,
     ];
 
     /// numpy's and Zarr v3's name, such as `uint8`.
@@ -75,6 +92,11 @@ impl DataType {
             Self::I64 => "int64",
             Self::F32 => "float32",
             Self::F64 => "float64",
+            Self::Bool => "bool",
+            Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
+            Self::C64 => "complex64",
+            Self::C128 => "complex128",
         }
     }
 
@@ -91,16 +113,30 @@ impl DataType {
             Self::I64 => "i64",
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::Bool => "bool",
+            Self::F16 => "f16",
+            Self::BF16 => "bf16",
+            Self::C64 => "Complex<f32>",
+            Self::C128 => "Complex<f64>",
         }
     }
 
     /// Bytes per element.
     pub fn size(self) -> usize {
         match self {
-            Self::U8 | Self::I8 => 1,
-            Self::U16 | Self::I16 => 2,
+            Self::U8 | Self::I8 | Self::Bool => 1,
+            Self::U16 | Self::I16 | Self::F16 | Self::BF16 => 2,
             Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::U64 | Self::I64 | Self::F64 => 8,
+            Self::U64 | Self::I64 | Self::F64 | Self::C64 => 8,
+            Self::C128 => 16,
+        }
+    }
+
+    /// Bytes that another byte order turns around: of an element, or of each part of a complex one.
+    pub(crate) fn size_of_part(self) -> usize {
+        match self {
+            Self::C64 | Self::C128 => self.size() / 2,
+            whole => whole.size(),
         }
     }
 
@@ -125,13 +161,23 @@ pub enum FillValue {
     Integer(i128),
     /// A floating-point number; it may be infinite or not a number.
     Float(f64),
+    /// A complex number: its real and its imaginary part.
+    Complex(f64, f64),
 }
 
 impl FillValue {
+    /// The same without an imaginary part; `None` where it has one.
+    pub(crate) fn real(self) -> Option<Self> {
+        match self {
+            Self::Complex(real, imaginary) => (imaginary == 0.0).then_some(Self::Float(real)),
+            real => Some(real),
+        }
+    }
+
     /// The value of an element of `data_type` whose bytes, in this machine's order, these are.
     pub(crate) fn of_bytes(bytes: &[u8], data_type: DataType) -> Self {
         fn value_of<T: Element>(bytes: &[u8]) -> FillValue {
-            bytemuck::pod_read_unaligned::<T>(bytes).into()
+            T::of_bytes(bytes).into()
         }
         dispatch!(data_type, value_of(bytes))
     }
@@ -151,25 +197,25 @@ impl fmt::Display for FillValue {
         match self {
             Self::Integer(value) => value.fmt(f),
             Self::Float(value) => value.fmt(f),
+            Self::Complex(real, imaginary) => write!(f, "{real}{imaginary:+}i"),
         }
     }
 }
 
 macro_rules! integer_elements {
     ($($type:ty => $data_type:ident),*) => {$(
-        impl sealed::Element for $type {}
-
         impl Element for $type {
             const DATA_TYPE: DataType = DataType::$data_type;
 
+            #[inline]
             fn from_fill(value: FillValue) -> Option<Self> {
-                match value {
+                match value.real()? {
                     FillValue::Integer(value) => value.try_into().ok(),
                     // 2^100 lies beyond every integer type, and below it a whole float is an i128.
                     FillValue::Float(value) if value.fract() == 0.0 && value.abs() < 2f64.powi(100) => {
                         (value as i128).try_into().ok()
                     }
-                    FillValue::Float(_) => None,
+                    _ => None,
                 }
             }
         }
@@ -183,17 +229,17 @@ macro_rules! integer_elements {
 }
 
 macro_rules! float_elements {
-    ($($type:ty => $data_type:ident),*) => {$(
-        impl sealed::Element for $type {}
-
+    ($($type:ty => $data_type:ident, $of_integer:expr, $of_float:expr);*) => {$(
         impl Element for $type {
             const DATA_TYPE: DataType = DataType::$data_type;
 
+            #[inline]
             fn from_fill(value: FillValue) -> Option<Self> {
-                Some(match value {
-                    FillValue::Integer(value) => value as Self,
-                    FillValue::Float(value) => value as Self,
-                })
+                match value.real()? {
+                    FillValue::Integer(value) => Some($of_integer(value)),
+                    FillValue::Float(value) => Some($of_float(value)),
+                    FillValue::Complex(..) => None,
+                }
             }
         }
 
@@ -205,8 +251,54 @@ macro_rules! float_elements {
     )*};
 }
 
+macro_rules! complex_elements {
+    ($($part:ty => $data_type:ident),*) => {$(
+        impl Element for Complex<$part> {
+            const DATA_TYPE: DataType = DataType::$data_type;
+
+            #[inline]
+            fn from_fill(value: FillValue) -> Option<Self> {
+                Some(match value {
+                    FillValue::Complex(real, imaginary) => Self::new(real as $part, imaginary as $part),
+                    real => Self::new(<$part>::from_fill(real)?, 0.0),
+                })
+            }
+        }
+
+        impl From<Complex<$part>> for FillValue {
+            fn from(value: Complex<$part>) -> Self {
+                Self::Complex(value.re.into(), value.im.into())
+            }
+        }
+    )*};
+}
+
 integer_elements!(u8 => U8, u16 => U16, u32 => U32, u64 => U64, i8 => I8, i16 => I16, i32 => I32, i64 => I64);
-float_elements!(f32 => F32, f64 => F64);
+float_elements!(
+    f32 => F32, |value| value as f32, |value| value as f32;
+    f64 => F64, |value| value as f64, |value| value;
+    f16 => F16, |value| f16::from_f32(rounding::of_integer(value)), |value| f16::from_f32(rounding::of_float(value));
+    bf16 => BF16, |value| bf16::from_f32(rounding::of_integer(value)), |value| bf16::from_f32(rounding::of_float(value))
+);
+complex_elements!(f32 => C64, f64 => C128);
+
+impl Element for bool {
+    const DATA_TYPE: DataType = DataType::Bool;
+
+    fn from_fill(value: FillValue) -> Option<Self> {
+        match u8::from_fill(value)? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl From<bool> for FillValue {
+    fn from(value: bool) -> Self {
+        Self::Integer(value.into())
+    }
+}
 
 /// Calls `$f::<T>($args)` with the `T` of a [`DataType`].
 macro_rules! dispatch {
@@ -222,6 +314,11 @@ macro_rules! dispatch {
             $crate::storage::schema::element::DataType::I64 => $f::<i64>($($arg),*),
             $crate::storage::schema::element::DataType::F32 => $f::<f32>($($arg),*),
             $crate::storage::schema::element::DataType::F64 => $f::<f64>($($arg),*),
+            $crate::storage::schema::element::DataType::Bool => $f::<bool>($($arg),*),
+            $crate::storage::schema::element::DataType::F16 => $f::<half::f16>($($arg),*),
+            $crate::storage::schema::element::DataType::BF16 => $f::<half::bf16>($($arg),*),
+            $crate::storage::schema::element::DataType::C64 => $f::<num_complex::Complex<f32>>($($arg),*),
+            $crate::storage::schema::element::DataType::C128 => $f::<num_complex::Complex<f64>>($($arg),*),
         }
     };
 }
@@ -243,6 +340,20 @@ mod tests {
         assert_eq!(i64::from_fill(f64::INFINITY.into()), None);
         assert_eq!(f32::from_fill(255u8.into()), Some(255.0));
         assert!(f64::from_fill(f32::NAN.into()).is_some_and(f64::is_nan));
+        assert_eq!(bool::from_fill(1.0f32.into()), Some(true));
+        assert_eq!(bool::from_fill(2u8.into()), None);
+        assert_eq!(u8::from_fill(true.into()), Some(1));
+        assert_eq!(f16::from_fill(0.1f64.into()), Some(f16::from_f32(0.1)));
+        // Just above halfway between two: by way of 32 bits it would be halfway.
+        assert_eq!(
+            f16::from_fill((1.0 + 2f64.powi(-11) + 2f64.powi(-40)).into()),
+            Some(f16::from_bits(0x3C01))
+        );
+        assert_eq!(bf16::from_fill(f32::MAX.into()), Some(bf16::INFINITY));
+        assert_eq!(u8::from_fill(Complex::new(7.0f32, 0.0).into()), Some(7));
+        assert_eq!(u8::from_fill(Complex::new(7.0f32, 1.0).into()), None);
+        assert_eq!(Complex::from_fill(7u8.into()), Some(Complex::new(7.0f64, 0.0)));
+        assert_eq!(FillValue::from(Complex::new(0.5f64, -2.0)).to_string(), "0.5-2i");
     }
 
     #[test]
@@ -250,6 +361,6 @@ mod tests {
         for data_type in DataType::ALL {
             assert_eq!(DataType::from_name(data_type.name()), Some(data_type));
         }
-        assert_eq!(DataType::from_name("bool"), None);
+        assert_eq!(DataType::from_name("text"), None);
     }
 }

@@ -186,10 +186,11 @@ mod tests {
             assert_eq!(data_type.to_string().parse(), Ok(data_type));
             assert_eq!(data_type.rust_name().parse(), Ok(data_type));
         }
-        let refused = "bool".parse::<DataType>().map_err(|error| error.to_string());
+        let refused = "text".parse::<DataType>().map_err(|error| error.to_string());
         assert_eq!(
             refused,
-            Err("use one of uint8, uint16, uint32, uint64, int8, int16, int32, int64, float32, float64"
+            Err("use one of uint8, uint16, uint32, uint64, int8, int16, int32, int64, float32, float64, bool, \
+                float16, bfloat16, complex64, complex128"
                 .to_owned())
         );
     }

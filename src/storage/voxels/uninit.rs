@@ -6,14 +6,15 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 
-use bytemuck::Pod;
 use ndarray::{ArrayD, IxDyn};
+
+use super::plain::Plain;
 
 /// An array of `shape` whose bytes are what `fill` writes.
 ///
 /// # Safety
 /// Where `fill` returns `Ok`, it has written every byte that it was given.
-pub unsafe fn filled<T: Pod, E>(
+pub unsafe fn filled<T: Plain, E>(
     shape: &[usize],
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<(), E>,
 ) -> Result<ArrayD<T>, E> {
@@ -23,9 +24,19 @@ pub unsafe fn filled<T: Pod, E>(
     // SAFETY: the same bytes, borrowed as long; the type of elements has no padding, and any byte may be written.
     let bytes = unsafe { std::slice::from_raw_parts_mut(spare.as_mut_ptr().cast(), size_of_val(spare)) };
     fill(bytes)?;
-    // SAFETY: the caller's promise; any bytes make a `T`, which is plain old data.
+    // SAFETY: the caller's promise: all of them are initialized.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) };
+    T::make_valid(bytes);
+    // SAFETY: by now the bytes are values.
     unsafe { elements.set_len(n_elements) };
     Ok(ArrayD::from_shape_vec(IxDyn(shape), elements).expect("as many elements as the shape says"))
+}
+
+/// Sets memory to 0: it is initialized then.
+pub fn zero(bytes: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    bytes.fill(MaybeUninit::new(0));
+    // SAFETY: the same bytes, borrowed as long, all of which were just written.
+    unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
 }
 
 /// Copies bytes to memory of the same length, which need not be initialized.

@@ -1,10 +1,12 @@
-//! The ten types of element as numbers: how one becomes another, and what may be lost on the way.
+//! The types of element as numbers: how one becomes another, and what may be lost on the way.
 
 use crate::tools::error::Result;
 use std::any::Any;
 
 use crate::storage::{Element, FillValue};
+use half::{bf16, f16};
 use ndarray::ArrayD;
+use num_complex::Complex;
 
 /// What may be lost where a value does not fit the type that it becomes. Nothing unless said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,63 +24,49 @@ pub enum Misfit {
     Range,
     /// It lies between two values.
     Inexact,
+    /// It has an imaginary part, where there is none.
+    Imaginary,
 }
 
-/// A type of element, as a number. [`FillValue`] holds the values of all of them exactly.
-pub trait Number: Element + PartialOrd {
-    /// How many values there are, where they are few enough to be counted one by one; else 0.
-    const N_VALUES: usize;
-
+/// A type of element that others become. [`FillValue`] holds the values of all of them exactly.
+pub trait Value: Element {
     /// `value` as this type. Among floats rounding is no loss: only their range counts.
     fn narrow(value: FillValue, loss: Loss) -> Result<Self, Misfit>;
+}
 
+/// A type of element whose values have an order.
+pub trait Number: Value + PartialOrd {
     /// The largest of both; not a number if one of them is not.
     fn larger(self, other: Self) -> Self;
-
-    /// For each value, a place in the order of values: 0 for the smallest. Where [`N_VALUES`](Self::N_VALUES) is not 0.
-    fn place(self) -> usize;
 
     /// Whether this is not a number.
     fn is_nan(self) -> bool;
 }
 
-macro_rules! integers {
-    ($($type:ty: $n_values:expr),*) => {$(
-        impl Number for $type {
-            const N_VALUES: usize = $n_values;
+/// What has no imaginary part.
+#[inline]
+fn real(value: FillValue) -> Result<FillValue, Misfit> {
+    value.real().ok_or(Misfit::Imaginary)
+}
 
+macro_rules! integers {
+    ($($type:ty),*) => {$(
+        impl Value for $type {
             #[inline]
             fn narrow(value: FillValue, loss: Loss) -> Result<Self, Misfit> {
-                let whole = match value {
-                    FillValue::Integer(whole) => whole,
-                    FillValue::Float(value) if value.is_nan() => {
-                        return if loss.clip { Ok(0) } else { Err(Misfit::Range) };
-                    }
-                    FillValue::Float(value) => {
-                        let whole = value.round_ties_even();
-                        if whole != value && !loss.round {
-                            return Err(Misfit::Inexact);
-                        }
-                        // Saturates, beyond the range of any type here.
-                        whole as i128
-                    }
-                };
+                let Some(whole) = whole(value, loss)? else { return Ok(0) };
                 match Self::try_from(whole) {
                     Ok(fits) => Ok(fits),
                     Err(_) if loss.clip => Ok(if whole < 0 { Self::MIN } else { Self::MAX }),
                     Err(_) => Err(Misfit::Range),
                 }
             }
+        }
 
+        impl Number for $type {
             #[inline]
             fn larger(self, other: Self) -> Self {
                 self.max(other)
-            }
-
-            #[inline]
-            fn place(self) -> usize {
-                // The wider types are not counted one by one.
-                (i128::from(self) - i128::from(Self::MIN)) as usize
             }
 
             #[inline]
@@ -89,36 +77,74 @@ macro_rules! integers {
     )*};
 }
 
+/// The whole number that `value` becomes, saturated beyond the range of any type here; `None` for what is not a number.
+#[inline]
+fn whole(value: FillValue, loss: Loss) -> Result<Option<i128>, Misfit> {
+    match real(value)? {
+        FillValue::Integer(whole) => Ok(Some(whole)),
+        FillValue::Float(value) if value.is_nan() => {
+            if loss.clip {
+                Ok(None)
+            } else {
+                Err(Misfit::Range)
+            }
+        }
+        FillValue::Float(value) => {
+            let whole = value.round_ties_even();
+            if whole != value && !loss.round { Err(Misfit::Inexact) } else { Ok(Some(whole as i128)) }
+        }
+        FillValue::Complex(..) => Err(Misfit::Imaginary),
+    }
+}
+
+impl Value for bool {
+    #[inline]
+    fn narrow(value: FillValue, loss: Loss) -> Result<Self, Misfit> {
+        match whole(value, loss)? {
+            None | Some(0) => Ok(false),
+            Some(1) => Ok(true),
+            Some(other) if loss.clip => Ok(other > 1),
+            Some(_) => Err(Misfit::Range),
+        }
+    }
+}
+
+impl Number for bool {
+    #[inline]
+    fn larger(self, other: Self) -> Self {
+        self | other
+    }
+
+    #[inline]
+    fn is_nan(self) -> bool {
+        false
+    }
+}
+
 macro_rules! floats {
     ($($type:ty),*) => {$(
-        impl Number for $type {
-            const N_VALUES: usize = 0;
-
+        impl Value for $type {
             #[inline]
             fn narrow(value: FillValue, loss: Loss) -> Result<Self, Misfit> {
-                match value {
-                    FillValue::Integer(whole) => {
-                        let rounded = whole as Self;
-                        if loss.round || rounded as i128 == whole { Ok(rounded) } else { Err(Misfit::Inexact) }
-                    }
-                    FillValue::Float(value) => {
-                        let rounded = value as Self;
-                        match rounded.is_infinite() && value.is_finite() {
-                            false => Ok(rounded),
-                            true if loss.clip => Ok(Self::MAX.copysign(rounded)),
-                            true => Err(Misfit::Range),
-                        }
-                    }
+                let value = real(value)?;
+                let rounded = Self::from_fill(value).ok_or(Misfit::Imaginary)?;
+                let (is_finite, is_exact) = match value {
+                    FillValue::Integer(whole) => (true, f64::from(rounded) as i128 == whole),
+                    // Rounded anyway.
+                    FillValue::Float(value) => (value.is_finite(), true),
+                    FillValue::Complex(..) => return Err(Misfit::Imaginary),
+                };
+                if rounded.is_infinite() && is_finite {
+                    return if loss.clip { Ok(Self::MAX.copysign(rounded)) } else { Err(Misfit::Range) };
                 }
+                if is_exact || loss.round { Ok(rounded) } else { Err(Misfit::Inexact) }
             }
+        }
 
+        impl Number for $type {
             #[inline]
             fn larger(self, other: Self) -> Self {
                 if self.is_nan() || self > other { self } else { other }
-            }
-
-            fn place(self) -> usize {
-                0
             }
 
             #[inline]
@@ -129,14 +155,32 @@ macro_rules! floats {
     )*};
 }
 
-integers!(u8: 1 << 8, i8: 1 << 8, u16: 1 << 16, i16: 1 << 16, u32: 0, i32: 0, u64: 0, i64: 0);
-floats!(f32, f64);
+macro_rules! complex {
+    ($($part:ty),*) => {$(
+        impl Value for Complex<$part> {
+            #[inline]
+            fn narrow(value: FillValue, loss: Loss) -> Result<Self, Misfit> {
+                match value {
+                    FillValue::Complex(real, imaginary) => Ok(Self::new(
+                        <$part>::narrow(FillValue::Float(real), loss)?,
+                        <$part>::narrow(FillValue::Float(imaginary), loss)?,
+                    )),
+                    real => Ok(Self::new(<$part>::narrow(real, loss)?, 0.0)),
+                }
+            }
+        }
+    )*};
+}
+
+integers!(u8, i8, u16, i16, u32, i32, u64, i64);
+floats!(f32, f64, f16, bf16);
+complex!(f32, f64);
 
 /// `data` as another type.
 ///
 /// # Errors
 /// The first value that does not fit, and the option that would make it fit.
-pub fn cast<S: Number, T: Number>(data: ArrayD<S>, loss: Loss) -> Result<ArrayD<T>> {
+pub fn cast<S: Value, T: Value>(data: ArrayD<S>, loss: Loss) -> Result<ArrayD<T>> {
     let data: Box<dyn Any> = Box::new(data);
     let data = match data.downcast::<ArrayD<T>>() {
         Ok(same) => return Ok(*same),
@@ -151,7 +195,7 @@ pub fn cast<S: Number, T: Number>(data: ArrayD<S>, loss: Loss) -> Result<ArrayD<
 
 /// `value` as another type; the error names the option that would make it fit.
 #[inline]
-pub fn cast_one<T: Number>(value: FillValue, loss: Loss) -> Result<T, String> {
+pub fn cast_one<T: Value>(value: FillValue, loss: Loss) -> Result<T, String> {
     T::narrow(value, loss).map_err(|misfit| misfit.explain(value, T::DATA_TYPE))
 }
 
@@ -169,23 +213,50 @@ impl Misfit {
             Self::Inexact => {
                 format!("{data_type} cannot hold the value {value} exactly: choose another type, or --round")
             }
+            Self::Imaginary => {
+                format!(
+                    "{data_type} has no imaginary part, and the value {value} has one: choose complex64 or complex128"
+                )
+            }
         }
     }
+}
+
+/// The error of a tool that compares elements, which these cannot be.
+pub fn without_order(data_type: crate::storage::DataType) -> String {
+    format!("{data_type} has no order, which this tool needs: bellis convert and bellis stats take it")
 }
 
 /// Runs `$body` with the type alias `$T` for a `DataType`.
 macro_rules! with_type {
     ($data_type:expr, $T:ident => $body:expr) => {
-        with_type!(@ $data_type, $T => $body,
-            U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F32 f32, F64 f64)
+        $crate::tools::common::number::with_type!(@ $data_type, $T => $body,
+            C64 num_complex::Complex<f32>, C128 num_complex::Complex<f64>;)
     };
-    (@ $data_type:expr, $T:ident => $body:expr, $($name:ident $type:ty),*) => {
+    (@ $data_type:expr, $T:ident => $body:expr, $($name:ident $type:ty),*; $($other:pat => $else:expr)?) => {
+        $crate::tools::common::number::with_type!(@@ $data_type, $T => $body,
+            U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F32 f32, F64 f64,
+            Bool bool, F16 half::f16, BF16 half::bf16 $(, $name $type)*; $($other => $else)?)
+    };
+    (@@ $data_type:expr, $T:ident => $body:expr, $($name:ident $type:ty),*; $($other:pat => $else:expr)?) => {
         match $data_type {
             $($crate::storage::DataType::$name => {
                 type $T = $type;
                 $body
             })*
+            $($other => $else,)?
         }
     };
 }
 pub(crate) use with_type;
+
+/// As `with_type`, of types whose values have an order: `$body` returns a result, which is an error for all others.
+macro_rules! with_number {
+    ($data_type:expr, $T:ident => $body:expr) => {{
+        let data_type = $data_type;
+        $crate::tools::common::number::with_type!(@ data_type, $T => $body, ;
+            $crate::storage::DataType::C64 | $crate::storage::DataType::C128 =>
+                Err($crate::tools::common::number::without_order(data_type).into()))
+    }};
+}
+pub(crate) use with_number;

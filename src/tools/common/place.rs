@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use crate::storage::Format;
+use crate::storage::{DataType, Format};
 
 /// Refuses an output that is the input.
 pub fn require_another(output: &Path, input: &Path) -> Result {
@@ -45,6 +45,11 @@ fn plain(path: &Path) -> PathBuf {
         }
     }
     plain
+}
+
+/// The type that elements of `data_type` get at `path` unless another is asked for: N5 has no bool.
+pub fn data_type_at(path: &Path, data_type: DataType) -> DataType {
+    if data_type == DataType::Bool && is_in_n5(path) { DataType::U8 } else { data_type }
 }
 
 /// Whether what is created there is N5.

@@ -10,7 +10,7 @@ use crate::storage::{Array, ArraySpec};
 use crate::storage::{ArrayInfo, describe};
 use ndarray::ArrayD;
 
-use super::number::{Loss, Number, cast, with_type};
+use super::number::{Loss, Value, cast, with_type};
 
 type Read<T> = dyn Fn(&Roi) -> Result<ArrayD<T>> + Send + Sync;
 
@@ -28,14 +28,14 @@ pub struct Source<T> {
     read: Arc<Read<T>>,
 }
 
-impl<T: Number> Source<T> {
+impl<T: Value> Source<T> {
     /// Opens the array at `path`.
     pub fn open(path: &Path, loss: Loss) -> Result<Self> {
         with_type!(describe(path)?.data_type, S => Ok(Self::of(Array::<S>::open(path)?, loss)))
     }
 
     /// The same of an array that is open.
-    pub fn of<S: Number>(array: Array<S>, loss: Loss) -> Self {
+    pub fn of<S: Value>(array: Array<S>, loss: Loss) -> Self {
         let (info, roi, spec) = (array.info().clone(), array.roi(), ArraySpec::like(&array));
         let chunk_grid = array.chunk_grid();
         let read = move |roi: &Roi| cast::<S, T>(array.read(roi)?, loss);

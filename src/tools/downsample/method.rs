@@ -1,5 +1,6 @@
 //! What several voxels become.
 
+use crate::storage::{Element, FillValue};
 use crate::tools::common::number::Number;
 
 /// What several voxels become.
@@ -68,6 +69,36 @@ macro_rules! integers {
     )*};
 }
 
+impl Reduce for bool {
+    /// What most are, and false of as many of both: halfway, the even one.
+    #[inline]
+    fn mean(values: &[Self]) -> Self {
+        2 * values.iter().filter(|value| **value).count() > values.len()
+    }
+
+    fn sort(values: &mut [Self]) {
+        values.sort_unstable();
+    }
+}
+
+/// Of 16 bits: no mean lies past the range of the sum.
+macro_rules! halves {
+    ($($type:ty),*) => {$(
+        impl Reduce for $type {
+            #[inline]
+            fn mean(values: &[Self]) -> Self {
+                let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
+                let mean = FillValue::Float(sum / values.len() as f64);
+                Self::from_fill(mean).unwrap_or_default()
+            }
+
+            fn sort(values: &mut [Self]) {
+                values.sort_unstable_by(Self::total_cmp);
+            }
+        }
+    )*};
+}
+
 macro_rules! floats {
     ($($type:ty),*) => {$(
         impl Reduce for $type {
@@ -87,3 +118,4 @@ macro_rules! floats {
 // 1024 voxels along each of 3 axes, and more, in sums without overflow.
 integers!(u8, i64; i8, i64; u16, i64; i16, i64; u32, i128; i32, i128; u64, i128; i64, i128);
 floats!(f32, f64);
+halves!(half::f16, half::bf16);

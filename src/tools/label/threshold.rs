@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::storage::FillValue;
 
-use crate::tools::common::number::{Loss, Misfit, Number};
+use crate::tools::common::number::{Loss, Number};
 
 /// A threshold, before it is known what it is compared with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +47,7 @@ impl Threshold {
         let round = Loss { round: true, ..Loss::default() };
         match T::narrow(value, round) {
             Ok(threshold) => Above::Than(threshold),
-            Err(Misfit::Range | Misfit::Inexact) if is_negative(value) => Above::All,
+            Err(_) if is_negative(value) => Above::All,
             Err(_) => Above::None,
         }
     }
@@ -57,6 +57,7 @@ fn is_negative(value: FillValue) -> bool {
     match value {
         FillValue::Integer(whole) => whole < 0,
         FillValue::Float(value) => value < 0.0,
+        FillValue::Complex(..) => false,
     }
 }
 

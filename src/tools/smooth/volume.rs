@@ -4,7 +4,9 @@ use std::path::Path;
 
 use crate::geometry::Roi;
 use crate::storage::{Array, ArraySpec, Border, StorageError};
-use crate::storage::{ArrayInfo, DataType, Element, describe};
+use crate::storage::{ArrayInfo, Element, describe};
+use crate::tools::common::number::with_number;
+use half::{bf16, f16};
 use ndarray::ArrayD;
 
 type Read = dyn Fn(&Roi) -> Result<ArrayD<f32>, StorageError> + Send + Sync;
@@ -22,19 +24,8 @@ pub struct Volume {
 
 impl Volume {
     /// Opens the array at `path`.
-    pub fn open(path: &Path) -> Result<Self, StorageError> {
-        match describe(path)?.data_type {
-            DataType::U8 => Self::of::<u8>(path),
-            DataType::U16 => Self::of::<u16>(path),
-            DataType::U32 => Self::of::<u32>(path),
-            DataType::U64 => Self::of::<u64>(path),
-            DataType::I8 => Self::of::<i8>(path),
-            DataType::I16 => Self::of::<i16>(path),
-            DataType::I32 => Self::of::<i32>(path),
-            DataType::I64 => Self::of::<i64>(path),
-            DataType::F32 => Self::of::<f32>(path),
-            DataType::F64 => Self::of::<f64>(path),
-        }
+    pub fn open(path: &Path) -> crate::tools::error::Result<Self> {
+        with_number!(describe(path)?.data_type, T => Ok(Self::of::<T>(path)?))
     }
 
     fn of<T: Number>(path: &Path) -> Result<Self, StorageError> {
@@ -66,3 +57,21 @@ macro_rules! numbers {
 }
 
 numbers!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64);
+
+impl Number for bool {
+    fn to_f32(self) -> f32 {
+        u8::from(self).into()
+    }
+}
+
+impl Number for f16 {
+    fn to_f32(self) -> f32 {
+        self.into()
+    }
+}
+
+impl Number for bf16 {
+    fn to_f32(self) -> f32 {
+        self.into()
+    }
+}

@@ -23,6 +23,10 @@ pub trait Figures: Default {
     fn values(&self) -> [Value; 4];
     /// The sum, rounded.
     fn sum(&self) -> f64;
+    /// The mean of what is finite, for printing.
+    fn mean(&self) -> Value {
+        (self.sum() / self.n_finite() as f64).into()
+    }
 }
 
 fn words<const N: usize>(words: &[u64]) -> Result<[u64; N]> {
@@ -218,5 +222,83 @@ impl Figures for Floats {
 
     fn sum(&self) -> f64 {
         self.sum.value()
+    }
+}
+
+/// Figures of complex numbers, which have no order, so neither minimum nor maximum. Values are printed as both parts; the square of
+/// one is that of its magnitude.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Complexes {
+    n: u64,
+    /// With a part that is not a number, and others with an infinite one.
+    not_finite: [u64; 2],
+    sums: [Sum; 2],
+    squares: Sum,
+}
+
+impl Complexes {
+    /// Adds a voxel.
+    #[inline]
+    pub fn add(&mut self, parts: [f64; 2]) {
+        if parts.iter().any(|part| !part.is_finite()) {
+            self.not_finite[usize::from(!parts.iter().any(|part| part.is_nan()))] += 1;
+            return;
+        }
+        self.n += 1;
+        for (sum, part) in self.sums.iter_mut().zip(parts) {
+            sum.add(part);
+            self.squares.add(part * part);
+        }
+    }
+}
+
+impl Figures for Complexes {
+    fn words(&self) -> Vec<u64> {
+        let sums = [self.sums[0], self.sums[1], self.squares].into_iter();
+        let floats = sums.flat_map(|sum| [sum.sum, sum.rest]).map(f64::to_bits);
+        std::iter::once(self.n).chain(self.not_finite).chain(floats).collect()
+    }
+
+    fn from_words(from: &[u64]) -> Result<Self> {
+        let [n, nan, infinite, rest @ ..] = words::<9>(from)?;
+        let sum =
+            |at: usize| Sum { sum: f64::from_bits(rest[2 * at]), rest: f64::from_bits(rest[2 * at + 1]) };
+        Ok(Self { n, not_finite: [nan, infinite], sums: [sum(0), sum(1)], squares: sum(2) })
+    }
+
+    fn merge(&mut self, more: &Self) {
+        self.n += more.n;
+        self.not_finite.iter_mut().zip(more.not_finite).for_each(|(n, more)| *n += more);
+        let all = self.sums.iter_mut().chain([&mut self.squares]);
+        for (sum, more) in all.zip(more.sums.into_iter().chain([more.squares])) {
+            sum.add(more.sum);
+            sum.rest += more.rest;
+        }
+    }
+
+    fn n_finite(&self) -> u64 {
+        self.n
+    }
+
+    /// An infinite one has no sign: it counts as positive.
+    fn not_finite(&self) -> [u64; 3] {
+        [self.not_finite[0], 0, self.not_finite[1]]
+    }
+
+    fn range(&self) -> Option<(f64, f64)> {
+        None
+    }
+
+    fn values(&self) -> [Value; 4] {
+        let sum = self.sums.map(Sum::value).to_vec();
+        [Value::Null, Value::Null, sum.into(), self.squares.value().into()]
+    }
+
+    fn sum(&self) -> f64 {
+        self.sums[0].value()
+    }
+
+    fn mean(&self) -> Value {
+        self.sums.map(|sum| sum.value() / self.n as f64).to_vec().into()
     }
 }

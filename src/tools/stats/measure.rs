@@ -4,26 +4,38 @@
 
 use crate::storage::ArrayInfo;
 use crate::tools::error::Result;
+use half::{bf16, f16};
 use ndarray::ArrayD;
+use num_complex::Complex;
 
 use super::bins::{self, Edges};
-use super::figures::{Figures, Floats, Integers};
+use super::figures::{Complexes, Figures, Floats, Integers};
 use super::summary::Summary;
-use crate::tools::common::number::Number;
+use crate::tools::common::number::Value;
 
 /// A type of element that can be measured.
-pub trait Measured: Number {
+pub trait Measured: Value {
+    /// How many values there are, where they are few enough to be counted one by one; else 0.
+    const N_VALUES: usize = 0;
+
     /// What is gathered of this type.
     type Figures: Figures;
 
     /// Adds `n` voxels of this value.
     fn add(self, figures: &mut Self::Figures, n: u64);
 
-    /// As a floating-point number, rounded; `None` for what is not finite.
+    /// As a floating-point number, rounded; `None` for what is not finite, or has no order.
     fn finite(self) -> Option<f64>;
 
-    /// The value at a [`place`](Number::place).
-    fn at(place: usize) -> Self;
+    /// For each value, a place in the order of values: 0 for the smallest. Where [`N_VALUES`](Self::N_VALUES) is not 0.
+    fn place(self) -> usize {
+        0
+    }
+
+    /// The value at a [`place`](Self::place).
+    fn at(_place: usize) -> Self {
+        Self::default()
+    }
 
     /// The figures of a block.
     fn measure(data: &ArrayD<Self>) -> Vec<u64> {
@@ -89,8 +101,10 @@ pub trait Measured: Number {
 }
 
 macro_rules! measured_integers {
-    ($($type:ty),*) => {$(
+    ($($type:ty: $n_values:expr),*) => {$(
         impl Measured for $type {
+            const N_VALUES: usize = $n_values;
+
             type Figures = Integers;
 
             #[inline]
@@ -101,6 +115,12 @@ macro_rules! measured_integers {
             #[inline]
             fn finite(self) -> Option<f64> {
                 Some(self as f64)
+            }
+
+            #[inline]
+            fn place(self) -> usize {
+                // The wider types are not counted one by one.
+                (i128::from(self) - i128::from(Self::MIN)) as usize
             }
 
             fn at(place: usize) -> Self {
@@ -124,14 +144,53 @@ macro_rules! measured_floats {
             #[inline]
             fn finite(self) -> Option<f64> {
                 self.is_finite().then_some(self.into())
+            }        }
+    )*};
+}
+
+macro_rules! measured_complex {
+    ($($type:ty),*) => {$(
+        impl Measured for $type {
+            type Figures = Complexes;
+
+            #[inline]
+            fn add(self, figures: &mut Complexes, _: u64) {
+                figures.add([self.re.into(), self.im.into()]);
             }
 
-            fn at(_: usize) -> Self {
-                0.0
+            #[inline]
+            fn finite(self) -> Option<f64> {
+                None
             }
         }
     )*};
 }
 
-measured_integers!(u8, i8, u16, i16, u32, i32, u64, i64);
-measured_floats!(f32, f64);
+measured_integers!(u8: 1 << 8, i8: 1 << 8, u16: 1 << 16, i16: 1 << 16, u32: 0, i32: 0, u64: 0, i64: 0);
+measured_floats!(f16, bf16, f32, f64);
+measured_complex!(Complex<f32>, Complex<f64>);
+
+impl Measured for bool {
+    const N_VALUES: usize = 2;
+
+    type Figures = Integers;
+
+    #[inline]
+    fn add(self, figures: &mut Integers, n: u64) {
+        figures.add(self.into(), n);
+    }
+
+    #[inline]
+    fn finite(self) -> Option<f64> {
+        Some(self.into())
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        self.into()
+    }
+
+    fn at(place: usize) -> Self {
+        place != 0
+    }
+}

@@ -45,7 +45,7 @@ impl Summary {
         field("positive_infinity", positive.into());
         field("min", min);
         field("max", max);
-        field("mean", mean.into());
+        field("mean", figures.mean());
         field("sum", sum);
         field("sum_of_squares", squares);
         let mut counted = None;

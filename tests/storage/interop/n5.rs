@@ -139,7 +139,7 @@ fn every_type_and_number_of_axes() {
     let dir = tempfile::tempdir().unwrap();
     let (mut python, mut n5store) = (Python::start("zarr3"), Python::start("zarr2"));
     let numbers_of_axes = (1..=5).map(|n_axes| (DataType::U16, vec![3; n_axes]));
-    let types = DataType::ALL.into_iter().map(|data_type| (data_type, vec![7, 5]));
+    let types = DataType::ALL.into_iter().take(10).map(|data_type| (data_type, vec![7, 5]));
     for (data_type, chunks) in types.chain(numbers_of_axes) {
         let path = dir.path().join(format!("{data_type}{chunks:?}.n5/a"));
         let volume = Volume::new(data_type, &[11, 5, 7, 8, 10][..chunks.len()]);

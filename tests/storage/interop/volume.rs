@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::path::Path;
 
-use bellis::storage::{ArraySpec, DataType, Element, FillValue};
+use bellis::storage::{ArraySpec, Complex, DataType, Element, FillValue, bf16, f16};
 use bellis::{Array, Coordinate, Roi};
 use ndarray::{ArrayD, IxDyn, Slice};
 use serde_json::{Value, json};
@@ -37,10 +37,40 @@ macro_rules! voxels {
         }
     )*};
     (integers $($type:ty),*) => { voxels!($($type: |mixed| mixed.wrapping_mul(0x1_0000_0001) as $type),*); };
+    (halves $($type:ty),*) => {
+        voxels!($($type: |mixed| <$type>::from_f64((mixed % 65521) as f64 / 16.0 - 1000.0)),*);
+    };
     (floats $($type:ty),*) => { voxels!($($type: |mixed| (mixed % 65521) as $type / 16.0 - 1000.0),*); };
 }
 voxels!(integers u8, u16, u32, u64, i8, i16, i32, i64);
 voxels!(floats f32, f64);
+voxels!(halves f16, bf16);
+
+impl Voxel for bool {
+    fn at(index: u64) -> Self {
+        mixed(index) % 2 == 1
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        vec![self.into()]
+    }
+}
+
+macro_rules! complex_voxels {
+    ($($part:ty),*) => {$(
+        impl Voxel for Complex<$part> {
+            fn at(index: u64) -> Self {
+                let real = <$part>::at(index);
+                Self::new(real, -real / 2.0)
+            }
+
+            fn bytes(self) -> Vec<u8> {
+                [self.re.bytes(), self.im.bytes()].concat()
+            }
+        }
+    )*};
+}
+complex_voxels!(f32, f64);
 
 /// `$body` with `$T` as the type that `$data_type` stands for.
 macro_rules! with_type {
@@ -62,6 +92,11 @@ macro_rules! with_type {
             bellis::storage::DataType::I64 => arm!(i64),
             bellis::storage::DataType::F32 => arm!(f32),
             bellis::storage::DataType::F64 => arm!(f64),
+            bellis::storage::DataType::Bool => arm!(bool),
+            bellis::storage::DataType::F16 => arm!(bellis::storage::f16),
+            bellis::storage::DataType::BF16 => arm!(bellis::storage::bf16),
+            bellis::storage::DataType::C64 => arm!(bellis::storage::Complex<f32>),
+            bellis::storage::DataType::C128 => arm!(bellis::storage::Complex<f64>),
             other => panic!("the tests do not know {other}"),
         }
     }};
@@ -102,9 +137,11 @@ impl Volume {
     /// What a script needs to know to write it.
     pub fn request(&self, path: &Path) -> Value {
         let fill = match self.fill {
+            FillValue::Integer(value) if self.data_type == DataType::Bool => json!(value != 0),
             FillValue::Integer(value) => json!(i64::try_from(value).unwrap()),
             FillValue::Float(value) if value.is_finite() => json!(value),
             FillValue::Float(value) if value.is_nan() => json!("NaN"),
+            FillValue::Complex(..) => panic!("the scripts know real fill values only"),
             FillValue::Float(value) => json!(if value > 0.0 { "Infinity" } else { "-Infinity" }),
         };
         json!({"path": path, "shape": self.shape, "dtype": self.data_type.name(), "fill": fill,

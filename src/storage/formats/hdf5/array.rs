@@ -13,7 +13,7 @@ use super::metadata::Metadata;
 use super::reachable;
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::context::Context;
-use crate::storage::error::Result;
+use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::spec::ArraySpec;
@@ -68,24 +68,31 @@ fn opened(at: Location, context: &Context) -> Result<Opened> {
         Ok(metadata)
     })?;
     let info = metadata.info(&at)?;
-    let fill_value = metadata.fill_value();
+    let fill_value = metadata.fill_value.clone();
     handle.close();
     let backend: Box<dyn Backend> =
         if let Some(filtered) = FilteredArray::of(&at, &handle, &metadata, context) {
             Box::new(filtered)
         } else if let Some(layout) = metadata.byte_layout {
-            Box::new(DirectArray::open(&at, layout, &metadata.shape, metadata.data_type, context)?)
+            Box::new(DirectArray::open(&at, layout, &metadata.shape, metadata.stored.data_type, context)?)
         } else {
-            Box::new(LibraryArray::new(at, handle, metadata.data_type, context))
+            Box::new(LibraryArray::new(at, handle, metadata.stored, context))
         };
     Ok(Opened { info, fill_value, backend })
 }
 
 /// The same dataset in the file that really holds it: an external link leads to another one, with addresses, locks and a
-/// time of its own.
+/// time of its own. Where there is no such dataset, its name may end in that of a field: `PATH@FIELD`.
 pub(super) fn resolve_link(at: Location) -> Result<Location> {
     let handle = Handle::of(&at.file);
-    let target = handle.with(&at, |dataset| Ok(location::link_target(dataset, &at.file)))?;
+    let target_of = |at: &Location| handle.with(at, |dataset| Ok(location::link_target(dataset, &at.file)));
+    let (at, target) = match (target_of(&at), at.of_field()) {
+        (Err(StorageError::NotFound { .. }), Some(of_field)) => {
+            let target = target_of(&of_field)?;
+            (of_field, target)
+        }
+        (target, _) => (at, target?),
+    };
     let Some((file, dataset)) = target else { return Ok(at) };
     // The former has the latter open.
     handle.close();

@@ -19,6 +19,7 @@ use super::handle::Handle;
 use super::library::LibraryArray;
 use super::location::Location;
 use super::metadata::Metadata;
+use super::stored::Stored;
 use crate::geometry::{VoxelBox, VoxelGrid};
 use crate::storage::backend::Backend;
 use crate::storage::chunked::cache::{ChunkCache, ChunkReader, ReadThrough, WhenBusy};
@@ -36,6 +37,7 @@ pub(super) struct FilteredArray {
     file: File,
     grid: VoxelGrid,
     filters: Filters,
+    stored: Stored,
     /// Bytes of a voxel.
     element: usize,
     cache: ChunkCache,
@@ -55,10 +57,11 @@ impl FilteredArray {
         let (chunks, filters) = (metadata.chunks.as_ref()?, metadata.filters.as_ref()?);
         Some(Self {
             file: File::open(&at.file).ok()?,
-            library: LibraryArray::new(at.clone(), handle.clone(), metadata.data_type, context),
+            library: LibraryArray::new(at.clone(), handle.clone(), metadata.stored.clone(), context),
             grid: VoxelGrid::new(&metadata.shape, chunks),
             filters: filters.clone(),
-            element: metadata.data_type.size(),
+            element: metadata.stored.data_type.size(),
+            stored: metadata.stored.clone(),
             cache: ChunkCache::new(context),
             has_space: AtomicBool::new(false),
             n_writes: handle.n_writes(),
@@ -82,6 +85,7 @@ impl FilteredArray {
                 unsafe {
                     uninit::fill_up(voxels, n_bytes, |to| self.filters.decode(stored, skipped, element, to))
                 }?;
+                self.stored.swap(voxels);
                 Ok(true)
             });
             decoded.map_err(|reason: String| StorageError::CorruptDataset {

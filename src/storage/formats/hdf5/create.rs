@@ -5,23 +5,28 @@
 //! Without compression all of its space is allocated at once; chunks then lie one after the other in the file, and
 //! each voxel has an address that never changes.
 
+use std::ffi::CString;
 use std::fs;
 use std::path::Path;
 
 use hdf5::dataset::{AllocTime, FillTime};
+use hdf5::plist::DatasetCreate;
 use hdf5::plist::file_create::FileSpaceStrategy;
 use hdf5::types::VarLenUnicode;
-use hdf5::{Dataset, DatasetBuilderEmptyShape, File, FileBuilder, H5Type, OpenMode};
+use hdf5::{Dataset, Dataspace, File, FileBuilder, OpenMode, h5check};
+use hdf5_sys::h5d::H5Dcreate2;
+use hdf5_sys::h5p::{H5P_DEFAULT, H5Pset_fill_value};
 
 use super::creation_lock::CreationLock;
 use super::failure::failed;
 use super::handle::{self, Handle};
 use super::location::{self, Location};
 use super::metadata::{COMPRESSED, FORMAT};
+use super::types;
 use crate::geometry::Writers;
 use crate::storage::disk::files::{require_writable, temporary_path};
 use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::{DataType, Element, dispatch};
+use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::resolve::resolve;
 use crate::storage::schema::spec::{ArraySpec, Compression};
@@ -203,7 +208,7 @@ fn add_dataset(file: &Path, at: &Location, wanted: &Wanted) -> Result<()> {
         opened.close().map_err(&failed)?;
         opened = handle::open(file, OpenMode::ReadWrite, &builder)?;
     }
-    let made = dispatch!(wanted.info.data_type, new_dataset(&opened, wanted, UNFINISHED))
+    let made = new_dataset(&opened, wanted, UNFINISHED)
         .and_then(|dataset| write_attributes(&dataset, &wanted.info))
         .and_then(|()| make_groups(&opened, &at.dataset))
         .and_then(|()| opened.relink(UNFINISHED, &at.dataset));
@@ -215,24 +220,42 @@ fn add_dataset(file: &Path, at: &Location, wanted: &Wanted) -> Result<()> {
     made.and(closed).map_err(&failed)
 }
 
-fn new_dataset<T: Element + H5Type>(file: &File, wanted: &Wanted, name: &str) -> hdf5::Result<Dataset> {
+fn new_dataset(file: &File, wanted: &Wanted, name: &str) -> hdf5::Result<Dataset> {
     let info = &wanted.info;
     let sizes = |extents: &[u64]| extents.iter().map(|&extent| extent as usize).collect::<Vec<_>>();
-    let mut builder: DatasetBuilderEmptyShape = file.new_dataset::<T>().shape(sizes(&info.shape));
-    builder = if info.is_contiguous { builder.no_chunk() } else { builder.chunk(sizes(&info.chunks)) };
-    builder = match wanted.deflate {
-        Some(level) => builder.shuffle().deflate(level),
-        None => builder.alloc_time(Some(AllocTime::Early)),
+    let mut builder = DatasetCreate::build();
+    let creation = if info.is_contiguous { builder.no_chunk() } else { builder.chunk(sizes(&info.chunks)) };
+    match wanted.deflate {
+        Some(level) => creation.shuffle().deflate(level),
+        None => creation.alloc_time(Some(AllocTime::Early)),
     };
-    let fill_value = T::from_fill(info.fill_value).unwrap_or_default();
-    if fill_value != T::default() {
-        builder = builder.fill_value(fill_value);
-    } else if wanted.deflate.is_none() {
+    let fill_value = info.fill_value.to_bytes(info.data_type).unwrap_or_default();
+    let is_filled = fill_value.iter().any(|byte| *byte != 0);
+    if !is_filled && wanted.deflate.is_none() {
         // New space at the end of a file is 0 already: to write that out would take as long as the volume is large.
         let is_new = !reuses_space(file)?;
-        builder = builder.fill_time(if is_new { FillTime::Never } else { FillTime::Alloc });
+        creation.fill_time(if is_new { FillTime::Never } else { FillTime::Alloc });
     }
-    builder.create(name)
+    let creation = creation.finish()?;
+    let (stored, space) = (types::native(info.data_type)?, Dataspace::try_new(sizes(&info.shape))?);
+    let name = CString::new(name).map_err(|error| hdf5::Error::from(error.to_string()))?;
+    hdf5::sync::sync(|| {
+        // SAFETY: ids that live longer than the calls, as many bytes as an element of the type takes, and a name that ends.
+        unsafe {
+            if is_filled {
+                h5check(H5Pset_fill_value(creation.id(), stored.id(), fill_value.as_ptr().cast()))?;
+            }
+            hdf5::from_id(h5check(H5Dcreate2(
+                file.id(),
+                name.as_ptr(),
+                stored.id(),
+                space.id(),
+                H5P_DEFAULT,
+                creation.id(),
+                H5P_DEFAULT,
+            ))?)
+        }
+    })
 }
 
 /// Returns whether the file keeps track of the space that another dataset had, and uses it again: what bellis makes does not.

@@ -6,24 +6,24 @@ use std::sync::Arc;
 use super::failure::failed;
 use super::handle::Handle;
 use super::location::Location;
+use super::stored::Stored;
 use super::{filters, transfer};
 use crate::geometry::VoxelBox;
 use crate::storage::backend::Backend;
 use crate::storage::context::Context;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::schema::element::DataType;
 
 /// An open array that needs the library.
 pub(super) struct LibraryArray {
     at: Location,
     handle: Arc<Handle>,
-    data_type: DataType,
+    stored: Stored,
     context: Context,
 }
 
 impl LibraryArray {
-    pub(super) fn new(at: Location, handle: Arc<Handle>, data_type: DataType, context: &Context) -> Self {
-        Self { at, handle, data_type, context: context.clone() }
+    pub(super) fn new(at: Location, handle: Arc<Handle>, stored: Stored, context: &Context) -> Self {
+        Self { at, handle, stored, context: context.clone() }
     }
 
     /// What the library says of a filter that it lacks is about directories.
@@ -43,13 +43,13 @@ impl LibraryArray {
 unsafe impl Backend for LibraryArray {
     fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
         self.name_missing_filter(self.handle.with(&self.at, |dataset| {
-            transfer::read(dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
+            transfer::read(dataset, &self.stored, range, voxels).map_err(failed("read", &self.at.path))
         }))
     }
 
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
         self.name_missing_filter(self.handle.with_writable(&self.at, self.context.is_synced(), |dataset| {
-            transfer::write(dataset, self.data_type, range, voxels).map_err(failed("write", &self.at.path))
+            transfer::write(dataset, &self.stored, range, voxels).map_err(failed("write", &self.at.path))
         }))
     }
 }

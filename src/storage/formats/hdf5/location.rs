@@ -13,6 +13,8 @@ pub(super) struct Location {
     pub(super) path: PathBuf,
     pub(super) file: PathBuf,
     pub(super) dataset: String,
+    /// The field that is wanted of elements that have several.
+    pub(super) field: Option<String>,
 }
 
 impl Location {
@@ -23,7 +25,18 @@ impl Location {
         let file = existing.or_else(named).unwrap_or(path).to_path_buf();
         let rest = path.strip_prefix(&file).unwrap_or(Path::new(""));
         let parts: Vec<_> = rest.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-        Self { path: path.to_path_buf(), dataset: parts.join("/"), file }
+        Self { path: path.to_path_buf(), dataset: parts.join("/"), field: None, file }
+    }
+
+    /// The same with what follows the last `@` as the name of a field, if anything does.
+    pub(super) fn of_field(&self) -> Option<Self> {
+        let (dataset, field) = self.dataset.rsplit_once('@')?;
+        let is_in_name = dataset.is_empty() || field.is_empty() || field.contains('/');
+        (!is_in_name).then(|| Self {
+            dataset: dataset.to_owned(),
+            field: Some(field.to_owned()),
+            ..self.clone()
+        })
     }
 }
 

@@ -1,8 +1,6 @@
 //! What a dataset and its attributes say.
 
-use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
-use hdf5::{Dataset, Datatype, File, Group, H5Type};
-use hdf5_sys::h5t::{H5T_class_t, H5Tget_class};
+use hdf5::{Dataset, File, Group};
 use serde_json::{Map, Value};
 
 use super::attribute;
@@ -11,10 +9,11 @@ use super::codec::Filters;
 use super::failure::failed;
 use super::filters;
 use super::location::{self, Location};
+use super::stored::Stored;
 use crate::geometry::Writers;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
-use crate::storage::schema::element::{DataType, FillValue, dispatch};
+use crate::storage::schema::element::FillValue;
 use crate::storage::schema::info::ArrayInfo;
 
 /// The format's name.
@@ -24,12 +23,9 @@ pub(super) const FORMAT: &str = "HDF5";
 pub(super) const COMPRESSED: &str =
     "it is compressed HDF5; write Zarr, with shards if few files are wanted, or HDF5 without compression";
 
-/// 0, where a dataset says nothing.
-const NO_FILL_VALUE: FillValue = FillValue::Integer(0);
-
 /// What a dataset is.
 pub(super) struct Metadata {
-    pub(super) data_type: DataType,
+    pub(super) stored: Stored,
     pub(super) shape: Vec<u64>,
     /// Where its bytes lie, if they can be read and written without the library.
     pub(super) byte_layout: Option<ByteLayout>,
@@ -37,34 +33,37 @@ pub(super) struct Metadata {
     pub(super) filters: Option<Filters>,
     pub(super) chunks: Option<Vec<u64>>,
     is_filtered: bool,
-    fill_value: FillValue,
+    /// The bytes of a voxel that nobody wrote.
+    pub(super) fill_value: Vec<u8>,
     attributes: Map<String, Value>,
 }
 
 impl Metadata {
     pub(super) fn of(at: &Location, dataset: &Dataset) -> Result<Self> {
         let failed = failed("read the metadata of", &at.path);
-        let data_type = data_type(at, dataset)?;
-        let shape = to_u64(&dataset.shape());
-        if shape.is_empty() {
-            return Err(not_an_array(at, "a single value", Vec::new()));
-        }
+        let stored = stored(at, dataset)?;
+        let shape = shape(at, dataset)?;
         let creation = dataset.dcpl().map_err(&failed)?;
         let chunks = creation.chunk().map(|chunks| to_u64(&chunks));
-        let fill_value = dispatch!(data_type, fill_value(&creation));
+        let fill_value = stored.fill_value(dataset, &creation);
         let is_filtered = filters::n_filters(&creation) != Some(0);
         // What leads out of the file is the library's.
         let is_here = creation.external().is_empty() && location::is_in(dataset, &at.file);
-        let is_native = is_native(data_type, dataset).map_err(&failed)?;
         // Chunks at the end of the array may be stored as they are, whatever the others are.
         let is_regular = creation.chunk_opts().is_none_or(|options| options.is_empty());
-        let known_filters = if is_filtered && is_regular && is_here && is_native {
+        let known_filters = if is_filtered && is_regular && is_here && stored.is_whole() {
             Filters::of(&creation.filters())
         } else {
             None
         };
-        let byte_layout = if !is_filtered && is_here && is_native {
-            ByteLayout::of(dataset, creation.layout(), &shape, chunks.as_deref(), data_type.size() as u64)
+        let byte_layout = if !is_filtered && is_here && stored.is_native() {
+            ByteLayout::of(
+                dataset,
+                creation.layout(),
+                &shape,
+                chunks.as_deref(),
+                stored.data_type.size() as u64,
+            )
         } else {
             None
         };
@@ -75,7 +74,7 @@ impl Metadata {
             }
         }
         Ok(Self {
-            data_type,
+            stored,
             shape,
             byte_layout,
             filters: known_filters,
@@ -99,17 +98,13 @@ impl Metadata {
         Writers::OneProcess { why: why.to_owned() }
     }
 
-    /// The bytes of a voxel that nobody wrote.
-    pub(super) fn fill_value(&self) -> Vec<u8> {
-        self.fill_value.to_bytes(self.data_type).unwrap_or_else(|| vec![0; self.data_type.size()])
-    }
-
     pub(super) fn info(&self, at: &Location) -> Result<ArrayInfo> {
+        let data_type = self.stored.data_type;
         let found = attributes::parse(&at.path, self.shape.len(), &self.attributes)?;
         Ok(ArrayInfo {
             path: at.path.clone(),
             format: FORMAT,
-            data_type: self.data_type,
+            data_type,
             shape: self.shape.clone(),
             chunks: self.chunks.clone().unwrap_or_else(|| self.shape.clone()),
             shards: None,
@@ -121,7 +116,7 @@ impl Metadata {
             voxel_size: found.voxel_size,
             axis_names: found.axis_names,
             units: found.units,
-            fill_value: self.fill_value,
+            fill_value: FillValue::of_bytes(&self.fill_value, data_type),
         })
     }
 }
@@ -130,49 +125,19 @@ pub(super) fn to_u64(extents: &[usize]) -> Vec<u64> {
     extents.iter().map(|&extent| extent as u64).collect()
 }
 
-fn data_type(at: &Location, dataset: &Dataset) -> Result<DataType> {
-    use TypeDescriptor as D;
-    let unsupported =
-        |data_type: String| StorageError::UnsupportedDataType { path: at.path.clone(), data_type };
-    let stored = dataset.dtype().map_err(failed("read the type of", &at.path))?;
-    let described = stored.to_descriptor().map_err(|error| unsupported(undescribed(&stored, &error)))?;
-    Ok(match described {
-        D::Unsigned(IntSize::U1) => DataType::U8,
-        D::Unsigned(IntSize::U2) => DataType::U16,
-        D::Unsigned(IntSize::U4) => DataType::U32,
-        D::Unsigned(IntSize::U8) => DataType::U64,
-        D::Integer(IntSize::U1) => DataType::I8,
-        D::Integer(IntSize::U2) => DataType::I16,
-        D::Integer(IntSize::U4) => DataType::I32,
-        D::Integer(IntSize::U8) => DataType::I64,
-        D::Float(FloatSize::U4) => DataType::F32,
-        D::Float(FloatSize::U8) => DataType::F64,
-        other => return Err(unsupported(other.to_string())),
-    })
-}
-
-/// A type that the library's bindings have no word for, such as a float of 2 bytes.
-fn undescribed(stored: &Datatype, error: &hdf5::Error) -> String {
-    // SAFETY: a datatype's id.
-    let class = hdf5::sync::sync(|| unsafe { H5Tget_class(stored.id()) });
-    match class {
-        H5T_class_t::H5T_FLOAT => format!("float{}", 8 * stored.size()),
-        H5T_class_t::H5T_INTEGER => format!("integers of {} bytes", stored.size()),
-        _ => error.to_string(),
+/// The extents; a single value without axes is an array of one.
+fn shape(at: &Location, dataset: &Dataset) -> Result<Vec<u64>> {
+    let shape = to_u64(&dataset.shape());
+    if shape.is_empty() && dataset.size() == 0 {
+        return Err(not_an_array(at, "a dataset without a shape", Vec::new()));
     }
+    Ok(if shape.is_empty() { vec![1] } else { shape })
 }
 
-/// Returns whether elements are stored as this machine has them in memory.
-fn is_native(data_type: DataType, dataset: &Dataset) -> hdf5::Result<bool> {
-    fn is<T: H5Type>(stored: &Datatype) -> bool {
-        stored.is::<T>()
-    }
-    let stored = dataset.dtype()?;
-    Ok(dispatch!(data_type, is(&stored)))
-}
-
-fn fill_value<T: H5Type + Into<FillValue>>(creation: &hdf5::plist::DatasetCreate) -> FillValue {
-    creation.get_fill_value_as::<T>().ok().flatten().map_or(NO_FILL_VALUE, Into::into)
+/// How the elements are stored, if a type of element stands for them.
+fn stored(at: &Location, dataset: &Dataset) -> Result<Stored> {
+    let found = Stored::of(dataset, at.field.as_deref()).map_err(failed("read the type of", &at.path))?;
+    found.map_err(|data_type| StorageError::UnsupportedDataType { path: at.path.clone(), data_type })
 }
 
 /// The error for a dataset that is not there: which ones are, or what is there instead.

@@ -18,6 +18,7 @@ use super::failure::failed;
 use super::handle::Handle;
 use super::location::Location;
 use super::metadata::Metadata;
+use super::stored::Stored;
 use super::{array, reachable, transfer};
 use crate::geometry::{VoxelBox, Writers};
 use crate::storage::backend::{Backend, Opened};
@@ -181,6 +182,7 @@ struct Candidate {
     at: Location,
     info: ArrayInfo,
     fill_value: Vec<u8>,
+    stored: Stored,
 }
 
 impl Candidate {
@@ -202,7 +204,7 @@ impl Candidate {
 /// open and others have not could never be closed.
 fn open_collectively(candidate: Candidate, ranks: MpiIo) -> Result<Opened> {
     let is_writable = candidate.is_writable();
-    let Candidate { at, info, fill_value } = candidate;
+    let Candidate { at, info, fill_value, stored } = candidate;
     let mut builder = FileBuilder::new();
     builder.with_fapl(|fapl| fapl.mpio(ranks.comm, None));
     let mode = if is_writable { OpenMode::ReadWrite } else { OpenMode::Read };
@@ -211,8 +213,7 @@ fn open_collectively(candidate: Candidate, ranks: MpiIo) -> Result<Opened> {
     let file = ranks.agree(opened.map(ManuallyDrop::new))?;
     let dataset = file.dataset(&at.dataset).map_err(failed("open", &at.path));
     let dataset = ranks.agree(dataset.map(ManuallyDrop::new))?;
-    let data_type = info.data_type;
-    let backend = Box::new(MpioArray { at, data_type, is_writable, _file: file, dataset });
+    let backend = Box::new(MpioArray { at, stored, is_writable, _file: file, dataset });
     Ok(Opened { info, fill_value, backend })
 }
 
@@ -228,11 +229,11 @@ fn inspect(at: Location, data_type: DataType) -> Result<Candidate> {
     })?;
     handle.close();
     let info = metadata.info(&at)?;
-    if metadata.data_type != data_type {
-        let (path, on_disk) = (at.path.clone(), metadata.data_type);
+    if metadata.stored.data_type != data_type {
+        let (path, on_disk) = (at.path.clone(), metadata.stored.data_type);
         return Err(StorageError::DataTypeDiffers { path, on_disk, asked: data_type });
     }
-    let candidate = Candidate { at, info, fill_value: metadata.fill_value() };
+    let candidate = Candidate { at, info, fill_value: metadata.fill_value, stored: metadata.stored };
     if candidate.is_writable() {
         let opened = OpenOptions::new().read(true).write(true).open(&candidate.at.file);
         opened.map_err(StorageError::io("write", &candidate.at.file))?;
@@ -251,7 +252,7 @@ fn require_hdf5(action: &'static str, path: &Path, format: Format) -> Result<()>
 /// An array that all ranks have open.
 struct MpioArray {
     at: Location,
-    data_type: DataType,
+    stored: Stored,
     is_writable: bool,
     // Never closed: see the module's text.
     dataset: ManuallyDrop<Dataset>,
@@ -261,14 +262,14 @@ struct MpioArray {
 // SAFETY: a transfer writes all of the memory.
 unsafe impl Backend for MpioArray {
     fn read(&self, range: &VoxelBox, voxels: &mut [MaybeUninit<u8>]) -> Result<()> {
-        transfer::read(&self.dataset, self.data_type, range, voxels).map_err(failed("read", &self.at.path))
+        transfer::read(&self.dataset, &self.stored, range, voxels).map_err(failed("read", &self.at.path))
     }
 
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
         if !self.is_writable {
             return Err(StorageError::CompressedInParallel { path: self.at.path.clone() });
         }
-        let written = transfer::write(&self.dataset, self.data_type, range, voxels);
+        let written = transfer::write(&self.dataset, &self.stored, range, voxels);
         written.map_err(failed("write", &self.at.path))?;
         if Context::process().is_synced() {
             files::sync(&self.at.file).map_err(StorageError::io("write", &self.at.path))?;

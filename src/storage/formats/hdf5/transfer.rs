@@ -10,23 +10,24 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use hdf5::{Dataset, Dataspace, Datatype, H5Type, Hyperslab, SliceOrIndex, h5check};
+use hdf5::{Dataset, Dataspace, Datatype, Hyperslab, SliceOrIndex, h5check};
 use hdf5_sys::h5d::{H5Dread, H5Dwrite};
 use hdf5_sys::h5p::H5P_DEFAULT;
 
+use super::stored::Stored;
 use crate::geometry::VoxelBox;
-use crate::storage::schema::element::{DataType, dispatch};
+use crate::storage::voxels::{scratch, uninit};
 
 /// Reads `range`, which lies inside the dataset, to `voxels`: all of them are written. What was never written and is not to be
 /// filled either is 0, as h5py and NetCDF have it.
 pub(super) fn read(
     dataset: &Dataset,
-    data_type: DataType,
+    stored: &Stored,
     range: &VoxelBox,
     voxels: &mut [MaybeUninit<u8>],
 ) -> hdf5::Result<()> {
-    let transfer = Transfer::new(dataset, data_type, range, voxels.len())?;
-    voxels.fill(MaybeUninit::new(0));
+    let transfer = Transfer::new(dataset, stored, range, voxels.len())?;
+    let voxels = uninit::zero(voxels);
     let to = voxels.as_mut_ptr().cast();
     // SAFETY: ids that live as long as `transfer`, and memory of as many bytes as the selected elements take.
     let code = hdf5::sync::sync(|| unsafe {
@@ -39,17 +40,24 @@ pub(super) fn read(
             to,
         ))
     });
+    stored.swap(voxels);
     code.map(drop)
 }
 
 /// Writes `voxels` to `range`, which lies inside the dataset.
-pub(super) fn write(
-    dataset: &Dataset,
-    data_type: DataType,
-    range: &VoxelBox,
-    voxels: &[u8],
-) -> hdf5::Result<()> {
-    let transfer = Transfer::new(dataset, data_type, range, voxels.len())?;
+pub(super) fn write(dataset: &Dataset, stored: &Stored, range: &VoxelBox, voxels: &[u8]) -> hdf5::Result<()> {
+    if !stored.is_swapped() {
+        return write_stored(dataset, stored, range, voxels);
+    }
+    scratch::with(|swapped| {
+        swapped.extend_from_slice(voxels);
+        stored.swap(swapped);
+        write_stored(dataset, stored, range, swapped)
+    })
+}
+
+fn write_stored(dataset: &Dataset, stored: &Stored, range: &VoxelBox, voxels: &[u8]) -> hdf5::Result<()> {
+    let transfer = Transfer::new(dataset, stored, range, voxels.len())?;
     let from = voxels.as_ptr().cast();
     // SAFETY: ids that live as long as `transfer`, and memory of as many bytes as the selected elements take.
     let code = hdf5::sync::sync(|| unsafe {
@@ -75,18 +83,20 @@ struct Transfer {
 }
 
 impl Transfer {
-    fn new(dataset: &Dataset, data_type: DataType, range: &VoxelBox, n_bytes: usize) -> hdf5::Result<Self> {
-        fn native<T: H5Type>() -> hdf5::Result<Datatype> {
-            Datatype::from_type::<T>()
-        }
+    fn new(dataset: &Dataset, stored: &Stored, range: &VoxelBox, n_bytes: usize) -> hdf5::Result<Self> {
         let memory = Dataspace::try_new(range.shape())?;
         let axis = |range: &Range<u64>| SliceOrIndex::from(range.start as usize..range.end as usize);
-        let selection = Hyperslab::from(range.ranges().iter().map(axis).collect::<Vec<_>>());
-        let selected = dataset.space()?.select(selection)?;
+        let all = dataset.space()?;
+        // A single value has no axes to select from.
+        let selected = match all.ndim() {
+            0 => all,
+            _ => all.select(Hyperslab::from(range.ranges().iter().map(axis).collect::<Vec<_>>()))?,
+        };
+        let data_type = stored.in_memory(dataset)?;
         let n_elements = selected.selection_size();
         if n_elements != memory.size() || n_elements * data_type.size() != n_bytes {
             return Err(format!("{n_elements} elements selected for {n_bytes} bytes").into());
         }
-        Ok(Self { data_type: dispatch!(data_type, native())?, memory, selected })
+        Ok(Self { data_type, memory, selected })
     }
 }

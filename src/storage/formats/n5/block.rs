@@ -7,6 +7,7 @@ use std::io;
 
 use super::codec::Codec;
 use crate::storage::schema::element::DataType;
+use crate::storage::voxels::plain;
 
 /// The shape of a block, which may be smaller than `chunk`, and its voxels in this machine's byte order; or why it is
 /// corrupt.
@@ -23,7 +24,7 @@ pub(super) fn decode(
     voxels.try_reserve_exact(n_bytes).map_err(|_| format!("no memory for its {n_bytes} bytes"))?;
     voxels.resize(n_bytes, 0);
     codec.decode(payload, &mut voxels)?;
-    swap_bytes(&mut voxels, data_type.size());
+    swap_bytes(&mut voxels, data_type);
     Ok((shape, voxels))
 }
 
@@ -75,26 +76,15 @@ pub(super) fn encode(
     for &extent in shape.iter().rev() {
         bytes.extend(number(extent)?.to_be_bytes());
     }
-    swap_bytes(&mut voxels, data_type.size());
+    swap_bytes(&mut voxels, data_type);
     codec.encode(&voxels, data_type.size(), bytes)
 }
 
 /// From big endian to this machine's order, or back.
-fn swap_bytes(voxels: &mut [u8], element: usize) {
+fn swap_bytes(voxels: &mut [u8], data_type: DataType) {
     if cfg!(target_endian = "little") {
-        match element {
-            1 => {}
-            2 => reverse::<2>(voxels),
-            4 => reverse::<4>(voxels),
-            _ => reverse::<8>(voxels),
-        }
+        plain::swap_bytes(voxels, data_type.size_of_part());
     }
-}
-
-/// Reverses elements of a size that the compiler knows, and so many at once.
-fn reverse<const SIZE: usize>(voxels: &mut [u8]) {
-    let (elements, _) = voxels.as_chunks_mut::<SIZE>();
-    elements.iter_mut().for_each(|element| element.reverse());
 }
 
 #[cfg(test)]

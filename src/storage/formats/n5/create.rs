@@ -36,6 +36,13 @@ impl Wanted {
             rule,
         };
         let info = resolve(path.to_path_buf(), FORMAT, data_type, spec)?;
+        if matches!(
+            data_type,
+            DataType::Bool | DataType::F16 | DataType::BF16 | DataType::C64 | DataType::C128
+        ) {
+            let rule = "uint8 to uint64, int8 to int64, float32 or float64: N5 knows no others";
+            return Err(invalid("data type", data_type.to_string(), rule));
+        }
         if info.fill_value.to_bytes(data_type) != FillValue::Integer(0).to_bytes(data_type) {
             return Err(invalid("fill value", spec.fill_value.to_string(), "0: N5 knows no other"));
         }

@@ -44,6 +44,10 @@ impl Wanted {
             let rule = "Zstd, Gzip, Blosc or None in Zarr";
             invalid("compression", format!("{compression:?}"), rule)
         })?;
+        if let (ZarrVersion::V2, DataType::BF16) = (version, data_type) {
+            let rule = "another one, such as float16, or in Zarr v3: v2 has no name for it";
+            return Err(invalid("data type", data_type.to_string(), rule));
+        }
         if let (ZarrVersion::V2, Some(shards)) = (version, &info.shards) {
             let rule = "left out: Zarr v3 has shards, v2 has none";
             return Err(invalid("shard shape", format!("{shards:?}"), rule));
@@ -139,7 +143,7 @@ fn array_files(info: &ArrayInfo, codec: Option<Value>, version: ZarrVersion) -> 
                 "chunks": info.chunks,
                 "dtype": dtype_v2(info.data_type),
                 "order": "C",
-                "fill_value": fill_value_json(info.fill_value),
+                "fill_value": fill_value_json(info),
                 "dimension_separator": "/",
                 "compressor": codec,
                 "filters": null,
@@ -162,7 +166,7 @@ fn array_files(info: &ArrayInfo, codec: Option<Value>, version: ZarrVersion) -> 
                 "data_type": info.data_type.name(),
                 "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": info.write_chunk}},
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-                "fill_value": fill_value_json(info.fill_value),
+                "fill_value": fill_value_json(info),
                 "codecs": codecs,
                 "attributes": attributes,
                 "dimension_names": dimension_names(info),
@@ -187,28 +191,40 @@ fn sharding(info: &ArrayInfo, codecs: Vec<Value>) -> Value {
     }})
 }
 
-/// numpy's name of the type, little endian.
+/// numpy's name of the type, little endian. It has none for bfloat16, of which no array of v2 is made.
 fn dtype_v2(data_type: DataType) -> String {
     let kind = match data_type {
         DataType::U8 | DataType::U16 | DataType::U32 | DataType::U64 => 'u',
         DataType::I8 | DataType::I16 | DataType::I32 | DataType::I64 => 'i',
-        DataType::F32 | DataType::F64 => 'f',
+        DataType::F16 | DataType::F32 | DataType::F64 => 'f',
+        DataType::C64 | DataType::C128 => 'c',
+        DataType::Bool => 'b',
+        DataType::BF16 => return data_type.name().to_owned(),
     };
     let order = if data_type.size() == 1 { '|' } else { '<' };
     format!("{order}{kind}{}", data_type.size())
 }
 
-fn fill_value_json(value: FillValue) -> Value {
-    match value {
+fn fill_value_json(info: &ArrayInfo) -> Value {
+    match info.fill_value {
+        FillValue::Integer(value) if info.data_type == DataType::Bool => json!(value != 0),
         FillValue::Integer(value) => match u64::try_from(value) {
             Ok(value) => json!(value),
             // No element is smaller than an i64.
             Err(_) => json!(value as i64),
         },
-        FillValue::Float(value) if value.is_nan() => json!("NaN"),
-        FillValue::Float(value) if value == f64::INFINITY => json!("Infinity"),
-        FillValue::Float(value) if value == f64::NEG_INFINITY => json!("-Infinity"),
-        FillValue::Float(value) => json!(value),
+        FillValue::Float(value) => float_json(value),
+        FillValue::Complex(real, imaginary) => json!([float_json(real), float_json(imaginary)]),
+    }
+}
+
+fn float_json(value: f64) -> Value {
+    if value.is_nan() {
+        json!("NaN")
+    } else if value.is_infinite() {
+        json!(if value > 0.0 { "Infinity" } else { "-Infinity" })
+    } else {
+        json!(value)
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn canonical(value: &Value, type_name: &str) -> Option<Value> {
         FillValue::Integer(value) => Some(integer(value)),
         // A float that is no integer of the type was refused, and beyond 2^100 there is none.
         FillValue::Float(value) => Some(integer(value as i128)),
+        FillValue::Complex(..) => None,
     }
 }
 
@@ -63,6 +64,7 @@ fn float(value: &Value, n_bits: usize) -> Option<Value> {
             None if value > 0.0 => json!("Infinity"),
             None => json!("-Infinity"),
         },
+        FillValue::Complex(..) => return None,
     })
 }
 

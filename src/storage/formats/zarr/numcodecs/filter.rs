@@ -249,7 +249,7 @@ fn whole(input: &[u8], number: NumberType) -> Result<(), String> {
 fn as_float(value: FillValue) -> f64 {
     match value {
         FillValue::Integer(value) => value as f64,
-        FillValue::Float(value) => value,
+        FillValue::Float(value) | FillValue::Complex(value, _) => value,
     }
 }
 

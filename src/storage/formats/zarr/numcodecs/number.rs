@@ -31,7 +31,7 @@ macro_rules! with_number {
 pub(super) use with_number;
 
 /// A number that filters compute with.
-pub(super) trait Number: Element {
+pub(super) trait Number: Element + bytemuck::Pod {
     /// Whether it is a float of 32 bits, in which arithmetic then is.
     const IS_SINGLE: bool = false;
 
@@ -60,7 +60,7 @@ macro_rules! integers {
             fn cast(value: FillValue) -> Self {
                 match value {
                     FillValue::Integer(value) => value as Self,
-                    FillValue::Float(value) => value as Self,
+                    FillValue::Float(value) | FillValue::Complex(value, _) => value as Self,
                 }
             }
 
@@ -83,7 +83,7 @@ macro_rules! floats {
             fn cast(value: FillValue) -> Self {
                 match value {
                     FillValue::Integer(value) => value as Self,
-                    FillValue::Float(value) => value as Self,
+                    FillValue::Float(value) | FillValue::Complex(value, _) => value as Self,
                 }
             }
 
