@@ -176,6 +176,7 @@ def h5py_types(path):
         file.create_dataset("lists", (3,), dtype=h5py.vlen_dtype("<i4"))
         file.create_dataset("arrays", (3,), dtype=numpy.dtype(("<f4", (2, 3))))
         file.create_dataset("nothing", data=h5py.Empty("<f4"))
+        file.create_dataset("nine", (2,) * 9, "u1")
         file["dangling"] = h5py.SoftLink("/nowhere")
         file["outside"] = h5py.ExternalLink("missing.h5", "/raw")
 

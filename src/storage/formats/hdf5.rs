@@ -7,6 +7,9 @@
 //! way, and decoded here. **Through the library** goes what is left: writing compressed chunks, rarer filters, datasets
 //! without space yet, and types of another byte order.
 //!
+//! What elements are in a file and how they become those in memory is said by `types` and `stored`, for all of these ways; that
+//! nothing is read that nobody wrote, by `transfer`.
+//!
 //! What is created without compression can be written directly, so by many ranks: the file is made complete by one
 //! process, with early allocation, and closed, before any other opens it (`hdf5/create.rs`).
 

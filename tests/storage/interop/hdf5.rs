@@ -212,7 +212,8 @@ fn datasets_of_newer_libraries_are_read_or_refused() {
         Ok(_) => volume.require_read_by_bellis(&path),
         Err(error) => {
             let message = error.to_string();
-            assert!(message.starts_with(&format!("cannot open {}: ", path.display())), "{message}");
+            let expected = format!("cannot open {}: a newer release of HDF5 wrote it than ", path.display());
+            assert!(message.starts_with(&expected), "{message}");
         }
     }
 }
@@ -342,6 +343,21 @@ fn a_single_value_is_an_array_of_one() {
     let dir = tempfile::tempdir().unwrap();
     let (file, _) = file_of_types(dir.path());
     require_read(file.join("single"), ndarray::arr1(&[1.5f32]).into_dyn());
+}
+
+#[test]
+fn links_to_nothing_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, _) = file_of_types(dir.path());
+    for (name, target) in [("dangling", "/nowhere"), ("outside", "/raw in missing.h5")] {
+        let path = file.join(name);
+        let expected =
+            format!("cannot open {}: it is a link to {target}, where nothing is: ", path.display());
+        assert!(refusal(&path).starts_with(&expected), "{}", refusal(&path));
+    }
+    assert!(refusal(&file.join("nothing")).contains("is no array but a dataset without a shape"));
+    let axes = refusal(&file.join("nine"));
+    assert!(axes.contains("has 9 spatial axes, and bellis handles at most 8"), "{axes}");
 }
 
 #[test]

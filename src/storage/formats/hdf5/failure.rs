@@ -22,9 +22,25 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(hdf5::Error) 
             StorageError::NotHdf5 { path, reason }
         } else if says(&["inflate()", "checksum", "filter returned failure"]) {
             StorageError::CorruptDataset { path, reason }
-        } else {
+        } else if says(&["version"]) {
+            let (major, minor, release) = hdf5::library_version();
+            let reason = format!(
+                "a newer release of HDF5 wrote it than {major}.{minor}.{release}, which reads it here, or it is damaged \
+                 ({}): read it with a newer one, or write it again for HDF5 1.10 (libver='v110')",
+                without_function(&reason)
+            );
             StorageError::Hdf5 { action, path, reason }
+        } else {
+            StorageError::Hdf5 { action, path, reason: without_function(&reason).to_owned() }
         }
+    }
+}
+
+/// What the library says, without the function that says it.
+fn without_function(reason: &str) -> &str {
+    match reason.split_once("(): ") {
+        Some((function, rest)) if function.starts_with("H5") => rest,
+        _ => reason,
     }
 }
 
@@ -50,4 +66,21 @@ pub(super) fn is_lock(error: &hdf5::Error) -> bool {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_within_a_message() {
+        let said = |text: &str| failed("open", Path::new("a.h5/a"))(hdf5::Error::from(text)).to_string();
+        assert_eq!(
+            said("H5Dopen2(): unable to open dataset: no write intent"),
+            "cannot open a.h5/a: unable to open dataset: no write intent"
+        );
+        let newer = said("H5Dopen2(): unable to open dataset: bad version number for layout message");
+        assert!(newer.starts_with("cannot open a.h5/a: a newer release of HDF5 wrote it than "), "{newer}");
+        assert!(newer.contains("(unable to open dataset: bad version number for layout message)"), "{newer}");
+    }
 }

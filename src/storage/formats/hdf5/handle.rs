@@ -17,7 +17,7 @@ use hdf5_sys::h5f::H5Fget_vfd_handle;
 use hdf5_sys::h5p::H5P_DEFAULT;
 
 use super::failure::{failed, is_lock};
-use super::location::Location;
+use super::location::{self, Location};
 use super::metadata::missing;
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
@@ -144,7 +144,15 @@ impl State {
             let dataset = match found {
                 Some(Ok(dataset)) => dataset,
                 Some(Err(error)) if is_unreadable(file, &at.dataset) => {
-                    return Err(failed("open", &at.path)(error));
+                    return Err(match location::dangling(file, &at.dataset) {
+                        Some(target) => {
+                            let reason = format!(
+                                "it is a link to {target}, where nothing is: mend the link, or give another path"
+                            );
+                            StorageError::Hdf5 { action: "open", path: at.path.clone(), reason }
+                        }
+                        None => failed("open", &at.path)(error),
+                    });
                 }
                 _ => return Err(missing(at, Some(file))),
             };

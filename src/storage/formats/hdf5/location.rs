@@ -1,8 +1,12 @@
 //! Which dataset of which file a path leads to.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use hdf5::Dataset;
+use hdf5_sys::h5l::H5Lget_val;
+use hdf5_sys::h5o::H5Oexists_by_name;
+use hdf5_sys::h5p::H5P_DEFAULT;
 
 use crate::storage::format::Format;
 
@@ -51,6 +55,36 @@ pub(super) fn link_target(dataset: &Dataset, file: &Path) -> Option<(PathBuf, St
     let here = dataset.loc_info().ok()?.token;
     let there = dataset.file().ok()?.loc_info_by_name(&name).ok()?.token;
     (here == there && is_in(dataset, &real)).then(|| (real, name.trim_start_matches('/').to_owned()))
+}
+
+/// Where the link at `name`, which is there, leads, if nothing is there.
+pub(super) fn dangling(file: &hdf5::File, name: &str) -> Option<String> {
+    const MAX_LENGTH: usize = 4096;
+    let name = CString::new(name).ok()?;
+    let mut value = [0u8; MAX_LENGTH];
+    let code = hdf5::sync::sync(|| {
+        // SAFETY: a file's id, a name that ends, and room for as many bytes as is said, of which the last one stays 0.
+        unsafe {
+            if H5Oexists_by_name(file.id(), name.as_ptr(), H5P_DEFAULT) > 0 {
+                return -1;
+            }
+            H5Lget_val(file.id(), name.as_ptr(), value.as_mut_ptr().cast(), MAX_LENGTH - 1, H5P_DEFAULT)
+        }
+    });
+    // A link that is none but the object itself has no value.
+    if code < 0 {
+        return None;
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut parts = value.split(|byte| *byte == 0);
+    // A link to another file begins with a byte of flags, which are 0.
+    match parts.next()? {
+        [] => {
+            let (file, object) = (parts.next()?, parts.next()?);
+            Some(format!("{} in {}", text(object), text(file)))
+        }
+        target => Some(text(target)),
+    }
 }
 
 /// Returns whether `file` itself holds a dataset, or a group.

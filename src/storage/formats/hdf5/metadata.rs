@@ -92,8 +92,8 @@ impl Metadata {
         } else if self.is_filtered {
             COMPRESSED
         } else {
-            "it is HDF5 whose bytes have no fixed place (another byte order, space not allocated yet, or data in other \
-             files); write a new dataset"
+            "it is HDF5 whose bytes have no fixed place (another byte order, one field of several, space not \
+             allocated yet, or data in other files); write a new dataset"
         };
         Writers::OneProcess { why: why.to_owned() }
     }
@@ -128,7 +128,7 @@ pub(super) fn to_u64(extents: &[usize]) -> Vec<u64> {
 /// The extents; a single value without axes is an array of one.
 fn shape(at: &Location, dataset: &Dataset) -> Result<Vec<u64>> {
     let shape = to_u64(&dataset.shape());
-    if shape.is_empty() && dataset.size() == 0 {
+    if dataset.space().is_ok_and(|space| space.is_null()) {
         return Err(not_an_array(at, "a dataset without a shape", Vec::new()));
     }
     Ok(if shape.is_empty() { vec![1] } else { shape })
