@@ -157,7 +157,7 @@ def h5py_read(path, name):
 def h5py_types(path):
     """Elements that are not numbers as such: each dataset, and what h5py reads, as numbers."""
     enum = h5py.enum_dtype({"none": 0, "cell": 1, "edge": 300}, basetype=">i2")
-    pair = numpy.dtype([("mask", "?"), ("id", ">u4"), ("z", "<c8"), ("height", "<f2")])
+    pair = numpy.dtype([("mask", "?"), ("id", ">u4"), ("z", "<c8"), ("height", "<f2"), ("in", [("x", "<i2"), ("y", ">i2")])])
     with h5py.File(path, "a") as file:
         file.create_dataset("mask", data=numpy.arange(20).reshape(4, 5) % 3 == 1)
         file.create_dataset("gzip mask", data=numpy.arange(20).reshape(4, 5) % 3 == 1, chunks=(3, 3), compression="gzip")
@@ -167,6 +167,7 @@ def h5py_types(path):
         records = numpy.zeros((4, 5), pair)
         records["mask"], records["id"] = numpy.arange(20).reshape(4, 5) % 2 == 1, numpy.arange(20).reshape(4, 5) * 70000
         records["z"], records["height"] = numpy.arange(20).reshape(4, 5) * (1 - 2j), numpy.arange(20).reshape(4, 5) / 4
+        records["in"]["y"] = numpy.arange(20).reshape(4, 5)
         file.create_dataset("records", data=records, chunks=(2, 3))
         file.create_dataset("a@b", data=numpy.arange(4))
         file["single"] = numpy.float32(1.5)

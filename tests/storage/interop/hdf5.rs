@@ -321,6 +321,7 @@ fn fields_of_h5py() {
     require_read(file.join("records@id"), of_20(|n| n * 70_000));
     require_read(file.join("records@z"), of_20(|n| Complex::new(n as f32, n as f32 * -2.0)));
     require_read(file.join("records@height"), of_20(|n| f16::from_f32(n as f32 / 4.0)));
+    require_read(file.join("records@in@y"), of_20(|n| i16::try_from(n).unwrap()));
     let id = Array::<u32>::open(file.join("records@id")).unwrap();
     assert!(matches!(id.info().writers, Writers::OneProcess { .. }));
     id.write(&id.roi(), &of_20(|n| n + 5)).unwrap();
@@ -334,7 +335,7 @@ fn fields_of_h5py() {
     assert_eq!(describe(file.join("a@b")).unwrap().shape, [4]);
     assert!(
         refusal(&file.join("records@nothing"))
-            .contains("fields (mask, id, z, height: one of them is PATH@FIELD), and none is nothing")
+            .contains("fields (mask, id, z, height, in: one of them is PATH@FIELD), and no field nothing")
     );
 }
 
@@ -370,7 +371,7 @@ fn types_that_bellis_lacks_are_named() {
         ("text", "text"),
         ("lists", "lists of any length, of int32"),
         ("arrays", "an array of 2 x 3 in each element, of float32"),
-        ("records", "elements of several fields (mask, id, z, height: one of them is PATH@FIELD)"),
+        ("records", "elements of several fields (mask, id, z, height, in: one of them is PATH@FIELD)"),
     ] {
         let path = file.join(name);
         let expected = format!("{} holds {is}, which bellis does not handle: ", path.display());

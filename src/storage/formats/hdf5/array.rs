@@ -86,13 +86,11 @@ fn opened(at: Location, context: &Context) -> Result<Opened> {
 pub(super) fn resolve_link(at: Location) -> Result<Location> {
     let handle = Handle::of(&at.file);
     let target_of = |at: &Location| handle.with(at, |dataset| Ok(location::link_target(dataset, &at.file)));
-    let (at, target) = match (target_of(&at), at.of_field()) {
-        (Err(StorageError::NotFound { .. }), Some(of_field)) => {
-            let target = target_of(&of_field)?;
-            (of_field, target)
-        }
-        (target, _) => (at, target?),
-    };
+    let (mut at, mut target) = (at.clone(), target_of(&at));
+    while let (Err(StorageError::NotFound { .. }), Some(of_field)) = (&target, at.of_field()) {
+        (target, at) = (target_of(&of_field), of_field);
+    }
+    let target = target?;
     let Some((file, dataset)) = target else { return Ok(at) };
     // The former has the latter open.
     handle.close();

@@ -67,8 +67,12 @@ impl Wanted {
             info.is_contiguous = true;
         } else {
             // The library refuses larger ones.
-            info.chunks =
-                info.chunks.iter().zip(&info.shape).map(|(chunk, extent)| *chunk.min(extent)).collect();
+            info.chunks = info
+                .chunks
+                .iter()
+                .zip(&info.shape)
+                .map(|(chunk, extent)| (*chunk.min(extent)).max(1))
+                .collect();
         }
         info.write_chunk = vec![1; info.shape.len()];
         if deflate.is_some() {

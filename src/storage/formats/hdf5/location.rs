@@ -17,8 +17,8 @@ pub(super) struct Location {
     pub(super) path: PathBuf,
     pub(super) file: PathBuf,
     pub(super) dataset: String,
-    /// The field that is wanted of elements that have several.
-    pub(super) field: Option<String>,
+    /// The field that is wanted of elements that have several, and the field of that, and so on; none where all of them is.
+    pub(super) fields: Vec<String>,
 }
 
 impl Location {
@@ -29,7 +29,7 @@ impl Location {
         let file = existing.or_else(named).unwrap_or(path).to_path_buf();
         let rest = path.strip_prefix(&file).unwrap_or(Path::new(""));
         let parts: Vec<_> = rest.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-        Self { path: path.to_path_buf(), dataset: parts.join("/"), field: None, file }
+        Self { path: path.to_path_buf(), dataset: parts.join("/"), fields: Vec::new(), file }
     }
 
     /// The same with what follows the last `@` as the name of a field, if anything does.
@@ -38,7 +38,7 @@ impl Location {
         let is_in_name = dataset.is_empty() || field.is_empty() || field.contains('/');
         (!is_in_name).then(|| Self {
             dataset: dataset.to_owned(),
-            field: Some(field.to_owned()),
+            fields: [field].into_iter().map(str::to_owned).chain(self.fields.iter().cloned()).collect(),
             ..self.clone()
         })
     }

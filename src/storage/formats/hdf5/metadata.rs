@@ -136,7 +136,7 @@ fn shape(at: &Location, dataset: &Dataset) -> Result<Vec<u64>> {
 
 /// How the elements are stored, if a type of element stands for them.
 fn stored(at: &Location, dataset: &Dataset) -> Result<Stored> {
-    let found = Stored::of(dataset, at.field.as_deref()).map_err(failed("read the type of", &at.path))?;
+    let found = Stored::of(dataset, &at.fields).map_err(failed("read the type of", &at.path))?;
     found.map_err(|data_type| StorageError::UnsupportedDataType { path: at.path.clone(), data_type })
 }
 

@@ -4,12 +4,9 @@
 //! read as they are, by whatever way, and turned around here. The library never gets to convert an enum, in which
 //! it takes what has no name for an error. It converts what is left: integers and floats of unusual precision.
 
-use std::ffi::{CString, c_char};
-
 use hdf5::plist::DatasetCreate;
-use hdf5::{Dataset, Datatype, h5check};
+use hdf5::{Dataset, Datatype};
 use hdf5_sys::h5p::H5Pget_fill_value;
-use hdf5_sys::h5t::{H5T_class_t, H5Tcreate, H5Tinsert};
 
 use super::types::{self, Form};
 use crate::storage::schema::element::DataType;
@@ -20,35 +17,34 @@ use crate::storage::voxels::plain;
 pub(super) struct Stored {
     pub(super) data_type: DataType,
     form: Form,
-    /// The field that is wanted of elements that have several.
-    field: Option<String>,
+    /// The field that is wanted of elements that have several, and the field of that, and so on.
+    fields: Vec<String>,
 }
 
 impl Stored {
     /// How the elements of `dataset`, or a field of them, are stored; or what they are instead, in words.
-    pub(super) fn of(dataset: &Dataset, field: Option<&str>) -> hdf5::Result<Result<Self, String>> {
-        let whole = dataset.dtype()?;
-        let stored = match field {
-            None => whole,
-            Some(field) => match types::field(&whole, field)? {
-                Some(stored) => stored,
-                None => return Ok(Err(format!("{}, and none is {field}", types::name(&whole)))),
-            },
-        };
+    pub(super) fn of(dataset: &Dataset, fields: &[String]) -> hdf5::Result<Result<Self, String>> {
+        let mut stored = dataset.dtype()?;
+        for field in fields {
+            match types::field(&stored, field)? {
+                Some(inner) => stored = inner,
+                None => return Ok(Err(format!("{}, and no field {field}", types::name(&stored)))),
+            }
+        }
         Ok(match types::meaning(&stored)? {
-            Some((data_type, form)) => Ok(Self { data_type, form, field: field.map(str::to_owned) }),
+            Some((data_type, form)) => Ok(Self { data_type, form, fields: fields.to_vec() }),
             None => Err(types::name(&stored)),
         })
     }
 
     /// Whether the bytes in the file are those in memory.
     pub(super) fn is_native(&self) -> bool {
-        self.form == Form::Native && self.field.is_none()
+        self.form == Form::Native && self.fields.is_empty()
     }
 
     /// Whether chunks of such elements can be decoded without the library.
     pub(super) fn is_whole(&self) -> bool {
-        self.form != Form::Foreign && self.field.is_none()
+        self.form != Form::Foreign && self.fields.is_empty()
     }
 
     /// Turns the bytes of elements, as they are stored, into those in memory; and the other way round.
@@ -65,25 +61,15 @@ impl Stored {
     /// The type that the library is to put into memory, for [`swap`](Self::swap) to turn around: the stored one, which it then
     /// leaves alone, or what it converts that to.
     pub(super) fn in_memory(&self, dataset: &Dataset) -> hdf5::Result<Datatype> {
-        let foreign = || types::native(self.data_type);
-        let Some(field) = &self.field else {
-            return if self.form == Form::Foreign { foreign() } else { dataset.dtype() };
-        };
-        let element = match self.form {
-            Form::Foreign => foreign()?,
-            _ => types::field(&dataset.dtype()?, field)?.ok_or("the field is gone")?,
-        };
+        let mut element = dataset.dtype()?;
+        for field in &self.fields {
+            element = types::field(&element, field)?.ok_or("the field is gone")?;
+        }
+        if self.form == Form::Foreign {
+            element = types::native(self.data_type)?;
+        }
         // Nothing but the field: the library picks it out.
-        let name = CString::new(field.as_str()).map_err(|error| hdf5::Error::from(error.to_string()))?;
-        hdf5::sync::sync(|| {
-            // SAFETY: a class and a size, and then the new type's id with a name and a type that live longer than the call.
-            unsafe {
-                let id = H5Tcreate(H5T_class_t::H5T_COMPOUND, element.size());
-                let only = hdf5::from_id::<Datatype>(h5check(id)?)?;
-                h5check(H5Tinsert(only.id(), name.as_ptr().cast::<c_char>(), 0, element.id()))?;
-                Ok(only)
-            }
-        })
+        self.fields.iter().rev().try_fold(element, |inner, field| types::only_field(field, &inner))
     }
 
     /// The bytes of an element that nobody wrote, as they are in memory.

@@ -152,6 +152,12 @@ pub(super) fn field(stored: &Datatype, name: &str) -> hdf5::Result<Option<Dataty
     c_uint::try_from(index).ok().map(|index| member(stored, index)).transpose()
 }
 
+/// A type of nothing but a field called `name`.
+pub(super) fn only_field(name: &str, field: &Datatype) -> hdf5::Result<Datatype> {
+    let name = CString::new(name).map_err(|error| hdf5::Error::from(error.to_string()))?;
+    compound(field.size(), &[(&name, 0)], field)
+}
+
 /// What `data_type` is stored as, in this machine's byte order.
 pub(super) fn native(data_type: DataType) -> hdf5::Result<Datatype> {
     ordered(data_type, ORDERS[0])
@@ -197,14 +203,19 @@ fn half([fraction, exponent]: [usize; 2], bias: usize) -> hdf5::Result<Datatype>
 }
 
 fn pair(part: &Datatype) -> hdf5::Result<Datatype> {
-    let size = part.size();
+    let [real, imaginary] = PARTS[0];
+    compound(2 * part.size(), &[(real, 0), (imaginary, part.size())], part)
+}
+
+/// A type of so many bytes, with fields of one type by name and place.
+fn compound(size: usize, fields: &[(&CStr, usize)], field: &Datatype) -> hdf5::Result<Datatype> {
     hdf5::sync::sync(|| {
         // SAFETY: a class and a size, and then the new type's id with names that end and a type that lives longer.
         unsafe {
-            let id = H5Tcreate(H5T_class_t::H5T_COMPOUND, 2 * size);
+            let id = H5Tcreate(H5T_class_t::H5T_COMPOUND, size);
             let made = hdf5::from_id::<Datatype>(h5check(id)?)?;
-            for (name, offset) in PARTS[0].into_iter().zip([0, size]) {
-                h5check(H5Tinsert(made.id(), name.as_ptr(), offset, part.id()))?;
+            for (name, offset) in fields {
+                h5check(H5Tinsert(made.id(), name.as_ptr(), *offset, field.id()))?;
             }
             Ok(made)
         }

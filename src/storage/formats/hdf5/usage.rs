@@ -29,7 +29,7 @@ pub fn usage(info: &ArrayInfo) -> Result<Usage> {
         let steps: Vec<String> = dataset.filters().iter().map(name).collect();
         let n_bytes = dataset.storage_size();
         let grid = info.shape.iter().zip(&info.chunks);
-        let n_chunks: u64 = grid.map(|(extent, chunk)| extent.div_ceil(*chunk)).product();
+        let n_chunks: u64 = grid.map(|(extent, chunk)| extent.div_ceil((*chunk).max(1))).product();
         let n_present = match dataset.num_chunks() {
             Some(n_present) if !info.is_contiguous => n_present as u64,
             _ => u64::from(n_bytes > 0),
