@@ -69,6 +69,31 @@ fn n5() {
     kill_and_go_on("n5");
 }
 
+/// The launcher lets the others go on: the run completes, and so does the array.
+#[test]
+fn a_worker_that_is_lost_in_the_middle_of_writing_leaves_a_whole_array() {
+    let mut python = Python::start("zarr3");
+    for (kind, harm) in [
+        ("direct", libc::SIGKILL),
+        ("mpio", libc::SIGKILL),
+        ("mpio", libc::SIGSTOP),
+        ("zarr", libc::SIGKILL),
+        ("shards", libc::SIGKILL),
+        ("n5", libc::SIGSTOP),
+    ] {
+        let mut life = Life::new(kind);
+        let (log, place) = (life.new_log(), life.place());
+        let variables = [("OMPI_MCA_orte_enable_recovery", "1"), ("BELLIS_LOST_AFTER_S", "4")];
+        let mut job = Job::start(kind, &log, &[], &place, &variables);
+        job.wait_until(|| counted(&log).len() >= 10);
+        assert!(job.harm(2, harm), "{kind}: rank 2 is there");
+        let said = job.finish();
+        life.counted.extend(counted(&log));
+        life.require_whole(&mut python);
+        assert!(said.contains("; 1 of 2 workers was lost"), "{kind}: {said}");
+    }
+}
+
 fn kill_and_go_on(kind: &'static str) {
     let mut python = Python::start("zarr3");
     let (mut n_killed, mut n_amid) = (0, 0);
@@ -118,7 +143,7 @@ impl Life {
     /// Runs the program and kills it: whether it was at work.
     fn run_until(&mut self, moment: Moment, more: &[&str]) -> bool {
         let (log, place) = (self.new_log(), self.place());
-        let mut job = Job::start(self.kind, &log, more, &place);
+        let mut job = Job::start(self.kind, &log, more, &place, &[]);
         let delay = match moment {
             Moment::Created(delay) => {
                 job.wait_until(|| fs::read_dir(&place).unwrap().next().is_some());
@@ -194,6 +219,11 @@ impl Life {
         let arguments = [self.kind, log.to_str().unwrap(), "check"];
         testbed(RANKS, "killed", &arguments).inside(&self.place()).run().succeeded();
         self.counted.extend(counted(&log));
+        self.require_whole(python);
+    }
+
+    /// All blocks are there and were counted.
+    fn require_whole(&self, python: &mut Python) {
         let whole = Roi::new([0; 3], SHAPE.map(u64::cast_signed)).unwrap();
         let array = Array::<u32>::open(self.place().join(path_of(self.kind))).unwrap();
         assert_eq!(array.read(&whole).unwrap(), content(&whole), "{}", self.kind);

@@ -20,8 +20,14 @@ pub struct Job {
 }
 
 impl Job {
-    /// Starts `killed KIND LOG ..` in `directory`, which no other job has.
-    pub fn start(kind: &str, log: &Path, more: &[&str], directory: &Path) -> Self {
+    /// Starts `killed KIND LOG ..` in `directory`, which no other job has, with variables.
+    pub fn start(
+        kind: &str,
+        log: &Path,
+        more: &[&str],
+        directory: &Path,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let arguments = [&[kind, log.to_str().expect("the test's own path is text")], more].concat();
         let mut command = testbed(RANKS, "killed", &arguments).inside(directory).into_command();
         let stderr = log.with_extension("stderr");
@@ -32,6 +38,7 @@ impl Job {
         for name in ["TMPDIR", "OMPI_MCA_orte_tmpdir_base", "OMPI_MCA_btl_vader_backing_directory"] {
             command.env(name, session);
         }
+        command.envs(variables.iter().copied());
         let launcher = command.spawn().unwrap_or_else(|error| panic!("{kind}: {error}"));
         Self { launcher, mark: log.to_owned(), stderr }
     }
@@ -43,6 +50,26 @@ impl Job {
             assert!(begin.elapsed() < PATIENCE, "hangs: {}", self.messages());
             sleep(Duration::from_micros(200));
         }
+    }
+
+    /// Kills one rank, or freezes it: whether it was there.
+    pub fn harm(&self, rank: usize, harm: i32) -> bool {
+        let variable = format!("OMPI_COMM_WORLD_RANK={rank}");
+        let is_meant = |pid: &u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|&byte| byte == 0).any(|entry| entry == variable.as_bytes())
+        };
+        let pids: Vec<u32> = processes(&self.mark).into_iter().filter(is_meant).collect();
+        pids.iter().for_each(|pid| signal(*pid, harm));
+        !pids.is_empty()
+    }
+
+    /// Waits for the end, which must be a good one; what was said meanwhile.
+    pub fn finish(mut self) -> String {
+        self.wait_until(|| false);
+        let status = self.launcher.wait().expect("a child can be waited for");
+        assert!(status.success(), "{status}: {}", self.messages());
+        self.messages()
     }
 
     fn is_running(&mut self) -> bool {
