@@ -87,6 +87,14 @@ pub enum RunError {
         /// Blocks that have not ended.
         remaining: u64,
     },
+    /// Rank 0 is lost, which nobody can replace.
+    #[error(
+        "nothing has been heard of rank 0 for {silence_s} s: the run cannot go on; see BELLIS_LOST_AFTER_S"
+    )]
+    CoordinatorLost {
+        /// Seconds of silence.
+        silence_s: u64,
+    },
     /// This rank was taken for lost.
     #[error(
         "rank 0 heard nothing of this rank for too long and gave its blocks to others: this rank stops; see \

@@ -13,7 +13,7 @@ use super::error::{RunError, one_line};
 use super::history::{has_run, is_leader};
 use super::panics;
 use super::startup::membership::{MpiOwner, is_launched, launched_rank, world_rank};
-use super::survivors::has_lost_any;
+use super::survivors::{has_lost_any, is_headless};
 use super::topology::COORDINATOR;
 use crate::mpi::{abort, all_have_ended, is_any_open};
 use crate::plan::BoxError;
@@ -61,6 +61,8 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
         flush();
     }
     let agreement = match ending(situation) {
+        // Each rank for itself, but the first to come ends the others where the launcher lets it.
+        _ if is_headless() => Agreement::Alone(problem),
         Ending::Abort => Agreement::Alone(problem),
         Ending::Agree => agree(problem, None),
         Ending::AgreeSoon => agree(problem, Some(patience())),

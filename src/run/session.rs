@@ -28,6 +28,10 @@ use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
 
+/// Rank 0 is lost after so many times the silence that makes a worker lost: nobody can replace it, and its disk may keep it
+/// busy for minutes.
+const PATIENCE_FACTOR: u32 = 20;
+
 /// What a rank needs to run.
 pub(super) struct Prepared {
     /// What is scheduled.
@@ -169,7 +173,11 @@ fn join(
     send_hello(&mut *transport, hello)?;
     let stopped = match prepared {
         Ok(Prepared { tasks, options, storage, .. }) => {
-            let setup = Setup { rank: transport.rank(), slots, idle: options.idle, may_share, storage };
+            // Rank 0 asks those who answer at any time, so that they hear of it. It may take its time.
+            let is_asked = may_share || slots > 1;
+            let rank0_patience = if is_asked { options.lost_after * PATIENCE_FACTOR } else { Duration::ZERO };
+            let (rank, idle) = (transport.rank(), options.idle);
+            let setup = Setup { rank, slots, idle, may_share, rank0_patience, storage };
             work(transport, setup, &tasks, body)?
         }
         Err(_) => {
@@ -239,7 +247,8 @@ fn with_threads(
     thread::scope(|scope| {
         let start = |endpoint: LocalTransport| {
             let (rank, idle, storage) = (endpoint.rank(), options.idle, storage.clone());
-            let setup = Setup { rank, slots: 1, idle, may_share: false, storage };
+            let rank0_patience = Duration::ZERO;
+            let setup = Setup { rank, slots: 1, idle, may_share: false, rank0_patience, storage };
             let name = format!("worker {}", setup.rank);
             let work = move || work(Box::new(endpoint), setup, tasks, body);
             thread::Builder::new().name(name).spawn_scoped(scope, work)
@@ -347,8 +356,14 @@ mod tests {
                 let Prepared { plan, tasks, .. } = prepare();
                 send_hello(&mut rank, ready(&plan, 1, true)).expect("rank 0 is there");
                 let storage = Context::new();
-                let setup =
-                    Setup { rank: rank.rank(), slots: 1, idle: Idle::Sleep, may_share: false, storage };
+                let setup = Setup {
+                    rank: rank.rank(),
+                    slots: 1,
+                    idle: Idle::Sleep,
+                    may_share: false,
+                    rank0_patience: Duration::ZERO,
+                    storage,
+                };
                 if setup.rank > n_gone {
                     scope.spawn(move || work(Box::new(rank), setup, &tasks, &process_all));
                 }

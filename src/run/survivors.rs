@@ -6,6 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::topology::COORDINATOR;
 use crate::mpi::forgo_finalizing;
 use crate::transport::Transport;
 
@@ -13,11 +14,14 @@ use crate::transport::Transport;
 #[derive(Default)]
 struct Survivors {
     has_lost_any: bool,
+    /// Whether rank 0 is among the lost.
+    is_headless: bool,
     /// The transport, while nobody uses it.
     at_rest: Option<Box<dyn Transport>>,
 }
 
-static SURVIVORS: Mutex<Survivors> = Mutex::new(Survivors { has_lost_any: false, at_rest: None });
+static SURVIVORS: Mutex<Survivors> =
+    Mutex::new(Survivors { has_lost_any: false, is_headless: false, at_rest: None });
 
 fn survivors() -> MutexGuard<'static, Survivors> {
     // It is whole between any two operations.
@@ -29,12 +33,18 @@ pub(super) fn has_lost_any() -> bool {
     survivors().has_lost_any
 }
 
+/// Returns whether rank 0 is lost: then there is nobody to agree with.
+pub(super) fn is_headless() -> bool {
+    survivors().is_headless
+}
+
 /// A run, or what else the ranks had to say to each other, is over, and some are lost: keeps the transport for what follows.
 pub(super) fn lay_aside(mut transport: Box<dyn Transport>) {
     flush(&mut *transport);
     forgo_finalizing();
     let mut survivors = survivors();
     survivors.has_lost_any = true;
+    survivors.is_headless = transport.is_lost(COORDINATOR);
     survivors.at_rest = transport.rest();
 }
 

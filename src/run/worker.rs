@@ -14,4 +14,5 @@ pub(super) mod slot;
 #[cfg(test)]
 mod tests;
 pub(super) mod uplink;
+mod watch;
 pub(super) mod work;

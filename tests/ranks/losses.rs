@@ -92,3 +92,12 @@ fn a_worker_out_of_memory_leaves_its_blocks_to_others() {
     let outcome = lost("lost-memory", &["40", "100"]).under_limit("-v", 3 << 20).run();
     has_done_all(&outcome, "1");
 }
+
+#[test]
+fn workers_without_rank_0_end() {
+    let outcome = scenario(Ranks::Mpirun(3), "lost-rank0", &["400", "50"]);
+    let outcome = outcome.env("OMPI_MCA_orte_enable_recovery", "1").env("BELLIS_LOST_AFTER_S", "1.5").run();
+    let told = outcome.n_lines("error: nothing has been heard of rank 0 for ")
+        + outcome.n_lines("error: the process of rank 0 has ended: ");
+    assert!(told > 0, "{outcome}");
+}

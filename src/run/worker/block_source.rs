@@ -1,5 +1,7 @@
 //! Where a slot gets its blocks, and how a rank's slots are set up.
 
+use std::time::Duration;
+
 use crate::run::error::RunError;
 use crate::storage::Context;
 use crate::transport::Idle;
@@ -25,6 +27,8 @@ pub(in crate::run) struct Setup {
     pub idle: Idle,
     /// Whether another thread may use the transport while this one processes a block.
     pub may_share: bool,
+    /// Silence after which rank 0 is lost; zero for never.
+    pub rank0_patience: Duration,
     /// The context whose reads it reports.
     pub storage: Context,
 }

@@ -83,6 +83,7 @@ pub(super) fn work(
 ) -> Result<Stop, RunError> {
     let pool = Arc::new(Pool::default());
     let mut uplink = Uplink::new(transport, setup.storage.clone());
+    uplink.watch_rank_0(setup.rank0_patience);
     let driven = thread::scope(|scope| {
         let start = |slot| {
             let info = WorkerInfo { rank: setup.rank, slot };
@@ -132,6 +133,9 @@ fn talk(uplink: &mut Uplink, pool: &Pool, setup: Setup) -> Result<(), RunError> 
         uplink.busy_since = shared.busy_since;
         drop(shared);
         if answers.is_empty() && !has_received {
+            if waiting.is_long() {
+                uplink.look_for_rank_0()?;
+            }
             waiting.pause(|limit| {
                 let shared = pool.lock();
                 if shared.answers.is_empty() {

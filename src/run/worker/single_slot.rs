@@ -52,6 +52,9 @@ impl BlockSource for SingleSlot {
             if uplink.stop.is_some() {
                 return Ok((None, true));
             }
+            if waiting.is_long() {
+                uplink.look_for_rank_0()?;
+            }
             waiting.pause(|limit| uplink.transport().sleep(limit));
         }
     }
@@ -73,7 +76,9 @@ pub(super) fn work(
     tasks: &Arc<[Task]>,
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
-    let uplink = Arc::new(Mutex::new(Uplink::new(transport, setup.storage.clone())));
+    let mut uplink = Uplink::new(transport, setup.storage.clone());
+    uplink.watch_rank_0(setup.rank0_patience);
+    let uplink = Arc::new(Mutex::new(uplink));
     let source = SingleSlot { uplink: uplink.clone(), idle: setup.idle, has_helper: setup.may_share };
     let info = WorkerInfo { rank: setup.rank, slot: 0 };
     let mut worker = Worker::new(Box::new(source), info, tasks.clone());
@@ -110,7 +115,8 @@ fn help(uplink: &Mutex<Uplink>, is_over: &AtomicBool) {
         match uplink.try_lock() {
             Ok(mut uplink) => {
                 uplink.refresh_busy_since();
-                if let Err(error) = uplink.flush().and_then(|()| uplink.receive().map(drop)) {
+                let talked = uplink.flush().and_then(|()| uplink.receive().map(drop));
+                if let Err(error) = talked.and_then(|()| uplink.look_for_rank_0()) {
                     uplink.error = Some(error);
                     return;
                 }

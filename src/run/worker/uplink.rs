@@ -1,7 +1,8 @@
 //! A worker's uplink to rank 0: blocks come in, answers go out, status checks are answered.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::watch::Watch;
 use crate::run::error::RunError;
 use crate::run::interrupt::{Request, request};
 use crate::run::messages::{close, receive_from_coordinator, tag};
@@ -31,6 +32,8 @@ pub struct Uplink {
     n_finished: u64,
     /// `n_finished` when [`refresh_busy_since`](Self::refresh_busy_since) was called last.
     n_seen: u64,
+    /// Whether rank 0 is still there.
+    watch: Watch,
     /// The request to end that rank 0 was told of.
     passed_on: Option<Request>,
     received: Vec<u8>,
@@ -50,10 +53,24 @@ impl Uplink {
             busy_since: None,
             n_finished: 0,
             n_seen: 0,
+            watch: Watch::default(),
             passed_on: None,
             received: Vec::new(),
             sent: Vec::new(),
         }
+    }
+
+    /// Has silence of rank 0 mean something, after this time; zero means never.
+    pub(super) fn watch_rank_0(&mut self, patience: Duration) {
+        self.watch = Watch::new(patience);
+    }
+
+    /// While nothing arrives: whether rank 0 is still there.
+    ///
+    /// # Errors
+    /// [`RunError::CoordinatorLost`].
+    pub(super) fn look_for_rank_0(&mut self) -> Result<(), RunError> {
+        self.watch.look()
     }
 
     /// Takes in all messages that have arrived. Returns whether there were any.
@@ -67,6 +84,7 @@ impl Uplink {
             && receive_from_coordinator(&mut *self.transport, &mut self.received)?.is_some()
         {
             has_received = true;
+            self.watch.hear();
             match decode(&self.received)? {
                 ToWorker::Assign(batch) => self.inbox.push(&batch),
                 ToWorker::Status => self.send_status()?,
@@ -122,12 +140,19 @@ impl Uplink {
         &mut *self.transport
     }
 
-    /// Tells rank 0 that this worker cannot go on, and waits until it has told everybody to stop.
+    /// Tells rank 0 that this worker cannot go on, and waits until it has told everybody to stop; unless rank 0 is lost.
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
     pub fn give_up(&mut self, why: &RunError) -> Result<(), RunError> {
-        if self.stop.is_none() {
+        let is_lost = match why {
+            RunError::CoordinatorLost { .. } => true,
+            RunError::Transport(error) => error.peer() == Some(COORDINATOR),
+            _ => false,
+        };
+        if is_lost {
+            self.transport.forget(COORDINATOR);
+        } else if self.stop.is_none() {
             send_hello(&mut *self.transport, unable(why))?;
             self.stop = Some(wait_for_stop(&mut *self.transport, Idle::default())?);
         }

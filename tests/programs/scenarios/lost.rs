@@ -1,8 +1,8 @@
 //! Workers that are lost in the middle of a block: `lost-KIND DIRECTORY N MS`, with N blocks of so many milliseconds.
 //!
 //! A worker comes to harm by its own hand, so that no test has to hit it at the right moment: the last rank at its first
-//! block (`kill`, `stop`, `pause`, `memory`), every worker at its third (`all-kill`, `all-stop`), or whoever gets block
-//! 5 (`poison`).
+//! block (`kill`, `stop`, `pause`, `memory`), every worker at its third (`all-kill`, `all-stop`), whoever gets block 5
+//! (`poison`), or rank 0 (`rank0`).
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +27,7 @@ pub fn run(call: &Call) -> Result {
         let is_time = match &kind[..] {
             "lost-all-kill" | "lost-all-stop" => n_begun == 3,
             "lost-poison" => block.index() == 5,
+            "lost-rank0" => false,
             _ => is_last && n_begun == 1,
         };
         if is_time {
@@ -38,6 +39,13 @@ pub fn run(call: &Call) -> Result {
         })
     });
     let task = task.build()?;
+    if call.scenario == "lost-rank0" && call.rank == 0 {
+        let record = record.clone();
+        std::thread::spawn(move || {
+            record.wait_for("blocks");
+            raise(libc::SIGKILL);
+        });
+    }
     let report = Runner::new().run(task.clone())?;
     facts(&report);
     fact("lost", report.n_lost);
@@ -81,7 +89,8 @@ fn harm(kind: &str) -> BlockResult {
     Ok(())
 }
 
+/// Sends this process a signal.
 fn raise(signal: i32) {
     // SAFETY: a plain call.
-    unsafe { libc::raise(signal) };
+    unsafe { libc::kill(libc::getpid(), signal) };
 }

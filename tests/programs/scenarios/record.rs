@@ -42,6 +42,13 @@ impl Record {
         Ok(file.write_all(format!("{line}\n").as_bytes())?)
     }
 
+    /// Waits until some process has written down a line of a kind.
+    pub fn wait_for(&self, kind: &str) {
+        while self.lines(kind).is_ok_and(|lines| lines.is_empty()) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
     /// All lines of a kind, from all processes.
     pub fn lines(&self, kind: &str) -> Result<Vec<String>> {
         let mut lines = Vec::new();

@@ -45,14 +45,15 @@ fn drain(call: &Call, pauses_ms: &'static [u64]) -> Result {
     static HAS_SENT: AtomicBool = AtomicBool::new(false);
     let (signal, is_meant) = (number(call), call.is_meant());
     let block_ms = if call.scenario == "signals-stop" { 40_000 } else { 300 };
+    let record = Record::new(&call.directory);
     if is_meant && call.rank == 0 {
         // It processes no blocks where there are other ranks.
+        let record = record.clone();
         thread::spawn(move || {
-            sleep(Duration::from_millis(1000));
+            record.wait_for("begun");
             send(signal, pauses_ms);
         });
     }
-    let record = Record::new(&call.directory);
     let (notes, rank) = (record.clone(), call.rank);
     let task = line("work", 400)?.process(move |block| {
         notes.note("begun", &block.index().to_string())?;
@@ -71,12 +72,13 @@ fn drain(call: &Call, pauses_ms: &'static [u64]) -> Result {
     Ok(report.into_result()?)
 }
 
-/// A hundred short runs, and a signal at some time: sooner or later it meets the end of one, or the time between two.
+/// Many short runs, and a signal at some time: sooner or later it meets the end of one, or the time between two.
 fn between(call: &Call) -> Result {
-    if call.is_meant() {
-        send(number(call), &[700]);
-    }
     for number in 0..3000 {
+        // Before the first run, signals do what they do without bellis.
+        if call.is_meant() && number == 1 {
+            send(self::number(call), &[300]);
+        }
         let task = line("short", 40)?.process(|_| Ok(()));
         Runner::new().progress(Progress::Off).run(task.build()?)?.into_result().inspect_err(|_| {
             fact("runs", number);
