@@ -7,6 +7,7 @@ mod axes;
 mod chunk_grid;
 mod coordinate;
 mod error;
+mod mask;
 mod roi;
 mod source;
 // Array formats are what uses all of it.
@@ -19,6 +20,7 @@ pub use axes::MAX_AXES;
 pub use chunk_grid::{ChunkGrid, WriteTarget, Writers};
 pub use coordinate::Coordinate;
 pub use error::{GeometryError, Result};
+pub use mask::{Cover, MaskGrid, MaskSource};
 pub use roi::{Roi, Snap, VoxelRange};
 pub use source::{ReadSource, Source};
 pub(crate) use voxel_box::VoxelBox;

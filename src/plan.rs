@@ -41,7 +41,7 @@ pub use fit::Fit;
 pub use grid::{Grid, IndexRanges};
 pub use grid_box::{GridBox, Positions};
 pub use link::Link;
-pub use mask::{Cover, MaskGrid, Masked, masked, masked_rows};
+pub use mask::{Masked, masked, masked_rows};
 pub use outcome::Outcome;
 pub use pipeline::Pipeline;
 pub use planned::PlannedTask;

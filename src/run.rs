@@ -15,6 +15,7 @@ mod options;
 mod panics;
 mod program;
 mod runner;
+mod selecting;
 mod session;
 mod shutdown;
 mod startup;

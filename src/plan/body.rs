@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::block::Block;
+use crate::geometry::MaskSource;
 
 /// Any error that a closure may return; `?` makes one of every error type.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -32,9 +33,19 @@ type Check = dyn Fn(&Block) -> Result<bool, BoxError> + Send + Sync;
 pub struct Body {
     prepare: Option<Arc<Prepare>>,
     check: Option<Arc<Check>>,
+    mask: Option<Arc<dyn MaskSource>>,
 }
 
 impl Body {
+    pub(super) fn set_mask(&mut self, mask: Arc<dyn MaskSource>) {
+        self.mask = Some(mask);
+    }
+
+    /// What the blocks have to meet to be processed.
+    pub fn mask(&self) -> Option<&dyn MaskSource> {
+        self.mask.as_deref()
+    }
+
     pub(super) fn set_process(&mut self, process: impl Fn(&Block) -> BlockResult + Send + Sync + 'static) {
         let process = Arc::new(process);
         self.prepare = Some(Arc::new(move |_| {
@@ -90,6 +101,7 @@ impl fmt::Debug for Body {
         f.debug_struct("Body")
             .field("process", &self.prepare.is_some())
             .field("check", &self.check.is_some())
+            .field("mask", &self.mask.is_some())
             .finish()
     }
 }

@@ -12,7 +12,7 @@ use super::grid::Grid;
 use super::input::{Input, require_readable};
 use super::output::Output;
 use super::spec::TaskSpec;
-use crate::geometry::{Coordinate, GeometryError, ReadSource, Roi, WriteTarget};
+use crate::geometry::{Coordinate, GeometryError, MaskSource, ReadSource, Roi, WriteTarget};
 
 /// A function mapped over the blocks that tile a total ROI. Cheap to clone: clones are the same task.
 ///
@@ -371,6 +371,28 @@ impl TaskBuilder {
     /// *skipped*, an error fails it.
     pub fn check(mut self, check: impl Fn(&Block) -> Result<bool, BoxError> + Send + Sync + 'static) -> Self {
         self.body.set_check(check);
+        self
+    }
+
+    /// Where there is something to process: blocks whose write ROI meets no voxel of the mask that is not 0 are excluded.
+    /// They do not run, blocks that wait for them do not wait, and they count as skipped. The mask may have voxels of any
+    /// size; outside of it there is nothing. Rank 0 reads it before the first block runs.
+    ///
+    /// ```
+    /// # #[cfg(feature = "zarr")] {
+    /// use bellis::{Array, ArraySpec, Progress, Roi, Runner, Task};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("mask.zarr");
+    /// let mask = Array::<u8>::create(&path, &ArraySpec::new([10, 10]).voxel_size([100, 100]))?;
+    /// mask.write(&Roi::new([300, 300], [100, 200])?, &ndarray::arr2(&[[1u8, 1]]))?;
+    /// let task = Task::builder("t").total_roi(mask.roi()).block_shape([50, 50]).mask(&mask).process(|_| Ok(()));
+    /// let report = Runner::new().progress(Progress::Off).run(task.build()?)?;
+    /// assert_eq!((report.tasks[0].counts.total, report.tasks[0].counts.skipped), (400, 392));
+    /// # }
+    /// # Ok::<(), bellis::BoxError>(())
+    /// ```
+    pub fn mask(mut self, mask: &(impl MaskSource + Clone + 'static)) -> Self {
+        self.body.set_mask(Arc::new(mask.clone()));
         self
     }
 

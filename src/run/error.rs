@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::options::OptionsError;
 use crate::observe::Report;
-use crate::plan::{BlockId, PlanError};
+use crate::plan::{BlockId, PlanError, SelectionError};
 use crate::transport::TransportError;
 use crate::wire::{Problem, WireError};
 
@@ -20,6 +20,17 @@ pub enum RunError {
     /// An option or environment variable is wrong.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// There is no such part of the pipeline to run.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// A mask cannot be read.
+    #[error("the mask {mask}: {why}")]
+    Mask {
+        /// The mask.
+        mask: String,
+        /// Why not.
+        why: String,
+    },
     /// A task has no process closure.
     #[error("task {task:?} has no process closure: give it one, or run the pipeline with Runner::run_with")]
     NoProcess {

@@ -5,16 +5,18 @@
 //! README's table follow from it.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::geometry::Roi;
 use crate::observe::Progress;
 use crate::transport::Idle;
 
 /// How a run is done. The environment of the job wins over what the program sets, unless it says
 /// [otherwise](crate::Runner::over_environment).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// `BELLIS_CREDITS`: blocks that a worker holds ahead, so that it never waits for the next one. 2 unless set; more
@@ -46,6 +48,16 @@ pub struct Options {
     /// `BELLIS_MAX_CRASHES`: workers that may be lost while they process a block before it is given up as failed: such
     /// a block would end one worker after the other. 3 unless set, and at least 1.
     pub max_crashes: u32,
+    /// `BELLIS_ONLY`: only blocks whose write ROI meets this one, in world units, are processed; the others are
+    /// excluded. All unless set.
+    pub only: Option<Roi>,
+    /// `BELLIS_BLOCKS`: only these blocks are processed, such as `smooth:3,label:90-99`; the others are excluded. All
+    /// unless set.
+    pub blocks: Option<String>,
+    /// `BELLIS_MASK`: an array, of any voxel size; only blocks whose write ROI meets a voxel of it that is not 0 are
+    /// processed, the others are excluded. All unless set. See [`TaskBuilder::mask`](crate::TaskBuilder::mask), which is
+    /// for one task.
+    pub mask: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -61,6 +73,9 @@ impl Default for Options {
             status_interval: Duration::from_secs(10),
             lost_after: Duration::from_secs(15),
             max_crashes: 3,
+            only: None,
+            blocks: None,
+            mask: None,
         }
     }
 }
@@ -122,10 +137,12 @@ enum Takes {
     Word { choices: &'static [&'static str], set: fn(&mut Options, &str) -> bool },
     /// A time in seconds.
     Seconds { set: fn(&mut Options, Duration) },
+    /// What `expected` says in words. `set` returns whether it is that.
+    Text { expected: &'static str, set: fn(&mut Options, &str) -> bool },
 }
 
 /// All options of a run.
-static TABLE: [RunOption; 10] = [
+static TABLE: [RunOption; 13] = [
     RunOption {
         name: "credits",
         variable: "BELLIS_CREDITS",
@@ -243,6 +260,45 @@ static TABLE: [RunOption; 10] = [
             set: |options, crashes| options.max_crashes = narrow(crashes),
         },
     },
+    RunOption {
+        name: "only",
+        variable: "BELLIS_ONLY",
+        value_name: "ROI",
+        docs: "process only blocks whose write ROI meets this one, in world units; the others are excluded",
+        default: "all",
+        takes: Takes::Text {
+            expected: "a ROI in world units, such as [0:100, 50:80]",
+            set: |options, roi| roi.parse().map(|roi| options.only = Some(roi)).is_ok(),
+        },
+    },
+    RunOption {
+        name: "blocks",
+        variable: "BELLIS_BLOCKS",
+        value_name: "LIST",
+        docs: "process only these blocks, such as smooth:3,label:90-99; the others are excluded",
+        default: "all",
+        takes: Takes::Text {
+            expected: "TASK:INDEX or TASK:FIRST-LAST, several with commas between them",
+            set: |options, list| {
+                options.blocks = Some(list.to_owned());
+                list.contains(':')
+            },
+        },
+    },
+    RunOption {
+        name: "mask",
+        variable: "BELLIS_MASK",
+        value_name: "ARRAY",
+        docs: "process only blocks whose write ROI meets a voxel of this array that is not 0; the others are excluded",
+        default: "all",
+        takes: Takes::Text {
+            expected: "the path of an array",
+            set: |options, path| {
+                options.mask = Some(path.into());
+                !path.is_empty()
+            },
+        },
+    },
 ];
 
 const PREFIX: &str = "BELLIS_";
@@ -287,14 +343,14 @@ impl RunOption {
     pub fn choices(&self) -> &'static [&'static str] {
         match self.takes {
             Takes::Word { choices, .. } => choices,
-            Takes::Whole { .. } | Takes::Seconds { .. } => &[],
+            Takes::Whole { .. } | Takes::Seconds { .. } | Takes::Text { .. } => &[],
         }
     }
 
     /// What it takes, in words: `a whole number from 0 to 4096`.
     pub fn expected(&self) -> String {
         match &self.takes {
-            Takes::Whole { expected, .. } => (*expected).to_owned(),
+            Takes::Whole { expected, .. } | Takes::Text { expected, .. } => (*expected).to_owned(),
             Takes::Word { choices, .. } => match choices {
                 [first @ .., last] => format!("{} or {last}", first.join(", ")),
                 [] => String::new(),
@@ -314,6 +370,7 @@ impl RunOption {
                 return is_known.then_some(());
             }
             Takes::Seconds { set } => set(options, Duration::try_from_secs_f64(value.parse().ok()?).ok()?),
+            Takes::Text { set, .. } => return set(options, value).then_some(()),
         }
         Some(())
     }
@@ -411,8 +468,10 @@ mod tests {
             .and_then(|o| o.with(option("slots"), "4"));
         assert_eq!(options.map(|o| (o.credits, o.slots)), Ok((8, Some(4))));
         for option in &TABLE {
-            let flag = Options::default().with(option, "wrong").expect_err("must be refused").to_string();
-            let variable = over(&[(option.variable, "wrong")]).expect_err("must be refused").to_string();
+            // Any word may be the path of a mask.
+            let wrong = if option.name == "mask" { "" } else { "wrong" };
+            let flag = Options::default().with(option, wrong).expect_err("must be refused").to_string();
+            let variable = over(&[(option.variable, wrong)]).expect_err("must be refused").to_string();
             assert_eq!(flag.replace(&format!("--{}", option.name), option.variable), variable);
         }
     }
@@ -429,8 +488,9 @@ mod tests {
         for option in &TABLE {
             assert_eq!(option.variable, format!("{PREFIX}{}", option.name.to_uppercase().replace('-', "_")));
             assert!(option.choices().iter().all(|word| Options::default().with(option, word).is_ok()));
-            // The default of the slots depends on the machine, the others' are the storage context's.
-            let is_elsewhere = ["slots", "cache-mib", "sync"].contains(&option.name);
+            // The default of the slots depends on the machine, others' are the storage context's, or not to be said.
+            let is_elsewhere =
+                ["slots", "cache-mib", "sync"].contains(&option.name) || option.default == "all";
             let default = Options::default().with(option, option.default);
             assert!(is_elsewhere || default == Ok(Options::default()), "{option:?}");
         }

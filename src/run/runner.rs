@@ -1,5 +1,6 @@
 //! How a program runs a pipeline: the options, and the calls.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::RunError;
@@ -9,6 +10,7 @@ use super::startup::membership::ranks;
 use super::topology;
 use super::worker::processing::process_all;
 use super::worker::slot::Worker;
+use crate::geometry::Roi;
 use crate::mpi::Comm;
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline};
@@ -212,6 +214,27 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// [`Options::only`].
+    #[must_use]
+    pub fn only(mut self, roi: Roi) -> Self {
+        self.options.only = Some(roi);
+        self
+    }
+
+    /// [`Options::blocks`].
+    #[must_use]
+    pub fn blocks(mut self, list: impl Into<String>) -> Self {
+        self.options.blocks = Some(list.into());
+        self
+    }
+
+    /// [`Options::mask`].
+    #[must_use]
+    pub fn mask(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.mask = Some(path.into());
+        self
+    }
+
     /// Sets an option of a run over the environment: what the program was told when it was started, such as a flag on its
     /// command line. The last value that an option was given holds.
     ///
@@ -280,7 +303,7 @@ impl<'c> Runner<'c> {
 
     /// The options of a run: the program's, over them the environment's, over them what the program was told.
     fn resolved(&self) -> Result<Options, OptionsError> {
-        let options = self.options.over(environment())?;
+        let options = self.options.clone().over(environment())?;
         self.told.iter().try_fold(options, |options, (option, value)| options.with(option, value))
     }
 
@@ -306,7 +329,6 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Roi;
     use crate::plan::Task;
 
     #[test]

@@ -11,6 +11,7 @@ use super::interrupt::Interrupt;
 use super::messages::{abandon, close};
 use super::options::Options;
 use super::program::leaving::leave_at_once;
+use super::selecting::{leave_out, selection};
 use super::shutdown::{stop_all, wait_for_stop};
 use super::startup::handshake::{gather, ready, send_hello, unable};
 use super::startup::membership::Membership;
@@ -110,17 +111,21 @@ fn coordinate(
     };
     tell_doubts(&plan);
     let n_working = peers.len() + usize::from(options.rank0_slots > 0);
-    if let Some(error) = one_process_refusal(&plan, n_working) {
-        stop_all(&mut *transport, refusal(&error))?;
-        close(transport)?;
-        return Err(error);
-    }
+    let refused = one_process_refusal(&plan, n_working).map_or(Ok(()), Err);
+    let scheduler = match refused.and_then(|()| scheduler(&plan, &tasks, &options, &storage)) {
+        Ok(scheduler) => scheduler,
+        Err(error) => {
+            stop_all(&mut *transport, refusal(&error))?;
+            close(transport)?;
+            return Err(error);
+        }
+    };
     if options.rank0_slots == 0 {
-        return schedule(transport, &plan, peers, options);
+        return schedule(transport, scheduler, peers, options);
     }
     peers.extend((0..options.rank0_slots).map(|_| Peer::here(1)));
-    with_threads(options.rank0_slots, options, &storage, &tasks, body, |threads| match threads {
-        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), &plan, peers, options),
+    with_threads(options.rank0_slots, options.idle, &storage, &tasks, body, |threads| match threads {
+        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), scheduler, peers, options),
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
             close(transport)?;
@@ -212,21 +217,35 @@ fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let peers = vec![Peer::here(1); n_threads as usize];
-    with_threads(n_threads, options, &storage, &tasks, body, |threads| {
-        schedule(Box::new(threads?), &plan, peers, options)
+    let scheduler = scheduler(&plan, &tasks, &options, &storage)?;
+    with_threads(n_threads, options.idle, &storage, &tasks, body, |threads| {
+        schedule(Box::new(threads?), scheduler, peers, options)
     })
+}
+
+/// A scheduler that knows which blocks are left out.
+fn scheduler(
+    plan: &Arc<Plan>,
+    tasks: &[Task],
+    options: &Options,
+    storage: &Context,
+) -> Result<Scheduler, RunError> {
+    // The first loss is none that follows another.
+    let config = Config { credits: options.credits, max_crashes: options.max_crashes.saturating_sub(1) };
+    let mut scheduler = Scheduler::new(plan.clone(), config);
+    if let Some(selection) = selection(plan, tasks, options, storage)? {
+        leave_out(&mut scheduler, plan, &selection);
+    }
+    Ok(scheduler)
 }
 
 fn schedule(
     transport: Box<dyn Transport>,
-    plan: &Arc<Plan>,
+    scheduler: Scheduler,
     peers: Vec<Peer>,
     options: Options,
 ) -> Result<Report, RunError> {
-    // The first loss is none that follows another.
-    let config = Config { credits: options.credits, max_crashes: options.max_crashes.saturating_sub(1) };
-    let report = Coordinator::new(transport, Scheduler::new(plan.clone(), config), peers, options).run();
-    match report {
+    match Coordinator::new(transport, scheduler, peers, options).run() {
         // Workers are in the middle of blocks, and nobody waits for those.
         Err(error @ RunError::Interrupted { .. }) => leave_at_once(&error),
         report => report,
@@ -236,7 +255,7 @@ fn schedule(
 /// Runs `lead` on this thread beside `n_threads` threads that work for it, if they can be started.
 fn with_threads(
     n_threads: u32,
-    options: Options,
+    idle: Idle,
     storage: &Context,
     tasks: &Arc<[Task]>,
     body: &Loop<'_>,
@@ -246,7 +265,7 @@ fn with_threads(
     let mut mine = endpoints.next().expect("a network has a first endpoint");
     thread::scope(|scope| {
         let start = |endpoint: LocalTransport| {
-            let (rank, idle, storage) = (endpoint.rank(), options.idle, storage.clone());
+            let (rank, storage) = (endpoint.rank(), storage.clone());
             let rank0_patience = Duration::ZERO;
             let setup = Setup { rank, slots: 1, idle, may_share: false, rank0_patience, storage };
             let name = format!("worker {}", setup.rank);
@@ -348,7 +367,8 @@ mod tests {
         let task = Task::builder("t").total_roi(total).block_shape([1]).process(|_| Ok(()));
         let pipeline = Pipeline::from(task.build().expect("a task"));
         let options = Options { progress: Progress::Off, ..Options::default() };
-        let prepare = || Prepared::new(&pipeline, options, Context::new()).expect("one task is a plan");
+        let prepare =
+            || Prepared::new(&pipeline, options.clone(), Context::new()).expect("one task is a plan");
         let mut ranks = network(3).into_iter();
         let rank0 = ranks.next().expect("there are three");
         thread::scope(|scope| {

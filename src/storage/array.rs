@@ -5,7 +5,9 @@ use std::path::Path;
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 
-use crate::geometry::{ChunkGrid, Coordinate, ReadSource, Roi, Source, VoxelBox, WriteTarget, Writers};
+use crate::geometry::{
+    ChunkGrid, Coordinate, MaskSource, ReadSource, Roi, Source, VoxelBox, WriteTarget, Writers,
+};
 use crate::storage::context::Context;
 use crate::storage::dyn_array::{DynArray, Request};
 use crate::storage::error::{Result, StorageError};
@@ -298,10 +300,31 @@ impl<T: Element> ReadSource for Array<T> {
     }
 }
 
+impl<T: Element> MaskSource for Array<T> {
+    fn something(
+        &self,
+        roi: &Roi,
+    ) -> std::result::Result<Vec<bool>, Box<dyn std::error::Error + Send + Sync>> {
+        self.array.something(roi)
+    }
+}
+
 #[cfg(all(test, feature = "zarr"))]
 mod tests {
     use super::*;
     use crate::storage::context::Statistics;
+
+    #[test]
+    fn something_is_what_is_not_zero_of_any_channel() -> Result<()> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let spec = ArraySpec::new([2, 4]).channel_axes(1);
+        let array = Array::<f32>::create(dir.path().join("a.zarr"), &spec)?;
+        array.write(&array.roi(), &ndarray::arr2(&[[0.0, -0.0, f32::NAN, 0.0], [0.0, -0.0, 0.0, -1e-45]]))?;
+        assert_eq!(array.something(&array.roi()).ok(), Some(vec![false, false, true, true]));
+        let part = Roi::new([1], [2]).expect("a box");
+        assert_eq!(array.something(&part).ok(), Some(vec![false, true]));
+        Ok(())
+    }
 
     #[test]
     fn contexts_see_nothing_of_each_other() -> Result<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::geometry::{
-    ChunkGrid, Coordinate, ReadSource, Roi, Source, VoxelBox, VoxelRange, WriteTarget, Writers,
+    ChunkGrid, Coordinate, MaskSource, ReadSource, Roi, Source, VoxelBox, VoxelRange, WriteTarget, Writers,
 };
 use crate::storage::backend::{Backend, Opened};
 use crate::storage::context::Context;
@@ -391,5 +391,38 @@ impl ReadSource for DynArray {
     fn source(&self) -> Source {
         let (label, identity) = (self.label(), self.identity());
         Source { label, identity, extent: self.roi(), voxel_size: *self.voxel_size() }
+    }
+}
+
+impl MaskSource for DynArray {
+    /// Whatever is not 0, also what is not a number, of any channel.
+    fn something(
+        &self,
+        roi: &Roi,
+    ) -> std::result::Result<Vec<bool>, Box<dyn std::error::Error + Send + Sync>> {
+        let (bytes, size) = (self.read_bytes(roi)?, self.data_type().size());
+        // Of a float, -0 is nothing either: it is the sign alone. A complex number is two.
+        let float_size = match self.data_type() {
+            DataType::F16 | DataType::BF16 => Some(2),
+            DataType::F32 | DataType::C64 => Some(4),
+            DataType::F64 | DataType::C128 => Some(8),
+            _ => None,
+        };
+        let sign_at = |float_size| if cfg!(target_endian = "little") { float_size - 1 } else { 0 };
+        let is_something = |element: &[u8]| match float_size {
+            None => element.iter().any(|byte| *byte != 0),
+            Some(float_size) => element.iter().enumerate().any(|(at, byte)| {
+                let sign = if at % float_size == sign_at(float_size) { 0x80 } else { 0 };
+                byte & !sign != 0
+            }),
+        };
+        let n_channels = self.info().channel_shape().iter().product::<u64>() as usize;
+        let mut something = vec![false; bytes.len() / size / n_channels.max(1)];
+        for (index, element) in bytes.chunks_exact(size).enumerate() {
+            // Channels come first.
+            let at = index % something.len();
+            something[at] |= is_something(element);
+        }
+        Ok(something)
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use bellis::plan::{Cover, Fit, MaskGrid, Plan, Selection, TaskId, masked, masked_rows};
+use bellis::geometry::{Cover, MaskGrid};
+use bellis::plan::{Fit, Plan, Selection, TaskId, masked, masked_rows};
 use bellis::{Coordinate, Pipeline, Roi, Task};
 use proptest::prelude::*;
 

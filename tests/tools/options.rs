@@ -1,8 +1,9 @@
 //! The options of a run on the command line.
 
 use bellis::RunOption;
+use ndarray::Dimension as _;
 
-use super::{Random, run, write};
+use super::{Random, read, run, write};
 
 #[test]
 fn flags_win_over_the_environment() {
@@ -56,5 +57,32 @@ fn help_shows_each_option() {
             let help = run(command, 0, folder.path(), "--help");
             assert!(help.text().contains(&flag) && help.text().contains(variable), "{help:?}");
         }
+    }
+}
+
+#[test]
+fn a_part_is_done_and_the_rest_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = Random(7).array(&[16, 8, 8], |random| random as u8 | 1);
+    write(folder.path(), "a.zarr", &all);
+    // Voxels of the mask are those of the volume: the last of them alone is something.
+    let mask = ndarray::ArrayD::from_shape_fn(vec![16, 8, 8], |at| u8::from(at.slice() == [15, 7, 7]));
+    write(folder.path(), "mask.zarr", &mask);
+    let parts =
+        [("--only [-2:2,0:3,4:8]", 4..8), ("--blocks convert:3", 12..16), ("--mask mask.zarr", 12..16)];
+    for ranks in [0, 3] {
+        for (number, (part, rows)) in parts.iter().enumerate() {
+            let name = format!("{number}-{ranks}.zarr");
+            let arguments = format!("a.zarr {name} --chunks 4,8,8 --block 4,8,8 {part}");
+            run("convert", ranks, folder.path(), &arguments).text();
+            let done: ndarray::ArrayD<u8> = read(folder.path(), &name);
+            for (at, value) in done.indexed_iter() {
+                let expected = if rows.contains(&at[0]) { all[&at] } else { 0 };
+                assert_eq!(*value, expected, "{part} at {at:?}");
+            }
+        }
+        run("stats", ranks, folder.path(), "a.zarr --only [4:6]")
+            .failed(2, "3 axes meet 1 axes: give both the same number of axes");
+        run("stats", ranks, folder.path(), "a.zarr --mask no.zarr").failed(2, "the mask no.zarr: ");
     }
 }
