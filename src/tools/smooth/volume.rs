@@ -6,6 +6,7 @@ use crate::geometry::Roi;
 use crate::storage::{Array, ArraySpec, Border, StorageError};
 use crate::storage::{ArrayInfo, Element, describe};
 use crate::tools::common::number::with_number;
+use crate::tools::common::source::require_voxels;
 use half::{bf16, f16};
 use ndarray::ArrayD;
 
@@ -25,7 +26,9 @@ pub struct Volume {
 impl Volume {
     /// Opens the array at `path`.
     pub fn open(path: &Path) -> crate::tools::error::Result<Self> {
-        with_number!(describe(path)?.data_type, T => Ok(Self::of::<T>(path)?))
+        let info = describe(path)?;
+        require_voxels(&info)?;
+        with_number!(info.data_type, T => Ok(Self::of::<T>(path)?))
     }
 
     fn of<T: Number>(path: &Path) -> Result<Self, StorageError> {
