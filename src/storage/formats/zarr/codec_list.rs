@@ -53,8 +53,8 @@ pub(super) fn of_v2(array: &Map<String, Value>, element: NumpyType, n_axes: usiz
     Ok(codecs)
 }
 
-/// What a list of codecs of Zarr v3 says, of elements of the type of this name; of a single value, if it `is_scalar`.
-pub(super) fn of_v3(codecs: &Value, type_name: &str, is_scalar: bool) -> Result<Vec<Value>> {
+/// What a list of codecs of Zarr v3 says, of elements of the type of this name in an array of so many axes.
+pub(super) fn of_v3(codecs: &Value, type_name: &str, n_axes: usize) -> Result<Vec<Value>> {
     let Value::Array(codecs) = codecs else {
         return Err(Unusable::Nonsense(format!("codecs {codecs}, which is no list")));
     };
@@ -62,10 +62,16 @@ pub(super) fn of_v3(codecs: &Value, type_name: &str, is_scalar: bool) -> Result<
     let (mut made, mut filters) = (Vec::new(), Vec::new());
     for codec in codecs {
         let (name, mut configuration) = name_and_configuration(codec)?;
-        let id = name.strip_prefix("numcodecs.");
+        // zarrs writes this one without a prefix.
+        let id = name.strip_prefix("numcodecs.").or((name == "bitround").then_some(name));
         match (name, id, &mut current) {
-            ("sharding_indexed", ..) => made.push(sharding(configuration, type_name, is_scalar)?),
-            ("transpose", ..) if is_scalar => {}
+            ("sharding_indexed", ..) => made.push(sharding(configuration, type_name, n_axes)?),
+            ("transpose", ..) if n_axes == 0 => {}
+            // As the drafts of Zarr v3 had it.
+            ("transpose", ..) if configuration.get("order").is_some_and(|order| order == "C") => {}
+            ("transpose", ..) if configuration.get("order").is_some_and(|order| order == "F") => {
+                made.push(transposed((0..n_axes).rev().collect()));
+            }
             ("bytes", _, Some(current)) if !filters.is_empty() => {
                 let is_big_endian = configuration.get("endian").is_some_and(|endian| endian == "big");
                 made.push(bytes(false));
@@ -128,13 +134,15 @@ fn known(codec: &Value) -> Result<Option<Value>> {
     }
 }
 
-fn sharding(mut configuration: Map<String, Value>, type_name: &str, is_scalar: bool) -> Result<Value> {
-    for (name, type_name) in [("codecs", type_name), ("index_codecs", "uint64")] {
+fn sharding(mut configuration: Map<String, Value>, type_name: &str, n_axes: usize) -> Result<Value> {
+    // The index has an axis more, of two numbers for each chunk.
+    let index_axes = n_axes.max(1) + 1;
+    for (name, type_name, n_axes) in [("codecs", type_name, n_axes), ("index_codecs", "uint64", index_axes)] {
         if let Some(codecs) = configuration.get_mut(name) {
-            *codecs = of_v3(codecs, type_name, is_scalar && name == "codecs")?.into();
+            *codecs = of_v3(codecs, type_name, n_axes)?.into();
         }
     }
-    if is_scalar {
+    if n_axes == 0 {
         configuration.insert("chunk_shape".to_owned(), json!([1]));
     }
     Ok(json!({"name": "sharding_indexed", "configuration": configuration}))
@@ -161,7 +169,7 @@ fn turned(number: &NumpyType) -> Map<String, Value> {
 /// A codec of numcodecs, with all that it takes from the elements that come to it, and which it may change.
 fn numcodec(id: &str, mut configuration: Map<String, Value>, current: &mut NumpyType) -> Result<Value> {
     match id.strip_prefix("numcodecs.").unwrap_or(id) {
-        "blosc" => return Ok(blosc(&configuration, current.size())),
+        "blosc" => return blosc(&configuration, current.size()),
         "zstd" => return Ok(zstd(&configuration)),
         "bitround" => drop(configuration.insert("dtype".to_owned(), current.text().into())),
         "delta" | "fixedscaleoffset" | "quantize" => default(&mut configuration, "dtype", current),
@@ -190,7 +198,8 @@ fn default(configuration: &mut Map<String, Value>, name: &str, current: &NumpyTy
 }
 
 /// Blosc, whose frames say how they are to be decoded: numcodecs has numbers for what Zarr v3 has words for.
-fn blosc(configuration: &Map<String, Value>, size: usize) -> Value {
+fn blosc(configuration: &Map<String, Value>, size: usize) -> Result<Value> {
+    const COMPRESSORS: [&str; 6] = ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"];
     let number = |name: &str| configuration.get(name).and_then(Value::as_i64);
     let by_size = if size == 1 { "bitshuffle" } else { "shuffle" };
     let shuffle = match configuration.get("shuffle") {
@@ -204,14 +213,17 @@ fn blosc(configuration: &Map<String, Value>, size: usize) -> Value {
         None => by_size,
     };
     let name = configuration.get("cname").and_then(Value::as_str).unwrap_or("lz4");
+    if !COMPRESSORS.contains(&name) {
+        return Err(Unusable::Missing(format!("blosc of {name}")));
+    }
     let typesize = number("typesize").filter(|size| (1..=255).contains(size));
-    json!({"name": "blosc", "configuration": {
+    Ok(json!({"name": "blosc", "configuration": {
         "cname": name,
         "clevel": number("clevel").unwrap_or(5).clamp(0, 9),
         "shuffle": shuffle,
         "typesize": typesize.map_or(json!(size), |size| json!(size)),
         "blocksize": number("blocksize").unwrap_or(0).max(0),
-    }})
+    }}))
 }
 
 fn zstd(configuration: &Map<String, Value>) -> Value {
@@ -246,7 +258,7 @@ mod tests {
         let codecs = json!([{"name": "numcodecs.delta", "configuration": {"dtype": "float64"}},
             {"name": "numcodecs.bitround", "configuration": {"keepbits": 3}},
             {"name": "bytes", "configuration": {"endian": "big"}}, {"name": "gzip"}]);
-        let codecs = of_v3(&codecs, "float64", false);
+        let codecs = of_v3(&codecs, "float64", 2);
         assert_eq!(names(codecs), ["bytes", "delta", "bitround", "astype", "gzip"]);
     }
 
@@ -263,8 +275,7 @@ mod tests {
             let codecs = v2(json!({"compressor": compressor}), "<f4").expect("usable");
             assert_eq!(codecs[1]["configuration"], configuration);
         }
-        let codecs =
-            of_v3(&json!(["bytes", {"name": "zstd", "configuration": {"level": 3}}]), "uint8", false);
+        let codecs = of_v3(&json!(["bytes", {"name": "zstd", "configuration": {"level": 3}}]), "uint8", 1);
         assert_eq!(codecs.expect("usable")[1]["configuration"]["checksum"], false);
     }
 
@@ -276,15 +287,21 @@ mod tests {
         };
         assert_eq!(missing(v2(json!({"compressor": {"id": "pcodec", "level": 8}}), "<f4")), "pcodec");
         assert!(missing(v2(json!({"filters": [{"id": "delta", "dtype": "<f2"}]}), "<f2")).contains("<f2"));
+        assert_eq!(
+            missing(v2(json!({"compressor": {"id": "blosc", "cname": "lz5"}}), "<f4")),
+            "blosc of lz5"
+        );
         let sharded = json!([{"name": "sharding_indexed", "configuration": {"chunk_shape": [2],
             "codecs": ["bytes", "strange"], "index_codecs": ["bytes"]}}]);
-        assert_eq!(missing(of_v3(&sharded, "uint8", false)), "strange");
+        assert_eq!(missing(of_v3(&sharded, "uint8", 1)), "strange");
+        let draft = json!([{"name": "transpose", "configuration": {"order": "F"}}, "bytes"]);
+        assert_eq!(of_v3(&draft, "uint8", 3).expect("usable")[0]["configuration"]["order"], json!([2, 1, 0]));
         let optional = json!(["bytes", {"name": "strange", "must_understand": false}]);
-        assert_eq!(names(of_v3(&json!([{"name": "bytes"}]), "uint8", false)), ["bytes"]);
-        assert_eq!(of_v3(&optional, "uint8", false).expect("usable").len(), 1);
+        assert_eq!(names(of_v3(&json!([{"name": "bytes"}]), "uint8", 1)), ["bytes"]);
+        assert_eq!(of_v3(&optional, "uint8", 1).expect("usable").len(), 1);
         for nonsense in [json!({"order": "X"}), json!({"filters": 3}), json!({"compressor": "gzip"})] {
             assert!(matches!(v2(nonsense, "<f4"), Err(Unusable::Nonsense(_))));
         }
-        assert!(matches!(of_v3(&json!({}), "uint8", false), Err(Unusable::Nonsense(_))));
+        assert!(matches!(of_v3(&json!({}), "uint8", 1), Err(Unusable::Nonsense(_))));
     }
 }

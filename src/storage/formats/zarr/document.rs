@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
     }
 
     fn v3(self) -> Result<Document> {
-        let is_scalar = self.list("shape")?.is_empty();
+        let n_axes = self.list("shape")?.len();
         let data_type = self.content.get("data_type").ok_or_else(|| self.nonsense("no data_type"))?;
         let type_name = data_type.as_str().or_else(|| data_type.get("name")?.as_str());
         let type_name = type_name.ok_or_else(|| self.other_type(data_type))?.to_owned();
@@ -120,9 +120,8 @@ impl<'a> Reader<'a> {
             *value = self.fill_value(value, &type_name)?;
         }
         if let Some(codecs) = metadata.get_mut("codecs") {
-            *codecs = codec_list::of_v3(codecs, &type_name, is_scalar)
-                .map_err(|codecs| self.unusable(codecs))?
-                .into();
+            *codecs =
+                codec_list::of_v3(codecs, &type_name, n_axes).map_err(|codecs| self.unusable(codecs))?.into();
         }
         let attributes = metadata.remove("attributes").and_then(|attributes| match attributes {
             Value::Object(attributes) => Some(attributes),

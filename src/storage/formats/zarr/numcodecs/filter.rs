@@ -26,7 +26,7 @@ pub(super) enum Filter {
     /// Floats with so many bits less.
     BitRound {
         number: NumberType,
-        n_dropped: u32,
+        n_dropped: Option<u32>,
     },
     /// Eight truth values a byte.
     PackBits,
@@ -68,7 +68,10 @@ impl Filter {
             Self::FixedScaleOffset { types, offset, scale } => {
                 types.encode(input, Encoding::Scaled { offset: *offset, scale: *scale })
             }
-            Self::BitRound { number, n_dropped } => Ok(bit_rounded(input, *number, *n_dropped)),
+            Self::BitRound { number, n_dropped: Some(n_dropped) } => {
+                Ok(bit_rounded(input, *number, *n_dropped))
+            }
+            Self::BitRound { n_dropped: None, .. } => Err("bitround of what are no floats".to_owned()),
             Self::PackBits => Ok(packed(input)),
             Self::Shuffle { element } => shuffled(input, *element, false),
         }
@@ -145,13 +148,13 @@ impl Reader<'_> {
     fn bit_round(&self) -> Result<Filter, String> {
         let number = self.types("dtype", "dtype")?.decoded;
         if !number.is_float() {
-            return Err("bitround of what are no floats".to_owned());
+            return Ok(Filter::BitRound { number, n_dropped: None });
         }
         let n_bits = if number.data_type.size() == 4 { 23 } else { 52 };
         let n_kept = self.configuration.get("keepbits").and_then(Value::as_u64);
         let n_kept = n_kept.and_then(|n_kept| u32::try_from(n_kept).ok()).filter(|n_kept| *n_kept <= n_bits);
         let n_kept = n_kept.ok_or_else(|| format!("bitround without keepbits from 0 to {n_bits}"))?;
-        Ok(Filter::BitRound { number, n_dropped: n_bits - n_kept })
+        Ok(Filter::BitRound { number, n_dropped: Some(n_bits - n_kept) })
     }
 
     fn shuffle(&self) -> Result<Filter, String> {
@@ -402,6 +405,9 @@ mod tests {
             let refused = filter(id, configuration).expect_err("must be refused");
             assert!(refused.contains(named), "{refused}");
         }
+        let of_integers = filter("bitround", json!({"dtype": "u1", "keepbits": 3})).expect("can be decoded");
+        assert_eq!(of_integers.decode(&[32, 64]).as_deref(), Ok(&[32, 64][..]));
+        assert!(of_integers.encode(&[33]).is_err());
         let delta = filter("delta", json!({"dtype": "<i4"})).expect("valid");
         assert!(delta.decode(&[1, 2, 3]).is_err_and(|reason| reason.contains("elements of 4")));
         assert!(unpacked(&[]).is_err() && unpacked(&[9, 1]).is_err());
