@@ -98,6 +98,9 @@ impl Convert {
             spec = spec.fill_value(fill_value);
         }
         let (output, block) = self.blocks.create::<T>("convert", dst, spec, &self.output, &source.info)?;
+        if output.info().shape.contains(&0) {
+            return Ok(Converted { info: output.info().clone(), elapsed_s: 0.0 });
+        }
 
         let to = output.clone();
         let task = Task::builder("convert").total_roi(output.roi()).block_shape(block).fit(Fit::Shrink);

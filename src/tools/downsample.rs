@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use super::common::blocks::Blocks;
 use super::common::number::{Loss, cast_one, with_number};
-use super::common::output::Output;
+use super::common::output::{Output, require_voxels};
 use super::common::place::{data_type_at, is_in_n5, is_same};
 use super::common::source::Source;
 use super::error::Result;
@@ -107,6 +107,7 @@ impl Downsample {
     fn run_as<T: Reduce>(&self) -> Result<Downsampled> {
         let Self { src, dst, method, blocks, .. } = self;
         let source = Source::<T>::open(src, Loss::default())?;
+        require_voxels(&source.info)?;
         let step = Step::new(&self.factor, self.odd, &source.info)?;
         if let Some(n_levels) = self.levels {
             step.require_levels(&source.info, n_levels)?;

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 use super::common::blocks::Blocks;
 use super::common::number::{Loss, Number, with_number};
-use super::common::output::Output;
+use super::common::output::{Output, require_voxels};
 use super::common::place::require_another;
 use super::common::scratch::Scratch;
 use super::common::source::Source;
@@ -113,6 +113,7 @@ impl Label {
         let Self { src, dst, .. } = self;
         require_another(dst, src)?;
         let info = describe(src)?;
+        require_voxels(&info)?;
         let connectivity = self.connectivity.among(info.offset.n_axes())?;
         let subject = with_number!(info.data_type, S => {
             Subject::new(Source::<S>::open(src, Loss::default())?, self.threshold, connectivity)

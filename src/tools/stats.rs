@@ -67,14 +67,20 @@ impl Stats {
 
     fn run_as<T: Measured>(&self) -> Result<Option<Summary>> {
         let source = Source::<T>::open(&self.src, Loss::default())?;
-        let block =
-            block_shape(self.block.as_deref(), &source.info, &source.info.voxel_size, &source.chunk_grid)?;
+        let voxel_size = source.info.voxel_size;
+        // Without voxels one place is looked at, where there is none.
+        let (roi, block) = match source.roi.is_empty() {
+            true => (Roi::new(source.info.offset, voxel_size)?, voxel_size),
+            false => {
+                let asked = self.block.as_deref();
+                (source.roi, block_shape(asked, &source.info, &voxel_size, &source.chunk_grid)?)
+            }
+        };
         let folder = self.scratch.as_deref().unwrap_or(Path::new(""));
         let scratch = Scratch::inside(folder, &self.src, "stats");
         let n_bins = self.bins.map(usize::try_from).transpose()?;
 
-        let (roi, total) = (source.roi, scratch.exchange("total"));
-        let measured = scratch.exchange("measured");
+        let (total, measured) = (scratch.exchange("total"), scratch.exchange("measured"));
         let mut pipeline = scratch.prepare(&roi)?
             + map("measure", &roi, block, &measured, {
                 let source = source.clone();

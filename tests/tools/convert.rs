@@ -161,3 +161,44 @@ fn a_real_volume() {
     assert!(before.read(&before.roi()).unwrap() == after.read(&after.roi()).unwrap());
     assert_eq!(after.info().units, before.info().units);
 }
+
+/// An array without voxels becomes one without voxels, and is measured as such; nothing else is made of it.
+#[test]
+fn arrays_without_voxels() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = ArraySpec::new([0, 5]).chunks([1, 5]).voxel_size([4, 4]);
+    Array::<u16>::create(folder.path().join("a.zarr"), &spec).unwrap();
+    for ranks in [0, 2] {
+        for name in ["b.zarr", "c.n5/raw"] {
+            run("convert", ranks, folder.path(), &format!("a.zarr {ranks}{name} --dtype float32")).text();
+            let info = describe(folder.path().join(format!("{ranks}{name}"))).unwrap();
+            assert_eq!((info.shape, info.data_type), (vec![0, 5], DataType::F32), "{name}");
+            assert_eq!(info.voxel_size, bellis::Coordinate::from([4, 4]));
+        }
+        let figures = run("stats", ranks, folder.path(), "a.zarr").json();
+        assert_eq!((&figures["voxels"], &figures["min"]), (&0.into(), &serde_json::Value::Null), "{figures}");
+        for (tool, arguments) in [("label", "a.zarr d.zarr --threshold 1"), ("downsample", "a.zarr d.zarr")] {
+            run(tool, ranks, folder.path(), arguments).failed(2, "a.zarr has no voxels, its shape is [0, 5]");
+            assert!(!folder.path().join("d.zarr").exists());
+        }
+    }
+    assert_tidy(folder.path());
+}
+
+/// A single value becomes an array of one voxel.
+#[test]
+fn single_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let value = folder.path().join("a.zarr");
+    std::fs::create_dir_all(value.join("c")).unwrap();
+    let metadata = r#"{"zarr_format": 3, "node_type": "array", "shape": [], "data_type": "int16", "fill_value": 0,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": []}},
+        "chunk_key_encoding": {"name": "default"}, "attributes": {"offset": [], "units": []},
+        "codecs": [{"name": "bytes", "configuration": {"endian": "big"}}], "dimension_names": []}"#;
+    std::fs::write(value.join("zarr.json"), metadata).unwrap();
+    std::fs::remove_dir(value.join("c")).unwrap();
+    std::fs::write(value.join("c"), [1, 2]).unwrap();
+    run("convert", 0, folder.path(), "a.zarr b.zarr").text();
+    assert_eq!(read::<i16>(folder.path(), "b.zarr"), arr1(&[258]).into_dyn());
+    assert_eq!(run("stats", 2, folder.path(), "a.zarr").json()["sum"], 258);
+}

@@ -82,3 +82,12 @@ pub fn require_axes(option: &str, given: &[u64], info: &ArrayInfo) -> Result {
     Err(format!("{option} has {n_given} numbers, but {path} has {n_spatial} {several}: give one for each")
         .into())
 }
+
+/// Refuses an array without voxels, of which nothing can be made.
+pub fn require_voxels(info: &ArrayInfo) -> Result {
+    if !info.shape.contains(&0) {
+        return Ok(());
+    }
+    let (path, shape) = (info.path.display(), &info.shape);
+    Err(format!("{path} has no voxels, its shape is {shape:?}: there is nothing to do").into())
+}

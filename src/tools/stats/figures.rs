@@ -111,7 +111,9 @@ impl Figures for Integers {
 
     fn values(&self) -> [Value; 4] {
         let squares = self.squares.map_or(Value::Null, |squares| integer(&squares));
-        [integer(&self.min), integer(&self.max), integer(&self.sum), squares]
+        // Of no value there is none that is the least.
+        let range = |value: &i128| if self.n > 0 { integer(value) } else { Value::Null };
+        [range(&self.min), range(&self.max), integer(&self.sum), squares]
     }
 
     fn sum(&self) -> f64 {

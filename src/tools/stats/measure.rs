@@ -89,6 +89,9 @@ pub trait Measured: Value {
             || total.iter().enumerate().filter(|(_, n)| **n > 0).map(|(place, n)| (Self::at(place), *n));
         values().for_each(|(value, n)| value.add(&mut figures, n));
         let range = figures.range();
+        if range.is_none() {
+            return Summary::new(&figures, info, None);
+        }
         let Some((n_bins, edges)) = n_bins.zip(Edges::between(range, n_bins.unwrap_or(1))?) else {
             let first = total.iter().position(|n| *n > 0).unwrap_or(0);
             let last = total.iter().rposition(|n| *n > 0).unwrap_or(0);

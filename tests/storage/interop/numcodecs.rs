@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Python, Volume, bellis_continues, merged, refusal, require_same};
 
 /// Types of elements and, as arguments, codecs that lose nothing of the tests' numbers.
-const EXACT: [(DataType, &str); 37] = [
+const EXACT: [(DataType, &str); 38] = [
     (DataType::I32, "dtype='<i4', compressors=numcodecs.LZ4()"),
     (DataType::I32, "dtype='<i4', compressors=numcodecs.BZ2(3)"),
     (DataType::I32, "dtype='<i4', compressors=numcodecs.LZMA()"),
@@ -40,6 +40,7 @@ const EXACT: [(DataType, &str); 37] = [
     (DataType::F32, "dtype='<f4', filters=[numcodecs.BitRound(16)]"),
     (DataType::F64, "dtype='<f8', filters=[numcodecs.BitRound(16)]"),
     (DataType::F64, "dtype='<f8', filters=[numcodecs.Quantize(3, '<f8', '<f4')]"),
+    (DataType::Bool, "dtype='|b1', filters=[numcodecs.PackBits()]"),
     (DataType::I32, "filters=[v3.Delta(dtype='int32')]"),
     (DataType::I32, "filters=[v3.Delta(dtype='<i4', astype='<i8')]"),
     (DataType::I32, "compressors=[v3.Shuffle(elementsize=4), v3.BZ2(level=5), v3.CRC32()]"),
@@ -82,7 +83,8 @@ fn codecs_that_lose_nothing() {
         if let Some(dtype) = dtype {
             how["dtype"] = json!(dtype);
         }
-        let volume = Volume::new(data_type, &[20, 17]).fill(100);
+        let volume =
+            Volume::new(data_type, &[20, 17]).fill(if data_type == DataType::Bool { 1 } else { 100 });
         bellis_continues(&mut python, &path, volume, ("zarr_write", how), &[("zarr_read", json!({}))]);
     }
 }

@@ -90,7 +90,6 @@ impl<'a> Reader<'a> {
         let fill_value = self.content.get("fill_value").filter(|value| !value.is_null());
         let fill_value = match fill_value {
             Some(value) => value.clone(),
-            None if element.name.starts_with("complex") => json!([0.0, 0.0]),
             None => json!(0),
         };
         let metadata = json!({

@@ -16,6 +16,9 @@ pub(super) fn canonical(value: &Value, type_name: &str) -> Option<Value> {
     if let Some(n_bits) = float_bits(type_name) {
         return float(value, n_bits);
     }
+    if let Some(n_bits) = complex_bits(type_name) {
+        return complex(value, n_bits);
+    }
     if !type_name.starts_with("int") && !type_name.starts_with("uint") {
         return Some(value.clone());
     }
@@ -36,6 +39,24 @@ fn float_bits(type_name: &str) -> Option<usize> {
         "float32" => Some(32),
         "float64" => Some(64),
         _ => None,
+    }
+}
+
+/// Of each of the two floats.
+fn complex_bits(type_name: &str) -> Option<usize> {
+    match type_name {
+        "complex64" => Some(32),
+        "complex128" => Some(64),
+        _ => None,
+    }
+}
+
+/// Two floats, or a real number alone.
+fn complex(value: &Value, n_bits: usize) -> Option<Value> {
+    match value.as_array().map(Vec::as_slice) {
+        Some([real, imaginary]) => Some(json!([float(real, n_bits)?, float(imaginary, n_bits)?])),
+        Some(_) => None,
+        None => Some(json!([float(value, n_bits)?, 0.0])),
     }
 }
 
@@ -157,7 +178,9 @@ mod tests {
             (json!(1.0), "bool", json!(true)),
             (json!("true"), "bool", json!(true)),
             (json!(true), "bool", json!(true)),
-            (json!([1.0, 0.0]), "complex64", json!([1.0, 0.0])),
+            (json!([1, "NaN"]), "complex64", json!([1.0, "NaN"])),
+            (json!("2"), "complex128", json!([2.0, 0.0])),
+            (json!("x"), "string", json!("x")),
         ] {
             assert_eq!(canonical(&value, name), Some(expected), "{value} for {name}");
         }
@@ -166,6 +189,7 @@ mod tests {
             (json!(null), "float32"),
             (json!("abc"), "float32"),
             (json!(2), "bool"),
+            (json!([1.0]), "complex64"),
         ] {
             assert_eq!(canonical(&value, name), None, "{value} for {name}");
         }
