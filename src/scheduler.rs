@@ -91,6 +91,7 @@
 //! * A few bits per block of the chunks in use, nothing per block elsewhere, and no heap allocation per block.
 
 mod conflict_table;
+mod counters;
 mod event;
 mod initially_ready;
 mod leases;

@@ -8,6 +8,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
+use super::counters::{CounterPool, Counters};
+
 /// Blocks in a chunk.
 const CHUNK: u64 = 4096;
 /// Chunks in a page of the directory, at least.
@@ -19,14 +21,6 @@ const WORDS: usize = (CHUNK / 64) as usize;
 const UNTOUCHED: u32 = 0;
 /// In the directory: all blocks of the chunk have ended.
 const ENDED: u32 = u32::MAX;
-
-/// The counters of a chunk, as wide as the largest count needs; 0 stands for a block that was never counted down.
-#[derive(Debug)]
-enum Counters {
-    None,
-    Narrow(Box<[u8]>),
-    Wide(Box<[u64]>),
-}
 
 #[derive(Debug)]
 struct Chunk {
@@ -44,8 +38,7 @@ struct Chunk {
 #[derive(Debug)]
 pub(super) struct States {
     n_blocks: u64,
-    /// Whether no block waits for more than 255 others.
-    is_narrow: bool,
+    pool: CounterPool,
     /// For each chunk [`UNTOUCHED`], [`ENDED`], or 1 more than its index in `chunks`. Pages are empty, and the last ones
     /// missing, until one of their chunks is touched.
     directory: Vec<Box<[u32]>>,
@@ -66,7 +59,7 @@ impl States {
         let page = n_chunks.isqrt().max(PAGE).next_power_of_two();
         Self {
             n_blocks,
-            is_narrow: max_dependencies <= u64::from(u8::MAX),
+            pool: CounterPool::new(CHUNK as usize, max_dependencies),
             directory: Vec::new(),
             page_bits: page.trailing_zeros(),
             chunks: Vec::new(),
@@ -95,15 +88,7 @@ impl States {
     pub fn counter(&self, index: u64) -> Option<u64> {
         match self.entry(index / CHUNK) {
             UNTOUCHED | ENDED => None,
-            entry => {
-                let within = (index % CHUNK) as usize;
-                let left = match &self.chunks[entry as usize - 1].counters {
-                    Counters::None => 0,
-                    Counters::Narrow(counters) => u64::from(counters[within]),
-                    Counters::Wide(counters) => counters[within],
-                };
-                (left > 0).then_some(left)
-            }
+            entry => self.chunks[entry as usize - 1].counters.get((index % CHUNK) as usize),
         }
     }
 
@@ -235,7 +220,6 @@ impl States {
         mut indices: impl Iterator<Item = u64>,
         mut first_count: impl FnMut(u64) -> u64,
     ) -> u64 {
-        let is_narrow = self.is_narrow;
         let mut n_released = 0;
         let mut next = indices.next();
         while let Some(first) = next {
@@ -247,14 +231,14 @@ impl States {
                 next = indices.next();
                 continue;
             }
-            let chunk = self.chunk(number);
-            if matches!(chunk.counters, Counters::None) {
-                chunk.counters = Counters::new(is_narrow);
-            }
+            let at = self.chunk_at(number);
+            let Self { chunks, pool, .. } = self;
+            let chunk = &mut chunks[at];
             let mut released_here = 0;
             while let Some(index) = next.filter(|index| index / CHUNK == number) {
                 // A block that was restored is counted down like any other, and never ready.
-                if chunk.counters.count_down(index % CHUNK, || first_count(index))
+                let within = (index % CHUNK) as usize;
+                if chunk.counters.count_down(pool, within, || first_count(index))
                     && !bit(&chunk.ended, index % CHUNK)
                 {
                     chunk.set_ready(index % CHUNK);
@@ -262,6 +246,7 @@ impl States {
                 }
                 next = indices.next();
             }
+            chunk.counters.release(pool);
             if released_here > 0 && !std::mem::replace(&mut chunk.is_queued, true) {
                 self.ready_chunks.push(Reverse(number));
             }
@@ -334,13 +319,20 @@ impl States {
     /// A chunk some of whose blocks have not ended.
     #[inline]
     fn chunk(&mut self, number: u64) -> &mut Chunk {
+        let at = self.chunk_at(number);
+        &mut self.chunks[at]
+    }
+
+    /// Where in `chunks` a chunk is some of whose blocks have not ended.
+    #[inline]
+    fn chunk_at(&mut self, number: u64) -> usize {
         let mut entry = self.entry(number);
         debug_assert_ne!(entry, ENDED, "a block that has ended is not touched again");
         if entry == UNTOUCHED {
             entry = self.new_chunk();
             *self.entry_mut(number) = entry;
         }
-        &mut self.chunks[entry as usize - 1]
+        entry as usize - 1
     }
 
     #[cold]
@@ -356,45 +348,10 @@ impl States {
     #[cold]
     fn recycle(&mut self, number: u64) {
         let entry = std::mem::replace(self.entry_mut(number), ENDED);
-        self.chunks[entry as usize - 1].reset();
+        let chunk = &mut self.chunks[entry as usize - 1];
+        chunk.counters.reset(&mut self.pool);
+        *chunk = Chunk::new();
         self.free.push(entry);
-    }
-}
-
-impl Counters {
-    fn new(is_narrow: bool) -> Self {
-        if is_narrow {
-            Self::Narrow(vec![0; CHUNK as usize].into_boxed_slice())
-        } else {
-            Self::Wide(vec![0; CHUNK as usize].into_boxed_slice())
-        }
-    }
-}
-
-impl Counters {
-    /// One fewer for a block; whether none is left.
-    #[inline]
-    fn count_down(&mut self, within: u64, first_count: impl FnOnce() -> u64) -> bool {
-        match self {
-            Self::None => false,
-            Self::Narrow(counters) => {
-                let counter = &mut counters[within as usize];
-                if *counter == 0 {
-                    // Narrow counters were chosen because every count fits.
-                    *counter = first_count() as u8;
-                }
-                *counter -= 1;
-                *counter == 0
-            }
-            Self::Wide(counters) => {
-                let counter = &mut counters[within as usize];
-                if *counter == 0 {
-                    *counter = first_count();
-                }
-                *counter -= 1;
-                *counter == 0
-            }
-        }
     }
 }
 
@@ -413,19 +370,8 @@ impl Chunk {
             ready_words: 0,
             n_ended: 0,
             is_queued: false,
-            counters: Counters::None,
+            counters: Counters::default(),
         }
-    }
-
-    /// As new, with the memory of the counters kept.
-    fn reset(&mut self) {
-        match &mut self.counters {
-            Counters::None => {}
-            Counters::Narrow(counters) => counters.fill(0),
-            Counters::Wide(counters) => counters.fill(0),
-        }
-        let counters = std::mem::replace(&mut self.counters, Counters::None);
-        *self = Self { counters, ..Self::new() };
     }
 }
 
@@ -536,6 +482,16 @@ mod tests {
             assert_eq!(states.n_ready(), ready.len() as u64);
             assert_eq!(std::iter::from_fn(|| states.pop_ready()).collect::<Vec<_>>(), ready);
         }
+    }
+
+    #[test]
+    fn blocks_that_are_ready_need_no_counters() {
+        let mut states = States::new(20 * CHUNK, 2);
+        let all = || 0..20 * CHUNK;
+        assert_eq!(states.count_down(all(), |_| 2), 0);
+        assert!(states.chunks.iter().all(|chunk| chunk.counters.exist()));
+        assert_eq!(states.count_down(all(), |_| 2), 20 * CHUNK);
+        assert!(!states.chunks.iter().any(|chunk| chunk.counters.exist()));
     }
 
     #[test]
