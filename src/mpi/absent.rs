@@ -19,7 +19,7 @@ impl Comm<'_> {
         None
     }
 
-    /// Returns whether it is MPI's world.
+    /// Returns whether it holds all ranks of the job.
     pub fn is_world(&self) -> bool {
         match self.never {}
     }

@@ -39,10 +39,14 @@ impl Comm<'_> {
         self.raw
     }
 
-    /// Returns whether it is MPI's world: all ranks of the job.
+    /// Returns whether it holds all ranks of the job, in the order of MPI's world.
     pub fn is_world(&self) -> bool {
-        // SAFETY: a constant of the MPI library.
-        self.raw == unsafe { ffi::RSMPI_COMM_WORLD }
+        let mut result = 0;
+        // SAFETY: two communicators and a valid place; the others are constants of the MPI library.
+        unsafe {
+            let code = ffi::MPI_Comm_compare(self.raw, ffi::RSMPI_COMM_WORLD, &mut result);
+            code == 0 && (result == ffi::RSMPI_IDENT || result == ffi::RSMPI_CONGRUENT)
+        }
     }
 
     /// This rank, and how many there are.

@@ -99,12 +99,10 @@ pub enum RunError {
         remaining: u64,
     },
     /// Rank 0 is lost, which nobody can replace.
-    #[error(
-        "nothing has been heard of rank 0 for {silence_s} s: the run cannot go on; see BELLIS_LOST_AFTER_S"
-    )]
+    #[error("rank 0 is lost, and the run cannot go on: {why}")]
     CoordinatorLost {
-        /// Seconds of silence.
-        silence_s: u64,
+        /// How that is known.
+        why: String,
     },
     /// This rank was taken for lost.
     #[error(

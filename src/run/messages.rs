@@ -32,7 +32,8 @@ pub(super) fn receive_from_coordinator(
     loop {
         match transport.try_receive(buffer) {
             Ok(received) => return Ok(received),
-            Err(error) => match error.peer().filter(|peer| *peer != COORDINATOR) {
+            Err(error) => match error.peer() {
+                Some(COORDINATOR) => return Err(RunError::CoordinatorLost { why: error.to_string() }),
                 Some(peer) => transport.forget(peer),
                 None => return Err(error.into()),
             },

@@ -13,14 +13,14 @@ use super::error::{RunError, one_line};
 use super::history::{has_run, is_leader};
 use super::panics;
 use super::startup::membership::{MpiOwner, is_launched, launched_rank, world_rank};
-use super::survivors::{has_lost_any, is_headless};
+use super::survivors::{has_lost_any, is_headless, may_be_back};
 use super::topology::COORDINATOR;
 use crate::mpi::{abort, all_have_ended, is_any_open};
 use crate::plan::BoxError;
 use crate::wire::{Problem, shorten};
 use agreement::{Agreement, agree};
 use ending::{Ending, Origin, Situation, ending, exit_code};
-use leaving::{flush, leave};
+use leaving::{flush, leave, leave_alone};
 
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
 /// believed.
@@ -38,6 +38,9 @@ pub fn is_coordinator() -> bool {
 /// A program that initializes MPI itself does so before it calls `main`, on all ranks, and finalizes MPI afterwards. A
 /// rank of it that fails by itself waits some seconds for the others and then ends the job: they may be waiting for
 /// messages that it will not send.
+///
+/// After a run that [lost](crate::Options::lost_after) ranks, `main` does not return: MPI would wait for them for ever, so
+/// that rank 0 ends the job, with the exit code, once the programs of all ranks that are left have ended.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -62,6 +65,7 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     }
     let agreement = match ending(situation) {
         // Each rank for itself, but the first to come ends the others where the launcher lets it.
+        _ if is_headless() && !may_be_back() => Agreement::Apart(problem),
         _ if is_headless() => Agreement::Alone(problem),
         Ending::Abort => Agreement::Alone(problem),
         Ending::Agree => agree(problem, None),
@@ -84,6 +88,13 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
             }
             all_have_ended();
             ExitCode::from(code)
+        }
+        Agreement::Apart(problem) => {
+            let code = if problem.is_none() { 0 } else { code };
+            if problem.is_some() && (is_leader() || is_headless()) {
+                print_error(problem.as_ref());
+            }
+            leave_alone(code)
         }
         Agreement::Alone(problem) => {
             print_error(problem.as_ref());
@@ -114,7 +125,10 @@ fn problem_of(error: &(dyn Error + Send + Sync + 'static)) -> Problem {
 
 /// Returns whether the error is that of a run that did not complete its blocks.
 fn is_incomplete(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(RunError::Incomplete(_) | RunError::NoWorkers { .. }))
+    matches!(
+        error.downcast_ref(),
+        Some(RunError::Incomplete(_) | RunError::NoWorkers { .. } | RunError::CoordinatorLost { .. })
+    )
 }
 
 fn print_error(problem: Option<&Problem>) {

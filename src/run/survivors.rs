@@ -16,12 +16,14 @@ struct Survivors {
     has_lost_any: bool,
     /// Whether rank 0 is among the lost.
     is_headless: bool,
+    /// Whether some of the lost may be alive after all: frozen, or out of reach.
+    may_be_back: bool,
     /// The transport, while nobody uses it.
     at_rest: Option<Box<dyn Transport>>,
 }
 
 static SURVIVORS: Mutex<Survivors> =
-    Mutex::new(Survivors { has_lost_any: false, is_headless: false, at_rest: None });
+    Mutex::new(Survivors { has_lost_any: false, is_headless: false, may_be_back: false, at_rest: None });
 
 fn survivors() -> MutexGuard<'static, Survivors> {
     // It is whole between any two operations.
@@ -31,6 +33,11 @@ fn survivors() -> MutexGuard<'static, Survivors> {
 /// Returns whether any rank was lost since this process began.
 pub(super) fn has_lost_any() -> bool {
     survivors().has_lost_any
+}
+
+/// Returns whether a lost rank may be alive after all.
+pub(super) fn may_be_back() -> bool {
+    survivors().may_be_back
 }
 
 /// Returns whether rank 0 is lost: then there is nobody to agree with.
@@ -44,6 +51,7 @@ pub(super) fn lay_aside(mut transport: Box<dyn Transport>) {
     forgo_finalizing();
     let mut survivors = survivors();
     survivors.has_lost_any = true;
+    survivors.may_be_back |= !transport.have_lost_ended();
     survivors.is_headless = transport.is_lost(COORDINATOR);
     survivors.at_rest = transport.rest();
 }

@@ -61,6 +61,12 @@ pub trait Transport: Send {
         false
     }
 
+    /// Returns whether the processes of all lost endpoints are known to have ended: none of them may be back, or keep a
+    /// launcher waiting.
+    fn have_lost_ended(&self) -> bool {
+        false
+    }
+
     /// Gives back what the endpoint holds. Collective: all endpoints do so together, after a [`flush`](Self::flush).
     ///
     /// # Errors

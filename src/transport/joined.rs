@@ -77,6 +77,10 @@ impl Transport for Joined {
         self.ranks.has_lost_any()
     }
 
+    fn have_lost_ended(&self) -> bool {
+        self.ranks.have_lost_ended()
+    }
+
     fn free(self: Box<Self>) -> Result<(), TransportError> {
         self.ranks.free()
     }

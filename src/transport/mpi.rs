@@ -16,8 +16,10 @@ pub struct MpiTransport {
     pending: Vec<Pending>,
     spare: Vec<Vec<u8>>,
     lost: BTreeSet<usize>,
-    /// Ranks whose processes have ended, and why MPI says so: not told yet.
-    ended: Vec<(usize, MpiError)>,
+    /// Ranks whose processes MPI says have ended.
+    ended: BTreeSet<usize>,
+    /// Those of them that were not told yet, and why MPI says so.
+    untold: Vec<(usize, MpiError)>,
 }
 
 /// A message that has not left yet.
@@ -68,7 +70,8 @@ impl MpiTransport {
             pending: Vec::new(),
             spare: Vec::new(),
             lost: BTreeSet::new(),
-            ended: Vec::new(),
+            ended: BTreeSet::new(),
+            untold: Vec::new(),
         }
     }
 
@@ -80,15 +83,16 @@ impl MpiTransport {
         if ended.is_empty() {
             return Err(why.into());
         }
+        self.ended.extend(&ended);
         let is_news = |rank: &usize| !self.lost.contains(rank);
-        self.ended = ended.into_iter().filter(is_news).map(|rank| (rank, why.clone())).collect();
+        self.untold = ended.into_iter().filter(is_news).map(|rank| (rank, why.clone())).collect();
         self.tell_ended()
     }
 
     /// One rank at a time whose process has ended.
     #[cold]
     fn tell_ended(&mut self) -> Result<Option<Envelope>, TransportError> {
-        self.ended.pop().map_or(Ok(None), |(rank, why)| Err(TransportError::Ended { rank, why }))
+        self.untold.pop().map_or(Ok(None), |(rank, why)| Err(TransportError::Ended { rank, why }))
     }
 
     /// Lets go of the messages that have left.
@@ -150,7 +154,7 @@ impl Transport for MpiTransport {
         if !self.pending.is_empty() {
             self.progress()?;
         }
-        if !self.ended.is_empty() {
+        if !self.untold.is_empty() {
             return self.tell_ended();
         }
         match self.communicator.try_receive(buffer) {
@@ -182,6 +186,10 @@ impl Transport for MpiTransport {
 
     fn has_lost_any(&self) -> bool {
         !self.lost.is_empty()
+    }
+
+    fn have_lost_ended(&self) -> bool {
+        self.lost.is_subset(&self.ended)
     }
 
     fn free(self: Box<Self>) -> Result<(), TransportError> {

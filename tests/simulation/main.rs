@@ -7,6 +7,7 @@
 #![allow(clippy::print_stderr, reason = "a failing seed says how to run it alone")]
 
 mod directed;
+mod heartbeats;
 mod oracle;
 mod pipelines;
 mod ranks;

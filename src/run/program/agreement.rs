@@ -13,6 +13,8 @@ use crate::wire::{Problem, shorten};
 pub(super) enum Agreement {
     /// All have come to their end, with this error if any.
     All(Option<Problem>),
+    /// Ranks were lost, and nothing leads to the others any more: only what this rank knows.
+    Apart(Option<Problem>),
     /// The others did not come; the error of this rank, if it has one.
     Alone(Option<Problem>),
 }
@@ -25,6 +27,7 @@ pub(super) fn agree(problem: Option<Problem>, patience: Option<Duration>) -> Agr
         let membership = match Membership::find_within(None, patience) {
             Ok(Some(membership)) => membership,
             Ok(None) => return Agreement::Alone(problem),
+            Err(RunError::Survivors) => return Agreement::Apart(problem),
             // Whatever keeps the ranks apart has been the program's error already, where there was a run.
             Err(error) => return Agreement::All(problem.or_else(|| Some((&error).into()))),
         };

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::mpi::{abort, exit_now};
 use crate::run::error::RunError;
 use crate::run::startup::membership::world_rank;
+use crate::run::survivors::may_be_back;
 use crate::run::topology::COORDINATOR;
 
 /// Time for launchers to take what ranks have printed.
@@ -20,9 +21,13 @@ const GRACE: Duration = Duration::from_millis(300);
 /// nobody but those that are frozen, once all others have left.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ends the job on rank 0, and waits for that on the others.
+/// Ends the job on rank 0, and waits for that on the others; or just this process, where the launcher was told of every loss
+/// and lets the others go on.
 pub(super) fn leave(code: u8) -> ! {
     flush();
+    if !may_be_back() {
+        exit_now(code.into());
+    }
     if world_rank() == Some(COORDINATOR) {
         log::warn!(
             "ranks were lost, and MPI waits for them: the job is ended by MPI_Abort, with exit code {code}"
@@ -31,6 +36,12 @@ pub(super) fn leave(code: u8) -> ! {
         abort(code.into());
     }
     sleep(PATIENCE);
+    exit_now(code.into())
+}
+
+/// Ends this process, without a word to the others: there is no way to them.
+pub(super) fn leave_alone(code: u8) -> ! {
+    flush();
     exit_now(code.into())
 }
 

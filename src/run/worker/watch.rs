@@ -48,7 +48,8 @@ impl Watch {
         if self.silence < patience {
             return Ok(());
         }
-        Err(RunError::CoordinatorLost { silence_s: self.silence.as_secs() })
+        let seconds = self.silence.as_secs();
+        Err(RunError::CoordinatorLost { why: format!("nothing has been heard of it for {seconds} s") })
     }
 }
 
@@ -69,7 +70,8 @@ mod tests {
         watch.hear();
         assert_eq!(listen(&mut watch, 59), Ok(()));
         watch.hear();
-        assert_eq!(listen(&mut watch, 100), Err(RunError::CoordinatorLost { silence_s: 60 }));
+        let why = "nothing has been heard of it for 60 s".to_owned();
+        assert_eq!(listen(&mut watch, 100), Err(RunError::CoordinatorLost { why }));
     }
 
     #[test]
