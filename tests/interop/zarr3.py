@@ -157,9 +157,10 @@ def h5py_read(path, name):
 def h5py_types(path):
     """Elements that are not numbers as such: each dataset, and what h5py reads, as numbers."""
     enum = h5py.enum_dtype({"none": 0, "cell": 1, "edge": 300}, basetype=">i2")
-    pair = numpy.dtype([("mask", "?"), ("id", ">u4"), ("z", "<c8"), ("height", "<f2"), ("in", [("x", "<i2"), ("y", ">i2")])])
+    pair = numpy.dtype([("mask", "?"), ("id", ">u4"), ("pair", ">u2", (2,)), ("z", "<c8"), ("height", "<f2"), ("in", [("x", "<i2"), ("y", ">i2")])])
     with h5py.File(path, "a") as file:
         file.create_dataset("mask", data=numpy.arange(20).reshape(4, 5) % 3 == 1)
+        file["mask"].attrs["units"] = h5py.Empty("S3")
         file.create_dataset("gzip mask", data=numpy.arange(20).reshape(4, 5) % 3 == 1, chunks=(3, 3), compression="gzip")
         labels = numpy.arange(20, dtype=">i2").reshape(4, 5) % 2 * 300 + 7 * (numpy.arange(20).reshape(4, 5) == 3)
         file.create_dataset("enum", data=labels, dtype=enum)
@@ -167,6 +168,7 @@ def h5py_types(path):
         records = numpy.zeros((4, 5), pair)
         records["mask"], records["id"] = numpy.arange(20).reshape(4, 5) % 2 == 1, numpy.arange(20).reshape(4, 5) * 70000
         records["z"], records["height"] = numpy.arange(20).reshape(4, 5) * (1 - 2j), numpy.arange(20).reshape(4, 5) / 4
+        records["pair"] = numpy.arange(40).reshape(4, 5, 2)
         records["in"]["y"] = numpy.arange(20).reshape(4, 5)
         file.create_dataset("records", data=records, chunks=(2, 3))
         file.create_dataset("a@b", data=numpy.arange(4))
@@ -175,7 +177,9 @@ def h5py_types(path):
         file.create_dataset("opaque", data=numpy.zeros(5, "V7"))
         file.create_dataset("text", data=["a", "b"])
         file.create_dataset("lists", (3,), dtype=h5py.vlen_dtype("<i4"))
-        file.create_dataset("arrays", (3,), dtype=numpy.dtype(("<f4", (2, 3))))
+        arrays = file.create_dataset("arrays", (4,), dtype=numpy.dtype((">i2", (5, 1))), chunks=(3,), compression="gzip")
+        arrays[...] = numpy.arange(20).reshape(4, 5, 1)
+        file.create_dataset("texts", (3,), dtype=numpy.dtype(("S4", (2, 3))))
         file.create_dataset("nothing", data=h5py.Empty("<f4"))
         file.create_dataset("nine", (2,) * 9, "u1")
         file["dangling"] = h5py.SoftLink("/nowhere")

@@ -334,9 +334,30 @@ fn fields_of_h5py() {
     // A name with an @ in it is a name.
     assert_eq!(describe(file.join("a@b")).unwrap().shape, [4]);
     assert!(
-        refusal(&file.join("records@nothing"))
-            .contains("fields (mask, id, z, height, in: one of them is PATH@FIELD), and no field nothing")
+        refusal(&file.join("records@nothing")).contains(
+            "fields (mask, id, pair, z, height, in: one of them is PATH@FIELD), and no field nothing"
+        )
     );
+}
+
+/// As h5py has them: more axes, the last ones.
+#[test]
+fn arrays_in_elements_are_axes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, _) = file_of_types(dir.path());
+    let mut expected = of_20(|n| i16::try_from(n).unwrap()).into_shape_with_order(vec![4, 5, 1]).unwrap();
+    require_read(file.join("arrays"), expected.clone());
+    let pairs = ArrayD::from_shape_vec(vec![4, 5, 2], (0..40).collect()).unwrap();
+    require_read::<u16>(file.join("records@pair"), pairs);
+    let array = Array::<i16>::open(file.join("arrays")).unwrap();
+    assert_eq!((&array.info().shape[..], &array.info().chunks[..]), (&[4, 5, 1][..], &[3, 5, 1][..]));
+    let part = bellis::Roi::new([1, 2, 0], [3, 2, 1]).unwrap();
+    let patch = expected.slice(ndarray::s![1.., 2..4, ..]).mapv(|voxel| voxel + 500);
+    array.write(&part, &patch).unwrap();
+    assert_eq!(array.read(&part).unwrap(), patch.clone().into_dyn());
+    expected.slice_mut(ndarray::s![1.., 2..4, ..]).assign(&patch);
+    drop(array);
+    require_read(file.join("arrays"), expected);
 }
 
 #[test]
@@ -370,8 +391,8 @@ fn types_that_bellis_lacks_are_named() {
         ("opaque", "opaque bytes, 7 each"),
         ("text", "text"),
         ("lists", "lists of any length, of int32"),
-        ("arrays", "an array of 2 x 3 in each element, of float32"),
-        ("records", "elements of several fields (mask, id, z, height, in: one of them is PATH@FIELD)"),
+        ("texts", "an array of 2 x 3 in each element, of text"),
+        ("records", "elements of several fields (mask, id, pair, z, height, in: one of them is PATH@FIELD)"),
     ] {
         let path = file.join(name);
         let expected = format!("{} holds {is}, which bellis does not handle: ", path.display());

@@ -15,7 +15,7 @@ const MAX_LENGTH: usize = 1024;
 
 /// Numbers and text, alone or in a list. Of an empty attribute, and of other types, null.
 pub(super) fn value(attribute: &Attribute) -> hdf5::Result<Value> {
-    if attribute.size() == 0 {
+    if attribute.size() == 0 || attribute.space()?.is_null() {
         return Ok(Value::Null);
     }
     let stored = attribute.dtype()?;

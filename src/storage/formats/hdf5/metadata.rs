@@ -42,9 +42,11 @@ impl Metadata {
     pub(super) fn of(at: &Location, dataset: &Dataset) -> Result<Self> {
         let failed = failed("read the metadata of", &at.path);
         let stored = stored(at, dataset)?;
-        let shape = shape(at, dataset)?;
+        // Arrays in elements are more axes, the last ones.
+        let with_inner = |outer: Vec<u64>| [outer, stored.inner.clone()].concat();
+        let shape = with_inner(shape(at, dataset)?);
         let creation = dataset.dcpl().map_err(&failed)?;
-        let chunks = creation.chunk().map(|chunks| to_u64(&chunks));
+        let chunks = creation.chunk().map(|chunks| with_inner(to_u64(&chunks)));
         let fill_value = stored.fill_value(dataset, &creation);
         let is_filtered = filters::n_filters(&creation) != Some(0);
         // What leads out of the file is the library's.

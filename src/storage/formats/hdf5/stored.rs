@@ -19,6 +19,8 @@ pub(super) struct Stored {
     form: Form,
     /// The field that is wanted of elements that have several, and the field of that, and so on.
     fields: Vec<String>,
+    /// The extents of the array that each element is; none where it is a single value.
+    pub(super) inner: Vec<u64>,
 }
 
 impl Stored {
@@ -31,20 +33,26 @@ impl Stored {
                 None => return Ok(Err(format!("{}, and no field {field}", types::name(&stored)))),
             }
         }
-        Ok(match types::meaning(&stored)? {
-            Some((data_type, form)) => Ok(Self { data_type, form, fields: fields.to_vec() }),
+        let (inner, part) = types::parts(stored.clone())?;
+        Ok(match types::meaning(&part)? {
+            Some((data_type, form)) => Ok(Self { data_type, form, fields: fields.to_vec(), inner }),
             None => Err(types::name(&stored)),
         })
     }
 
     /// Whether the bytes in the file are those in memory.
     pub(super) fn is_native(&self) -> bool {
-        self.form == Form::Native && self.fields.is_empty()
+        self.form == Form::Native && self.is_all()
     }
 
     /// Whether chunks of such elements can be decoded without the library.
     pub(super) fn is_whole(&self) -> bool {
-        self.form != Form::Foreign && self.fields.is_empty()
+        self.form != Form::Foreign && self.is_all()
+    }
+
+    /// Whether an element is one value, and nothing else.
+    fn is_all(&self) -> bool {
+        self.fields.is_empty() && self.inner.is_empty()
     }
 
     /// Turns the bytes of elements, as they are stored, into those in memory; and the other way round.
@@ -66,16 +74,17 @@ impl Stored {
             element = types::field(&element, field)?.ok_or("the field is gone")?;
         }
         if self.form == Form::Foreign {
-            element = types::native(self.data_type)?;
+            element = types::array_of(&self.inner, types::native(self.data_type)?)?;
         }
         // Nothing but the field: the library picks it out.
         self.fields.iter().rev().try_fold(element, |inner, field| types::only_field(field, &inner))
     }
 
-    /// The bytes of an element that nobody wrote, as they are in memory.
+    /// The bytes of a value that nobody wrote, as they are in memory: the first of an element that is an array.
     pub(super) fn fill_value(&self, dataset: &Dataset, creation: &DatasetCreate) -> Vec<u8> {
-        let mut bytes = vec![0; self.data_type.size()];
-        let Ok(in_memory) = self.in_memory(dataset) else { return bytes };
+        let size = self.data_type.size();
+        let Ok(in_memory) = self.in_memory(dataset) else { return vec![0; size] };
+        let mut bytes = vec![0; in_memory.size()];
         // SAFETY: ids, and as many bytes as an element of that type takes.
         let code = hdf5::sync::sync(|| unsafe {
             H5Pget_fill_value(creation.id(), in_memory.id(), bytes.as_mut_ptr().cast())
@@ -84,6 +93,7 @@ impl Stored {
         if code < 0 {
             bytes.fill(0);
         }
+        bytes.truncate(size);
         self.swap(&mut bytes);
         bytes
     }

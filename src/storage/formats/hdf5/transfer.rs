@@ -16,7 +16,8 @@ use hdf5_sys::h5p::H5P_DEFAULT;
 
 use super::stored::Stored;
 use crate::geometry::VoxelBox;
-use crate::storage::voxels::{scratch, uninit};
+use crate::storage::voxels::buffer::Voxels;
+use crate::storage::voxels::uninit;
 
 /// Reads `range`, which lies inside the dataset, to `voxels`: all of them are written. What was never written and is not to be
 /// filled either is 0, as h5py and NetCDF have it.
@@ -26,8 +27,48 @@ pub(super) fn read(
     range: &VoxelBox,
     voxels: &mut [MaybeUninit<u8>],
 ) -> hdf5::Result<()> {
-    let transfer = Transfer::new(dataset, stored, range, voxels.len())?;
     let voxels = uninit::zero(voxels);
+    let whole = whole_elements(stored, range);
+    if whole == *range {
+        return read_elements(dataset, stored, range, voxels);
+    }
+    let element = stored.data_type.size();
+    let mut bytes = vec![0; whole.n_voxels() as usize * element];
+    read_elements(dataset, stored, &whole, &mut bytes)?;
+    Voxels { range: &whole, bytes: &bytes, element }.copy_to(range, range, voxels);
+    Ok(())
+}
+
+/// Writes `voxels` to `range`, which lies inside the dataset.
+pub(super) fn write(dataset: &Dataset, stored: &Stored, range: &VoxelBox, voxels: &[u8]) -> hdf5::Result<()> {
+    let whole = whole_elements(stored, range);
+    if whole == *range && !stored.is_swapped() {
+        return write_elements(dataset, stored, range, voxels);
+    }
+    let element = stored.data_type.size();
+    let mut bytes = vec![0; whole.n_voxels() as usize * element];
+    if whole != *range {
+        read_elements(dataset, stored, &whole, &mut bytes)?;
+    }
+    Voxels { range, bytes: voxels, element }.copy_to(range, &whole, &mut bytes);
+    stored.swap(&mut bytes);
+    write_elements(dataset, stored, &whole, &bytes)
+}
+
+/// `range` with all of each element, where elements are arrays.
+fn whole_elements(stored: &Stored, range: &VoxelBox) -> VoxelBox {
+    let n_outer = range.ranges().len() - stored.inner.len();
+    let inner = stored.inner.iter().map(|extent| 0..*extent);
+    range.ranges()[..n_outer].iter().cloned().chain(inner).collect()
+}
+
+fn read_elements(
+    dataset: &Dataset,
+    stored: &Stored,
+    range: &VoxelBox,
+    voxels: &mut [u8],
+) -> hdf5::Result<()> {
+    let transfer = Transfer::new(dataset, stored, range, voxels.len())?;
     let to = voxels.as_mut_ptr().cast();
     // SAFETY: ids that live as long as `transfer`, and memory of as many bytes as the selected elements take.
     let code = hdf5::sync::sync(|| unsafe {
@@ -44,19 +85,7 @@ pub(super) fn read(
     code.map(drop)
 }
 
-/// Writes `voxels` to `range`, which lies inside the dataset.
-pub(super) fn write(dataset: &Dataset, stored: &Stored, range: &VoxelBox, voxels: &[u8]) -> hdf5::Result<()> {
-    if !stored.is_swapped() {
-        return write_stored(dataset, stored, range, voxels);
-    }
-    scratch::with(|swapped| {
-        swapped.extend_from_slice(voxels);
-        stored.swap(swapped);
-        write_stored(dataset, stored, range, swapped)
-    })
-}
-
-fn write_stored(dataset: &Dataset, stored: &Stored, range: &VoxelBox, voxels: &[u8]) -> hdf5::Result<()> {
+fn write_elements(dataset: &Dataset, stored: &Stored, range: &VoxelBox, voxels: &[u8]) -> hdf5::Result<()> {
     let transfer = Transfer::new(dataset, stored, range, voxels.len())?;
     let from = voxels.as_ptr().cast();
     // SAFETY: ids that live as long as `transfer`, and memory of as many bytes as the selected elements take.
@@ -84,13 +113,16 @@ struct Transfer {
 
 impl Transfer {
     fn new(dataset: &Dataset, stored: &Stored, range: &VoxelBox, n_bytes: usize) -> hdf5::Result<Self> {
-        let memory = Dataspace::try_new(range.shape())?;
+        let n_outer = range.ranges().len() - stored.inner.len();
+        let memory = Dataspace::try_new(range.shape()[..n_outer].to_vec())?;
         let axis = |range: &Range<u64>| SliceOrIndex::from(range.start as usize..range.end as usize);
         let all = dataset.space()?;
         // A single value has no axes to select from.
         let selected = match all.ndim() {
             0 => all,
-            _ => all.select(Hyperslab::from(range.ranges().iter().map(axis).collect::<Vec<_>>()))?,
+            _ => {
+                all.select(Hyperslab::from(range.ranges()[..n_outer].iter().map(axis).collect::<Vec<_>>()))?
+            }
         };
         let data_type = stored.in_memory(dataset)?;
         let n_elements = selected.selection_size();

@@ -8,10 +8,10 @@ use std::ffi::{CStr, CString, c_char, c_uint, c_void};
 use hdf5::{Datatype, h5check};
 use hdf5_sys::h5::{H5free_memory, hsize_t};
 use hdf5_sys::h5t::{
-    H5T_class_t, H5T_order_t, H5T_sign_t, H5Tcopy, H5Tcreate, H5Tget_array_dims2, H5Tget_array_ndims,
-    H5Tget_class, H5Tget_member_index, H5Tget_member_name, H5Tget_member_offset, H5Tget_member_type,
-    H5Tget_member_value, H5Tget_nmembers, H5Tget_sign, H5Tget_super, H5Tget_tag, H5Tinsert, H5Tset_ebias,
-    H5Tset_fields, H5Tset_order, H5Tset_size,
+    H5T_class_t, H5T_order_t, H5T_sign_t, H5Tarray_create2, H5Tcopy, H5Tcreate, H5Tget_array_dims2,
+    H5Tget_array_ndims, H5Tget_class, H5Tget_member_index, H5Tget_member_name, H5Tget_member_offset,
+    H5Tget_member_type, H5Tget_member_value, H5Tget_nmembers, H5Tget_sign, H5Tget_super, H5Tget_tag,
+    H5Tinsert, H5Tset_ebias, H5Tset_fields, H5Tset_order, H5Tset_size,
 };
 
 use crate::storage::schema::element::DataType;
@@ -55,6 +55,30 @@ pub(super) fn meaning(stored: &Datatype) -> hdf5::Result<Option<(DataType, Form)
         H5T_class_t::H5T_COMPOUND => complex(stored),
         _ => Ok(None),
     }
+}
+
+/// The extents of the arrays that elements are, and what is in them; no extents where they are no arrays.
+pub(super) fn parts(stored: Datatype) -> hdf5::Result<(Vec<u64>, Datatype)> {
+    let (mut extents, mut part) = (Vec::new(), stored);
+    while class(&part) == H5T_class_t::H5T_ARRAY {
+        extents.extend(array_shape(&part));
+        part = base(&part)?;
+    }
+    Ok((extents, part))
+}
+
+/// The type of arrays of these extents, if there are any.
+pub(super) fn array_of(extents: &[hsize_t], part: Datatype) -> hdf5::Result<Datatype> {
+    if extents.is_empty() {
+        return Ok(part);
+    }
+    hdf5::sync::sync(|| {
+        // SAFETY: a datatype's id, and as many extents as is said.
+        unsafe {
+            let id = H5Tarray_create2(part.id(), extents.len() as c_uint, extents.as_ptr());
+            hdf5::from_id(h5check(id)?)
+        }
+    })
 }
 
 fn integer(stored: &Datatype) -> Option<DataType> {
