@@ -74,8 +74,8 @@ fn filter(noise: &Array<u8>, smooth: &Array<f32>) -> Result<Task, PlanError> {
         .block_shape(voxels(BLOCK))
         .context(voxels(RADIUS), voxels(RADIUS))
         .fit(Fit::Shrink)
-        // Another array is read than written: no block has to wait for its neighbours.
-        .read_write_conflict(false)
+        // Another array is read than written, so that no block has to wait for its neighbours.
+        .reads(noise)
         .writes(smooth)
         .process(move |block| {
             let data = input.read_with(&block.read_roi, Border::Nearest)?;

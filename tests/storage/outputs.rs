@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bellis::Array;
+use bellis::storage::Compression;
+use bellis::{Array, ArraySpec, Progress, Roi, Runner, Task};
 
 use super::mpirun::{Ranks, Scenario, testbed};
 
@@ -88,4 +89,32 @@ fn a_program_that_leaves_mpi_to_bellis_gets_its_ranks() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = run(Ranks::Mpirun(3), "mpio-odd", &dir.path().join("a.h5/raw")).run();
     outcome.failed(2, "rank 1 of 3");
+}
+
+#[test]
+fn two_tasks_that_write_one_array_by_two_names_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(dir.path(), dir.path().join("link")).unwrap();
+    for name in ["a.zarr/raw", "a.n5/raw"] {
+        let path = dir.path().join(name);
+        let spec = ArraySpec::new([40, 100]).chunks([1, 100]).compression(Compression::None);
+        let array = Array::<u8>::create(&path, &spec).unwrap();
+        let same = Array::<u8>::open(dir.path().join("link").join(name)).unwrap();
+        let half = |name: &str, begin, output: &Array<u8>| {
+            let roi = Roi::new([0, begin], [40, 50]).unwrap();
+            let (task, output) =
+                (Task::builder(name).total_write_roi(roi).block_shape([1, 50]), output.clone());
+            let task = task.reads(&output).writes(&output).process(move |block| {
+                let values = output.read(&block.write_roi)? + 1;
+                Ok(output.write(&block.write_roi, &values)?)
+            });
+            task.build().unwrap()
+        };
+        let runner = Runner::new().slots(4).progress(Progress::Off);
+        let (left, right) = (half("left", 0, &array), half("right", 50, &same));
+        let error = runner.run(left.clone() | right.clone()).expect_err("they would lose voxels").to_string();
+        assert!(error.contains("tasks \"left\" and \"right\" would write the same chunk"), "{error}");
+        runner.run(left + right).unwrap().into_result().unwrap();
+        assert!(array.read(&array.roi()).unwrap().iter().all(|value| *value == 1), "{name}");
+    }
 }
