@@ -49,6 +49,14 @@
 //! otherwise a second process that writes waits for HDF5's file lock and then fails. Several ranks write Zarr, with shards
 //! where few files are wanted.
 //!
+//! # HDF5 of others
+//!
+//! A file is HDF5 by its content, behind a user block too, whatever its name. Enums are their integers (that of `FALSE` and `TRUE` is
+//! `bool`), compounds of `r` and `i` complex numbers; a field of other compounds is `PATH@FIELD`; arrays in elements are
+//! more axes, the last ones; a single value is an array of one. Deflate, shuffle, Fletcher32 and h5py's LZF are read
+//! without the library's lock, other filters if the library has them or finds their plug-ins in `HDF5_PLUGIN_PATH`.
+//! What it lacks, a filter or a raw file, is an error of [`Array::open`].
+//!
 //! # Layout
 //!
 //! * [`DynArray`] checks ROIs and sizes, and moves bytes: what is true of every format; [`Array`] is its view as elements of
