@@ -88,7 +88,7 @@ fn a_run_without_workers_ends_with_an_error_that_says_so() {
 
 #[test]
 fn a_worker_out_of_memory_leaves_its_blocks_to_others() {
-    // As the system does it, without a word, and as Rust does where a limit is set: by an abort.
+    // Rust ends the process where a limit is set.
     let outcome = lost("lost-memory", &["40", "100"]).under_limit("-v", 3 << 20).run();
     has_done_all(&outcome, "1");
 }
@@ -98,4 +98,12 @@ fn workers_without_rank_0_end() {
     let outcome = scenario(Ranks::Mpirun(3), "lost-rank0", &["400", "50"]);
     let outcome = outcome.env("OMPI_MCA_orte_enable_recovery", "1").env("BELLIS_LOST_AFTER_S", "1.5").run();
     assert!(outcome.n_lines("error: rank 0 is lost, and the run cannot go on: ") > 0, "{outcome}");
+}
+
+#[test]
+fn a_program_that_owns_mpi_survives_a_loss_within_main() {
+    let outcome = lost("embedded-lost", &["all", "multiple"]).run();
+    let counts = outcome.succeeded().fact("work");
+    assert_eq!(counts, "total 40 completed 40 skipped 0 failed 0 orphaned 0 open 0", "{outcome}");
+    assert_eq!(outcome.fact("lost"), "1", "{outcome}");
 }

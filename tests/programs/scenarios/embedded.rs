@@ -54,6 +54,7 @@ fn program(call: &Call, world: &SimpleCommunicator) -> Result {
             let report = Runner::new().communicator(world).run(task)?;
             Ok(report.into_result()?)
         }
+        "embedded-lost" => lost(call, world),
         "embedded-before" if call.is_meant() => Err("no such file".into()),
         "embedded-blocked" => {
             if call.is_meant() {
@@ -181,6 +182,26 @@ fn subset(call: &Call, world: &SimpleCommunicator) -> Result {
     }
     world.barrier();
     Ok(())
+}
+
+/// The last rank ends in its first block, in a run on a duplicate of the world.
+fn lost(call: &Call, world: &SimpleCommunicator) -> Result {
+    let is_last = call.rank + 1 == call.size;
+    let task = line("work", 40)?.process(move |_| {
+        if is_last {
+            // SAFETY: a plain call.
+            unsafe { libc::raise(libc::SIGKILL) };
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        Ok(())
+    });
+    let mine = world.duplicate();
+    let report = Runner::new().communicator(&mine).run(task.build()?)?;
+    // Given back, it would be waited for by the lost one as well.
+    std::mem::forget(mine);
+    facts(&report);
+    fact("lost", report.n_lost);
+    Ok(report.into_result()?)
 }
 
 /// An MPI program as there are many, without `bellis::main`: bellis is one call among others.
