@@ -1,7 +1,6 @@
 //! Masks, floats of 16 bits and complex numbers, through every tool that takes them.
 
 use bellis::storage::{Complex, DataType, bf16, describe, f16};
-use bellis::{Array, ArraySpec};
 use ndarray::{ArrayD, arr1};
 
 use super::{Random, read, run, write};
@@ -128,25 +127,4 @@ fn complex_numbers_are_converted_and_measured() {
     run("label", 0, path, "a.zarr l.zarr --threshold 0").failed(2, "complex128 has no order");
     run("downsample", 0, path, "a.zarr d.zarr --levels 1").failed(2, "complex128 has no order");
     run("smooth", 0, path, "--input a.zarr --output s.zarr --sigma 1").failed(2, "complex128 has no order");
-}
-
-/// No block can be made of them, and no block is to blame.
-#[test]
-fn arrays_without_voxels_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["a.zarr", "a.h5/a", "a.n5/a"] {
-        Array::<u8>::create(folder.path().join(name), &ArraySpec::new([0, 5])).unwrap();
-        for (tool, arguments) in [
-            ("stats", "SRC"),
-            ("convert", "SRC b.zarr"),
-            ("label", "SRC b.zarr --threshold 0"),
-            ("downsample", "SRC b.zarr --levels 1"),
-            ("smooth", "--input SRC --output b.zarr --sigma 1"),
-        ] {
-            let outcome = run(tool, 0, folder.path(), &arguments.replace("SRC", name));
-            outcome.failed(2, "has no voxels: its shape is [0, 5]");
-            assert!(!folder.path().join("b.zarr").exists(), "{tool}");
-        }
-        run("info", 0, folder.path(), name).text();
-    }
 }

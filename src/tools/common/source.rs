@@ -12,14 +12,6 @@ use ndarray::ArrayD;
 
 use super::number::{Loss, Value, cast, with_type};
 
-/// Refuses an array without voxels, of which no block can be made.
-pub fn require_voxels(info: &ArrayInfo) -> Result {
-    match info.shape.contains(&0) {
-        true => Err(format!("{} has no voxels: its shape is {:?}", info.path.display(), info.shape).into()),
-        false => Ok(()),
-    }
-}
-
 type Read<T> = dyn Fn(&Roi) -> Result<ArrayD<T>> + Send + Sync;
 
 /// An array on disk, read as `T`. Cheap to clone.
@@ -38,13 +30,8 @@ pub struct Source<T> {
 
 impl<T: Value> Source<T> {
     /// Opens the array at `path`.
-    ///
-    /// # Errors
-    /// An array that cannot be opened, or has no voxels: there is nothing to do.
     pub fn open(path: &Path, loss: Loss) -> Result<Self> {
-        let info = describe(path)?;
-        require_voxels(&info)?;
-        with_type!(info.data_type, S => Ok(Self::of(Array::<S>::open(path)?, loss)))
+        with_type!(describe(path)?.data_type, S => Ok(Self::of(Array::<S>::open(path)?, loss)))
     }
 
     /// The same of an array that is open.

@@ -6,7 +6,7 @@ use crate::geometry::Roi;
 use crate::storage::{Array, ArraySpec, Border, StorageError};
 use crate::storage::{ArrayInfo, Element, describe};
 use crate::tools::common::number::with_number;
-use crate::tools::common::source::require_voxels;
+use crate::tools::common::output::require_voxels;
 use half::{bf16, f16};
 use ndarray::ArrayD;
 
