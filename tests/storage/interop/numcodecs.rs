@@ -107,7 +107,7 @@ fn codecs_in_shards() {
 }
 
 /// Types of elements and codecs that round: by numpy's arithmetic to the last bit, both ways.
-const ROUNDED: [(&str, &str); 14] = [
+const ROUNDED: [(&str, &str); 15] = [
     ("<f4", "numcodecs.FixedScaleOffset(1000, 10, '<f4', '<i2')"),
     ("<f4", "numcodecs.FixedScaleOffset(0.1, 3.7, '<f4', '<i4')"),
     ("<f8", "numcodecs.FixedScaleOffset(-1000, 0.05, '<f8', '|u1')"),
@@ -116,6 +116,7 @@ const ROUNDED: [(&str, &str); 14] = [
     ("<f4", "numcodecs.FixedScaleOffset(3, 7, '<f4', '<f8')"),
     ("<i4", "numcodecs.FixedScaleOffset(3, 2, '<i4', '<i8')"),
     ("<u2", "numcodecs.FixedScaleOffset(0.5, 0.25, '<u2', '<i4')"),
+    ("<u2", "numcodecs.FixedScaleOffset(3, 0.5, '<u2', '>f4')"),
     ("<f4", "numcodecs.Quantize(1, '<f4')"),
     ("<f8", "numcodecs.Quantize(0, '<f8', '<f4')"),
     ("<f4", "numcodecs.BitRound(3)"),

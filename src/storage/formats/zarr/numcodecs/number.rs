@@ -60,7 +60,8 @@ macro_rules! integers {
             fn cast(value: FillValue) -> Self {
                 match value {
                     FillValue::Integer(value) => value as Self,
-                    FillValue::Float(value) | FillValue::Complex(value, _) => value as Self,
+                    // C leaves open what lies beyond the type; the usual machines drop its high bits.
+                    FillValue::Float(value) | FillValue::Complex(value, _) => value as i128 as Self,
                 }
             }
 
