@@ -11,7 +11,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::info::{ArrayInfo, default_axis_names};
+use super::placement::{Decimal, Placed, Said};
 use crate::geometry::{Coordinate, MAX_AXES};
+use crate::storage::disk::notice;
 use crate::storage::error::{Result, StorageError};
 
 /// What the attributes of an array say, or what they mean where they are silent.
@@ -23,55 +25,70 @@ pub struct Attributes {
     pub units: Vec<String>,
 }
 
-/// Reads the attributes of the array of `n_axes` axes at `path`.
-pub fn parse(path: &Path, n_axes: usize, attributes: &Map<String, Value>) -> Result<Attributes> {
+/// Reads the attributes of the array of this shape at `path`. What no array can be is set aside, with a warning: others use
+/// the same names for other things, and the voxels are what they are.
+///
+/// # Errors
+/// More axes in space than there can be.
+pub fn parse(path: &Path, shape: &[u64], attributes: &Map<String, Value>) -> Result<Attributes> {
     let reader = Reader { path, attributes };
-    let names = reader.strings("axis_names")?;
-    if let Some(names) = names.as_ref().filter(|names| names.len() != n_axes) {
-        return Err(reader.invalid("axis_names", json!(names), "have one name per axis of the array"));
-    }
-    let marked = names.as_ref().map(|names| names.iter().filter(|name| name.contains('^')).count());
-    let n_marked = marked.unwrap_or(0);
-    if let Some(names) =
-        names.as_ref().filter(|names| !names[..n_marked].iter().all(|name| name.contains('^')))
-    {
-        return Err(reader.invalid("axis_names", json!(names), "name the channel axes (those with ^) first"));
-    }
-    // Some writers give channel axes an offset, a voxel size and a unit too: funlib drops those, and so do we.
-    let spatial_only = |values: Vec<i64>| match values.len() == n_axes {
-        true => values[n_marked..].to_vec(),
-        false => values,
-    };
-    let offset = reader.integers("offset")?.map(spatial_only);
+    let n_axes = shape.len();
+    let axes = reader.axes(n_axes);
     let size_name = if attributes.contains_key("voxel_size") { "voxel_size" } else { "resolution" };
-    let voxel_size = reader.integers(size_name)?.map(spatial_only);
-    let n_spatial = voxel_size.as_ref().or(offset.as_ref()).map_or(n_axes - n_marked, Vec::len);
+    let mut voxel_size = reader.numbers(size_name, &axes, Decimal::ONE);
+    let mut offset = reader.numbers("offset", &axes, Decimal::ZERO);
+    let n_said = voxel_size.as_ref().or(offset.as_ref()).map(Vec::len);
+    let n_spatial = n_said.unwrap_or(n_axes - axes.n_channels);
     if n_spatial > MAX_AXES {
         return Err(StorageError::TooManyAxes { path: path.to_path_buf(), n_axes: n_spatial });
     }
-
-    let fits = (1..=n_axes.min(MAX_AXES)).contains(&n_spatial);
-    let agree = offset.as_ref().is_none_or(|offset| offset.len() == n_spatial);
-    if !fits || !agree || (n_marked > 0 && n_spatial != n_axes - n_marked) {
-        let name = if voxel_size.is_some() && fits && agree { size_name } else { "offset" };
-        let value = attributes.get(name).or(attributes.get(size_name)).cloned().unwrap_or_default();
-        let rule = "have one value per spatial axis, as many as the voxel size has (1 to 8)";
-        return Err(reader.invalid(name, value, rule));
+    if offset.as_ref().is_some_and(|offset| offset.len() != n_spatial) {
+        reader.set_aside("offset", "it has not as many values as the voxel size");
+        offset = None;
     }
-    let coordinate = |values: Option<Vec<i64>>, default| match values {
-        Some(values) => Coordinate::from_fn(n_spatial, |axis| values[axis]),
-        None => Coordinate::splat(n_spatial, default),
+    let units = reader.units(n_axes, n_spatial);
+    let spatial_shape = &shape[n_axes - n_spatial..];
+    let said = |offset: &Option<Vec<Decimal>>, voxel_size: &Option<Vec<Decimal>>| Said {
+        units: units.clone(),
+        offset: offset.clone().unwrap_or_else(|| vec![Decimal::ZERO; n_spatial]),
+        voxel_size: voxel_size.clone().unwrap_or_else(|| vec![Decimal::ONE; n_spatial]),
     };
-    let voxel_size = coordinate(voxel_size, 1);
-    if !voxel_size.all(|v| v > 0) {
-        return Err(reader.invalid(size_name, json!(voxel_size.as_slice()), "be 1 or more along every axis"));
+    let mut placed = placed(&said(&offset, &voxel_size), spatial_shape);
+    if placed.is_none() && offset.take().is_some() && voxel_size.is_some() {
+        placed = self::placed(&said(&None, &voxel_size), spatial_shape);
+        if placed.is_some() {
+            reader.set_aside("offset", NEVER_WHOLE);
+        }
     }
-    Ok(Attributes {
-        offset: coordinate(offset, 0),
-        voxel_size,
-        axis_names: names.unwrap_or_else(|| default_axis_names(n_axes - n_spatial, n_spatial)),
-        units: reader.units(n_axes, n_spatial)?,
-    })
+    if placed.is_none() && voxel_size.take().is_some() {
+        reader.set_aside(size_name, NEVER_WHOLE);
+    } else if placed.is_none() {
+        reader.set_aside("offset", NEVER_WHOLE);
+    }
+    let Placed { units, offset, voxel_size } = placed.unwrap_or_else(|| Placed {
+        units: vec![String::new(); n_spatial],
+        offset: Coordinate::zeros(n_spatial),
+        voxel_size: Coordinate::splat(n_spatial, 1),
+    });
+    let axis_names = axes.names.unwrap_or_else(|| default_axis_names(n_axes - n_spatial, n_spatial));
+    Ok(Attributes { offset, voxel_size, axis_names, units })
+}
+
+/// Why numbers are set aside that are numbers.
+const NEVER_WHOLE: &str =
+    "voxels must be 1 or more whole world units, here or in a finer metric unit, and end within 64 bits";
+
+/// In the first unit in which all is whole, if the array of this shape ends within 64 bits there.
+fn placed(said: &Said, shape: &[u64]) -> Option<Placed> {
+    let placed = said.placed(said.steps(0)?)?;
+    let is_within = |(axis, extent): (usize, &u64)| {
+        let length =
+            i64::try_from(*extent).ok().and_then(|extent| extent.checked_mul(placed.voxel_size[axis]));
+        length.is_some_and(|length| placed.offset[axis].checked_add(length).is_some())
+    };
+    // What ends nowhere by index either, is refused as such.
+    let is_by_index = placed.voxel_size.all(|size| size == 1) && placed.offset.all(|offset| offset == 0);
+    (is_by_index || shape.iter().enumerate().all(is_within)).then_some(placed)
 }
 
 /// The attributes that say where `info`'s array lies.
@@ -89,57 +106,110 @@ struct Reader<'a> {
     attributes: &'a Map<String, Value>,
 }
 
+/// What the axes are.
+struct Axes {
+    names: Option<Vec<String>>,
+    /// How many are channels, before those in space, where names say it.
+    n_channels: usize,
+    /// Which are channels that lie elsewhere, and so are taken like the others.
+    misplaced: Vec<bool>,
+}
+
 impl Reader<'_> {
-    fn invalid(&self, name: &'static str, value: Value, rule: &'static str) -> StorageError {
-        StorageError::Attribute { path: self.path.to_path_buf(), name, value: value.to_string(), rule }
+    /// Warns, once, that an attribute says nothing that an array can be.
+    fn set_aside(&self, name: &str, why: &str) {
+        let (path, value) = (self.path.display(), &self.attributes[name]);
+        notice::once(&format!(
+            "{path}: attribute {name} is {value}, which is set aside, as {why}: what it says is taken by index, from 0 in steps of 1"
+        ));
     }
 
     /// A list, or `None` where there is nothing or null.
-    fn list(&self, name: &'static str) -> Result<Option<&Vec<Value>>> {
-        match self.attributes.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Array(values)) => Ok(Some(values)),
-            Some(other) => Err(self.invalid(name, other.clone(), "be a list with one value per axis")),
+    fn list(&self, name: &str) -> Option<&Vec<Value>> {
+        match self.attributes.get(name)? {
+            Value::Null => None,
+            Value::Array(values) => Some(values),
+            _ => {
+                self.set_aside(name, "it is no list with one value per axis");
+                None
+            }
         }
     }
 
-    fn integers(&self, name: &'static str) -> Result<Option<Vec<i64>>> {
-        let rule = "hold whole numbers that fit into 64 bits: choose a smaller world unit, such as nm";
-        let whole =
-            |value: &Value| whole_number(value).ok_or_else(|| self.invalid(name, value.clone(), rule));
-        self.list(name)?.map(|values| values.iter().map(whole).collect()).transpose()
+    /// The names of the axes, and what they mark.
+    fn axes(&self, n_axes: usize) -> Axes {
+        let mut axes = Axes { names: None, n_channels: 0, misplaced: vec![false; n_axes] };
+        let Some(names) = self.list("axis_names") else { return axes };
+        let Some(mut names) = texts(names).filter(|names| names.len() == n_axes) else {
+            self.set_aside("axis_names", "there must be one name per axis");
+            return axes;
+        };
+        let marked: Vec<bool> = names.iter().map(|name| name.contains('^')).collect();
+        let n_marked = marked.iter().filter(|is_marked| **is_marked).count();
+        if n_marked < n_axes && marked[..n_marked].iter().all(|is_marked| *is_marked) {
+            axes.n_channels = n_marked;
+        } else {
+            self.set_aside("axis_names", "channel axes (those with ^) must come first, before axes in space");
+            names.iter_mut().for_each(|name| name.retain(|letter| letter != '^'));
+            axes.misplaced = marked;
+        }
+        axes.names = Some(names);
+        axes
     }
 
-    fn strings(&self, name: &'static str) -> Result<Option<Vec<String>>> {
-        let text = |value: &Value| match value {
-            Value::String(text) => Ok(text.clone()),
-            Value::Null => Ok(String::new()),
-            other => Err(self.invalid(name, other.clone(), "hold text")),
+    /// One number for each axis in space, with `default` along channels that are taken for such.
+    fn numbers(&self, name: &str, axes: &Axes, default: Decimal) -> Option<Vec<Decimal>> {
+        let values = self.list(name)?;
+        let Some(numbers) = values.iter().map(Decimal::of_json).collect::<Option<Vec<_>>>() else {
+            self.set_aside(name, "it holds something else than numbers");
+            return None;
         };
-        self.list(name)?.map(|values| values.iter().map(text).collect()).transpose()
+        let (n_axes, n_channels) = (axes.misplaced.len(), axes.n_channels);
+        let n_misplaced = axes.misplaced.iter().filter(|is_misplaced| **is_misplaced).count();
+        if numbers.len() == n_axes {
+            // Some writers give channel axes an offset, a voxel size and a unit too: funlib drops those, and so do we.
+            return Some(numbers[n_channels..].to_vec());
+        }
+        if n_misplaced > 0 && numbers.len() + n_misplaced == n_axes {
+            let mut numbers = numbers.into_iter();
+            let spread = |is_channel: &bool| if *is_channel { Some(default) } else { numbers.next() };
+            return axes.misplaced.iter().map(spread).collect();
+        }
+        // Without names, channels are what the others leave out.
+        let is_free = axes.n_channels == 0 && n_misplaced == 0 && (1..n_axes).contains(&numbers.len());
+        if is_free || numbers.len() + n_channels == n_axes {
+            return Some(numbers);
+        }
+        self.set_aside(name, "there must be one value per axis in space");
+        None
     }
 
     /// One unit for all axes, or a list of them.
-    fn units(&self, n_axes: usize, n_spatial: usize) -> Result<Vec<String>> {
+    fn units(&self, n_axes: usize, n_spatial: usize) -> Vec<String> {
+        let none = || vec![String::new(); n_spatial];
         if let Some(Value::String(unit)) = self.attributes.get("units") {
-            return Ok(vec![unit.clone(); n_spatial]);
+            return vec![unit.clone(); n_spatial];
         }
-        match self.strings("units")? {
-            None => Ok(vec![String::new(); n_spatial]),
-            Some(units) if units.len() == n_spatial => Ok(units),
-            Some(units) if units.len() == n_axes => Ok(units[n_axes - n_spatial..].to_vec()),
-            Some(units) => Err(self.invalid("units", json!(units), "have one value per spatial axis")),
+        let Some(units) = self.list("units") else { return none() };
+        match texts(units) {
+            Some(units) if units.len() == n_spatial => units,
+            Some(units) if units.len() == n_axes => units[n_axes - n_spatial..].to_vec(),
+            _ => {
+                self.set_aside("units", "there must be one text per axis in space");
+                none()
+            }
         }
     }
 }
 
-/// `8` and `8.0`, but not `8.5`.
-fn whole_number(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| {
-        // Up to 2^53 every whole float is exact.
-        let float = value.as_f64().filter(|v| v.fract() == 0.0 && v.abs() <= 2f64.powi(53))?;
-        Some(float as i64)
-    })
+/// All of them, if they are texts, or null.
+fn texts(values: &[Value]) -> Option<Vec<String>> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => Some(String::new()),
+        _ => None,
+    };
+    values.iter().map(text).collect()
 }
 
 #[cfg(test)]
@@ -148,11 +218,7 @@ mod tests {
 
     fn parsed(n_axes: usize, attributes: Value) -> Result<Attributes> {
         let Value::Object(attributes) = attributes else { panic!("the test's own attributes") };
-        parse(Path::new("a.zarr"), n_axes, &attributes)
-    }
-
-    fn message(n_axes: usize, attributes: Value) -> String {
-        parsed(n_axes, attributes).map(|_| ()).expect_err("must be refused").to_string()
+        parse(Path::new("a.zarr"), &vec![10; n_axes], &attributes)
     }
 
     #[test]
@@ -189,20 +255,54 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
-        let half = message(1, json!({"voxel_size": [0.5]}));
+    fn fractions_are_whole_in_a_finer_unit() {
+        let half = json!({"voxel_size": [0.5, 4], "offset": [0.25, 1], "units": ["um", "um"]});
+        let half = parsed(2, half).expect("valid");
         assert_eq!(
-            half,
-            "a.zarr: attribute voxel_size is 0.5 but must hold whole numbers that fit into 64 bits: \
-             choose a smaller world unit, such as nm"
+            (half.voxel_size, half.offset),
+            (Coordinate::from([500, 4000]), Coordinate::from([250, 1000]))
         );
-        assert!(message(1, json!({"voxel_size": [0]})).contains("1 or more"));
-        assert!(message(1, json!({"offset": 3})).contains("list"));
-        assert!(message(2, json!({"offset": [1], "voxel_size": [1, 1]})).contains("offset is [1]"));
-        assert!(message(1, json!({"offset": [1, 2]})).contains("one value per spatial axis"));
-        assert!(message(2, json!({"axis_names": ["x"]})).contains("one name per axis"));
-        assert!(message(2, json!({"axis_names": ["x", "c^"]})).contains("first"));
-        assert!(message(1, json!({"offset": []})).contains("offset is []"));
-        assert!(message(2, json!({"units": ["nm", "nm", "nm"]})).contains("units"));
+        assert_eq!(half.units, ["nm", "nm"]);
+    }
+
+    #[test]
+    fn what_no_array_can_be_is_set_aside() {
+        for attributes in [
+            json!({"voxel_size": [0.5, 1]}),
+            json!({"voxel_size": [0, 1], "offset": [3, 4]}),
+            json!({"resolution": "10m", "units": ["s", "nm", "nm"]}),
+            json!({"resolution": 300}),
+            json!({"offset": [0, 0, 0]}),
+            json!({"offset": []}),
+            json!({"offset": [true, null]}),
+            json!({"units": {"x": "m"}}),
+            json!({"voxel_size": [i64::MAX, 1]}),
+            json!({"axis_names": ["x"]}),
+            json!({"axis_names": 5}),
+            json!({"axis_names": ["x^", "y^"]}),
+        ] {
+            let found = parsed(2, attributes.clone()).expect("valid");
+            assert_eq!(found.offset, Coordinate::from([0, 0]), "{attributes}");
+            assert_eq!(found.voxel_size, Coordinate::from([1, 1]), "{attributes}");
+            assert_eq!((found.units.len(), found.axis_names.len()), (2, 2), "{attributes}");
+        }
+        let size = parsed(2, json!({"voxel_size": [4, 2], "offset": [1, 2, 3], "units": 1})).expect("valid");
+        assert_eq!((size.voxel_size, size.offset), (Coordinate::from([4, 2]), Coordinate::from([0, 0])));
+    }
+
+    #[test]
+    fn channels_behind_space_are_taken_like_it() {
+        let last = json!({"axis_names": ["y", "x", "c^"], "voxel_size": [4, 2], "offset": [8, 6]});
+        let last = parsed(3, last).expect("valid");
+        assert_eq!(
+            (last.voxel_size, last.offset),
+            (Coordinate::from([4, 2, 1]), Coordinate::from([8, 6, 0]))
+        );
+        assert_eq!(last.axis_names, ["y", "x", "c"]);
+    }
+
+    #[test]
+    fn more_than_8_axes_in_space_are_refused() {
+        assert!(matches!(parsed(9, json!({})), Err(StorageError::TooManyAxes { n_axes: 9, .. })));
     }
 }

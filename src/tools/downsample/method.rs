@@ -104,8 +104,18 @@ macro_rules! floats {
         impl Reduce for $type {
             #[inline]
             fn mean(values: &[Self]) -> Self {
-                let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
-                (sum / values.len() as f64) as $type
+                let (sum, n) = (values.iter().map(|value| f64::from(*value)).sum::<f64>(), values.len() as f64);
+                if sum.is_finite() || !values.iter().all(|value| value.is_finite()) {
+                    return (sum / n) as $type;
+                }
+                // The sum lies beyond the type, the mean does not. A power of two less loses no digit of numbers so large.
+                let part = 0.5f64.powi(32);
+                let sum: f64 = values.iter().map(|value| f64::from(*value) * part).sum();
+                let (least, most) = values.iter().fold((Self::INFINITY, Self::NEG_INFINITY), |(least, most), value| {
+                    (least.min(*value), most.max(*value))
+                });
+                let mean = (sum / n).clamp(f64::from(least) * part, f64::from(most) * part);
+                (mean / part) as $type
             }
 
             fn sort(values: &mut [Self]) {
@@ -119,3 +129,22 @@ macro_rules! floats {
 integers!(u8, i64; i8, i64; u16, i64; i16, i64; u32, i128; i32, i128; u64, i128; i64, i128);
 floats!(f32, f64);
 halves!(half::f16, half::bf16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_lies_between_its_values() {
+        assert_eq!(f64::mean(&[1.7e308; 4]), 1.7e308);
+        assert_eq!(f64::mean(&[f64::MAX; 1000]), f64::MAX);
+        assert_eq!(f64::mean(&[f64::MIN, f64::MIN, f64::MIN]), f64::MIN);
+        assert_eq!(f64::mean(&[f64::MAX, f64::MAX, f64::MIN, f64::MIN]), 0.0);
+        assert_eq!(f32::mean(&[f32::MAX; 7]), f32::MAX);
+        assert_eq!(f64::mean(&[1.0, 2.0]), 1.5);
+        assert!(f64::mean(&[f64::NAN, f64::MAX, f64::MAX]).is_nan());
+        assert_eq!(f64::mean(&[f64::INFINITY, f64::MAX, f64::MAX]), f64::INFINITY);
+        assert_eq!(u64::mean(&[u64::MAX; 9]), u64::MAX);
+        assert_eq!(i64::mean(&[i64::MIN; 9]), i64::MIN);
+    }
+}

@@ -102,7 +102,7 @@ impl Metadata {
 
     pub(super) fn info(&self, at: &Location) -> Result<ArrayInfo> {
         let data_type = self.stored.data_type;
-        let found = attributes::parse(&at.path, self.shape.len(), &self.attributes)?;
+        let found = attributes::parse(&at.path, &self.shape, &self.attributes)?;
         Ok(ArrayInfo {
             path: at.path.clone(),
             format: FORMAT,

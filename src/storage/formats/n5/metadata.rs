@@ -108,7 +108,7 @@ impl Dataset {
     }
 
     pub(super) fn info(&self, path: &Path, fill_value: FillValue) -> Result<ArrayInfo> {
-        let found = attributes::parse(path, self.shape.len(), &in_c_order(&self.attributes))?;
+        let found = attributes::parse(path, &self.shape, &in_c_order(&self.attributes))?;
         Ok(ArrayInfo {
             path: path.to_path_buf(),
             format: FORMAT,

@@ -99,7 +99,7 @@ pub(super) fn info(
         true => None,
         false => ome::attributes(path)?,
     };
-    let found = attributes::parse(path, array.shape().len(), of_pyramid.as_ref().unwrap_or(attributes))?;
+    let found = attributes::parse(path, array.shape(), of_pyramid.as_ref().unwrap_or(attributes))?;
     Ok(ArrayInfo {
         path: path.to_path_buf(),
         format: version.format(),

@@ -3,7 +3,8 @@
 //! [The specification](https://ngff.openmicroscopy.org/0.5/#multiscale-md) keeps this in the group above the arrays,
 //! in floating point, and counts from the middle of voxels; bellis counts whole world units from their begin.
 //!
-//! * Where scales are not whole, all levels are expressed in a finer unit: 0.5 micrometer become 500 nanometer.
+//! * Where scales are not whole, all levels are expressed in a finer unit: 0.5 micrometer become 500 nanometer. What is whole in
+//!   none is set aside, and voxels are taken by index.
 //! * A level whose translation is that of level 0 and half a voxel more, as averaging makes it, begins where level 0
 //!   begins. Any other translation, also one that a writer left out, is taken as the begin.
 
@@ -13,20 +14,9 @@ use serde_json::{Map, Value, json};
 
 use super::node::{Node, node, read_json};
 use crate::storage::disk::notice;
-use crate::storage::error::{Result, StorageError};
+use crate::storage::error::Result;
+use crate::storage::schema::placement::{Decimal, METRIC, Placed, Said};
 use crate::storage::schema::spec::ZarrVersion;
-
-/// Each 1000 times finer than the one before, with bellis's short names.
-pub(super) const UNITS: [(&str, &str); 8] = [
-    ("kilometer", "km"),
-    ("meter", "m"),
-    ("millimeter", "mm"),
-    ("micrometer", "um"),
-    ("nanometer", "nm"),
-    ("picometer", "pm"),
-    ("femtometer", "fm"),
-    ("attometer", "am"),
-];
 
 /// Maximum number of groups above an array that may describe it: a dataset's path may have several parts.
 const MAX_DEPTH: usize = 3;
@@ -52,7 +42,7 @@ fn attributes_above(path: &Path) -> Result<Option<Map<String, Value>>> {
         });
         for multiscale in found.iter().filter_map(Value::as_array).flatten() {
             if let Some(level) = Level::of(multiscale, &relative) {
-                return level.attributes(path).map(Some);
+                return Ok(Some(level.attributes()));
             }
         }
     }
@@ -105,42 +95,58 @@ impl<'a> Level<'a> {
         Some(Self { steps: steps.unwrap_or(0), ..level(dataset) })
     }
 
-    fn spatial(&self) -> Vec<usize> {
-        (0..self.axes.len()).filter(|&axis| is_space(&self.axes[axis])).collect()
+    /// The axes that have a place in the world: those in space, or all where others lie between them.
+    fn placed_axes(&self) -> Vec<usize> {
+        let n_axes = self.axes.len();
+        let spatial: Vec<usize> = (0..n_axes).filter(|&axis| is_space(&self.axes[axis])).collect();
+        let are_last = spatial.iter().eq((n_axes - spatial.len()..n_axes).collect::<Vec<_>>().iter());
+        if are_last { spatial } else { (0..n_axes).collect() }
     }
 
-    /// The unit of each spatial axis, and begin and scale along it.
-    fn placement(&self) -> (Vec<&str>, Vec<f64>, Vec<f64>) {
-        let spatial = self.spatial();
-        let units = spatial.iter().map(|&axis| self.axes[axis]["unit"].as_str().unwrap_or_default());
-        let offset = spatial.iter().map(|&axis| self.begin(axis));
-        (units.collect(), offset.collect(), spatial.iter().map(|&axis| self.scale[axis]).collect())
+    /// The unit of each axis with a place, and begin and scale along it; by index along those that are not in space.
+    fn placement(&self) -> (Vec<String>, Vec<f64>, Vec<f64>) {
+        let along = |axis: usize| match is_space(&self.axes[axis]) {
+            true => (short(&self.axes[axis]["unit"]), (self.begin(axis), self.scale[axis])),
+            false => (String::new(), (0.0, 1.0)),
+        };
+        let (units, places): (Vec<_>, Vec<_>) = self.placed_axes().into_iter().map(along).unzip();
+        let (offset, scale) = places.into_iter().unzip();
+        (units, offset, scale)
+    }
+
+    fn said(&self) -> Option<Said> {
+        let (units, offset, scale) = self.placement();
+        let decimals = |values: Vec<f64>| values.into_iter().map(Decimal::of_f64).collect::<Option<Vec<_>>>();
+        Some(Said { units, offset: decimals(offset)?, voxel_size: decimals(scale)? })
     }
 
     /// How many steps finer than said this level's unit must be.
     fn own_steps(&self) -> Option<usize> {
-        let (units, offset, scale) = self.placement();
-        finer(&units, 0, offset.iter().chain(&scale)).map(|(steps, _)| steps)
+        self.said()?.steps(0)
     }
 
-    fn attributes(&self, path: &Path) -> Result<Map<String, Value>> {
+    /// Whole where all is whole in a unit that there is; else as it is said, which no array can be.
+    fn attributes(&self) -> Map<String, Value> {
         let name = |axis: &Value| {
             let name = axis["name"].as_str().unwrap_or_default();
             if is_space(axis) { name.to_owned() } else { format!("{name}^") }
         };
-        let (units, offset, scale) = self.placement();
-        let (steps, factor) = finer(&units, self.steps, offset.iter().chain(&scale)).ok_or_else(|| {
-            let rule = "be whole, or whole in a finer unit: give the axes a metric unit, such as micrometer";
-            let (name, value) = ("scale and translation", format!("{scale:?} and {offset:?}"));
-            StorageError::Attribute { path: path.to_path_buf(), name, value, rule }
-        })?;
-        let whole = |values: &[f64]| values.iter().map(|v| (v * factor).round() as i64).collect::<Vec<_>>();
+        let placed = self.said().and_then(|said| said.placed(said.steps(self.steps)?));
+        let (units, offset, voxel_size) = match placed {
+            Some(Placed { units, offset, voxel_size }) => {
+                (units, json!(offset.as_slice()), json!(voxel_size.as_slice()))
+            }
+            None => {
+                let (units, offset, scale) = self.placement();
+                (units, json!(offset), json!(scale))
+            }
+        };
         let mut found = Map::new();
         found.insert("axis_names".to_owned(), self.axes.iter().map(name).collect());
-        found.insert("offset".to_owned(), json!(whole(&offset)));
-        found.insert("voxel_size".to_owned(), json!(whole(&scale)));
-        found.insert("units".to_owned(), units.iter().map(|unit| short(unit, steps)).collect());
-        Ok(found)
+        found.insert("offset".to_owned(), offset);
+        found.insert("voxel_size".to_owned(), voxel_size);
+        found.insert("units".to_owned(), json!(units));
+        found
     }
 
     /// Where voxel 0 begins along an axis.
@@ -174,39 +180,17 @@ fn is_close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-3)
 }
 
-/// How many steps finer the units must be, at least so many, for all values to be whole, and what that multiplies them by.
-fn finer<'v>(
-    units: &[&str],
-    least: usize,
-    values: impl Iterator<Item = &'v f64> + Clone,
-) -> Option<(usize, f64)> {
-    const MOST: f64 = 9e15;
-    let coarsest_last = units.iter().map(|unit| UNITS.iter().position(|(long, _)| long == unit)).max()?;
-    let room = match units.iter().all(|unit| UNITS.iter().any(|(long, _)| long == unit)) {
-        true => UNITS.len() - 1 - coarsest_last?,
-        false => 0,
-    };
-    (least..=room).map(|steps| (steps, 1000f64.powi(steps as i32))).find(|(_, factor)| {
-        let whole = |value: &f64| {
-            let value = value * factor;
-            value.is_finite() && value.abs() < MOST && is_close(value, value.round())
-        };
-        values.clone().all(whole)
-    })
-}
-
-/// The short name of a unit, some steps finer.
-fn short(unit: &str, steps: usize) -> String {
-    let position = UNITS.iter().position(|(long, _)| *long == unit);
-    let found = position.and_then(|position| UNITS.get(position + steps));
-    found.map_or(unit, |(_, short)| *short).to_owned()
+/// The short name of a unit, if it has one.
+fn short(unit: &Value) -> String {
+    let unit = unit.as_str().unwrap_or_default();
+    METRIC.iter().find(|(long, ..)| *long == unit).map_or(unit, |(_, short, _)| *short).to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn level(scale: Value, translation: Value, unit: &str) -> Result<Map<String, Value>> {
+    fn level(scale: Value, translation: Value, unit: &str) -> Map<String, Value> {
         let multiscale = json!({
             "axes": [{"name": "c", "type": "channel"}, {"name": "y", "type": "space", "unit": unit},
                 {"name": "x", "type": "space", "unit": unit}],
@@ -217,18 +201,18 @@ mod tests {
                     {"type": "translation", "translation": translation}]},
             ],
         });
-        Level::of(&multiscale, "1").expect("is there").attributes(Path::new("a"))
+        Level::of(&multiscale, "1").expect("is there").attributes()
     }
 
     #[test]
     fn fractions_become_whole_in_a_finer_unit() {
-        let found = level(json!([1, 0.5, 1.0]), json!([0, 10.125, -2.25]), "micrometer").expect("metric");
+        let found = level(json!([1, 0.5, 1.0]), json!([0, 10.125, -2.25]), "micrometer");
         assert_eq!(found["voxel_size"], json!([500, 1000]));
         // Half a voxel more than level 0: they begin at the same place.
         assert_eq!(found["offset"], json!([10_000, -2500]));
         assert_eq!(found["units"], json!(["nm", "nm"]));
         assert_eq!(found["axis_names"], json!(["c^", "y", "x"]));
-        let whole = level(json!([1, 4, 4]), json!([0, 8, 12]), "nanometer").expect("whole");
+        let whole = level(json!([1, 4, 4]), json!([0, 8, 12]), "nanometer");
         // The first level is not whole in nanometer.
         assert_eq!((&whole["voxel_size"], &whole["offset"]), (&json!([4000, 4000]), &json!([8000, 12_000])));
         assert_eq!(whole["units"], json!(["pm", "pm"]));
@@ -236,15 +220,27 @@ mod tests {
 
     #[test]
     fn levels_have_one_unit() {
-        let found = level(json!([1, 1, 2]), json!([0, 10.375, -1.75]), "micrometer").expect("metric");
+        let found = level(json!([1, 1, 2]), json!([0, 10.375, -1.75]), "micrometer");
         assert_eq!((&found["voxel_size"], &found["offset"]), (&json!([1000, 2000]), &json!([10_000, -2500])));
         assert_eq!(found["units"], json!(["nm", "nm"]));
     }
 
     #[test]
-    fn what_is_never_whole_is_named() {
-        let refused = level(json!([1, 0.5, 0.5]), json!([0, 0, 0]), "parsec").map(|_| ());
-        let message = refused.expect_err("must be refused").to_string();
-        assert!(message.contains("scale and translation is [0.5, 0.5]"), "{message}");
+    fn what_is_never_whole_stays_as_it_is() {
+        let found = level(json!([1, 0.5, 0.5]), json!([0, 0, 0]), "parsec");
+        assert_eq!(
+            (&found["voxel_size"], &found["units"]),
+            (&json!([0.5, 0.5]), &json!(["parsec", "parsec"]))
+        );
+    }
+
+    #[test]
+    fn channels_behind_space_have_a_place_by_index() {
+        let multiscale = json!({
+            "axes": [{"name": "x", "type": "space", "unit": "micrometer"}, {"name": "c", "type": "channel"}],
+            "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [0.5, 1]}]}],
+        });
+        let found = Level::of(&multiscale, "0").expect("is there").attributes();
+        assert_eq!((&found["voxel_size"], &found["units"]), (&json!([500, 1]), &json!(["nm", ""])));
     }
 }

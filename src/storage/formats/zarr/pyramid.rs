@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::consolidated;
 use super::node::{Node, node, read_json_to_write};
-use super::ome::{UNITS, apply, is_space};
+use super::ome::{apply, is_space};
 use crate::storage::context::Context;
 use crate::storage::disk::files::{lock_directory, replace};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::placement::METRIC;
 use crate::storage::schema::spec::ZarrVersion;
 
 /// Writes into the group at `path` that the arrays are the levels of one pyramid, the finest first.
@@ -120,8 +121,10 @@ fn axes(info: &ArrayInfo) -> Vec<Value> {
             None => json!({"name": name, "type": if name == "t" { "time" } else { "channel" }}),
             Some(spatial) => {
                 let unit = &info.units[spatial];
-                let long =
-                    UNITS.iter().find(|(_, short)| short == unit).map_or(unit.as_str(), |(long, _)| *long);
+                let long = METRIC
+                    .iter()
+                    .find(|(_, short, _)| short == unit)
+                    .map_or(unit.as_str(), |(long, ..)| *long);
                 if long.is_empty() {
                     json!({"name": name, "type": "space"})
                 } else {
