@@ -17,6 +17,7 @@
 //! Labels count from 1 in the order of the first voxel of each component, last axis fastest, so that they depend neither on
 //! the shape of the blocks nor on the number of ranks. What is not brighter than the threshold is 0. A worker needs
 //! memory for a block; the merging one 32 bytes for each component of each block, and the pairs of one block.
+//! Channels and time points are labelled one by one, each from 1.
 
 pub mod components;
 pub mod connectivity;

@@ -202,3 +202,15 @@ fn single_values() {
     assert_eq!(read::<i16>(folder.path(), "b.zarr"), arr1(&[258]).into_dyn());
     assert_eq!(run("stats", 2, folder.path(), "a.zarr").json()["sum"], 258);
 }
+
+#[test]
+fn chunks_of_a_record_are_put_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = ArraySpec::new([20_000]).chunks([1]).shards([20_000]);
+    let array = Array::<i32>::create(folder.path().join("a.zarr"), &spec).unwrap();
+    let data = ndarray::Array1::from_iter(0..20_000);
+    array.write(&array.roi(), &data).unwrap();
+    run("convert", 0, folder.path(), "a.zarr b.zarr").text();
+    assert_eq!(describe(folder.path().join("b.zarr")).unwrap().chunks, [32_768]);
+    assert_eq!(read::<i32>(folder.path(), "b.zarr"), data.into_dyn());
+}

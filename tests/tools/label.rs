@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bellis::storage::{Element, describe};
+use bellis::{Array, ArraySpec};
 use ndarray::ArrayD;
 
 use super::{Random, Ranks, assert_tidy, read, real_data, run, write};
@@ -226,4 +227,40 @@ fn a_real_volume() {
         first = None;
     }
     assert_tidy(folder.path());
+}
+
+#[test]
+fn channels_and_time_points_are_labelled_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Random(77).array(&[2, 3, 9, 10], |random| u8::from(random % 100 < 45));
+    let spec = ArraySpec::new([2, 3, 9, 10]).channel_axes(2).chunks([1, 2, 4, 4]).voxel_size([3, 2]);
+    let array = Array::<u8>::create(folder.path().join("a.zarr"), &spec).unwrap();
+    array.write(&array.roi(), &data).unwrap();
+    for (connectivity, all) in [("faces", false), ("all", true)] {
+        for ranks in [0, 3] {
+            let name = format!("{connectivity}{ranks}.zarr");
+            // A mask needs no threshold.
+            let arguments = format!("a.zarr {name} --connectivity {connectivity} --block 4,8");
+            let found: serde_json::Value =
+                serde_json::from_str(run("label", ranks, folder.path(), &arguments).text()).unwrap();
+            let labels = read::<u64>(folder.path(), &name);
+            let mut n_all = 0;
+            for time in 0..2 {
+                for channel in 0..3 {
+                    let part = ndarray::s![time, channel, .., ..];
+                    let (expected, sizes) = flood_fill(&data.slice(part).to_owned().into_dyn(), 0, all);
+                    assert_eq!(labels.slice(part).to_owned().into_dyn(), expected, "{time} {channel}");
+                    n_all += sizes.len();
+                }
+            }
+            assert_eq!(found["components"], n_all);
+        }
+    }
+}
+
+#[test]
+fn other_types_than_masks_need_a_threshold() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.zarr", &ArrayD::<u16>::zeros(vec![9, 9]));
+    run("label", 0, folder.path(), "a.zarr b.zarr").failed(2, "--threshold");
 }

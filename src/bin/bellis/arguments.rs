@@ -67,7 +67,7 @@ pub struct Blocks {
 /// How the output is stored.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Output {
-    /// Shape of the output's chunks in voxels [default: the input's]
+    /// Shape of the output's chunks in voxels [default: the input's, or several together where those are tiny]
     #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = extent())]
     chunks: Option<Vec<u64>>,
     /// Without chunks, all voxels in one piece: HDF5 without compression [default: as the input]

@@ -19,9 +19,9 @@ pub struct Arguments {
     src: PathBuf,
     /// The array of labels that is made or, if it is there and fits, written over
     dst: PathBuf,
-    /// A voxel belongs to a component if it is larger than this
+    /// A voxel belongs to a component if it is larger than this [default: 0 of masks, which are bool or uint8]
     #[arg(long, allow_hyphen_values = true)]
-    threshold: Threshold,
+    threshold: Option<Threshold>,
     #[command(flatten)]
     blocks: Blocks,
     /// Which voxels are neighbours: faces or all; or how many each has, such as 6 or 26 in 3-D
@@ -44,6 +44,7 @@ impl Arguments {
     pub fn run(self, _json: bool) -> bellis::Result {
         let Self { src, dst, threshold, blocks, connectivity, dtype, output, scratch, run } = self;
         let (blocks, output, runner) = (blocks.into(), output.into(), run.runner()?);
+        let threshold = threshold.map_or_else(|| Threshold::of_mask(&src), Ok)?;
         let label = Label { src, dst, threshold, blocks, connectivity, dtype, output, scratch, runner };
         if let Some(Labelled { components, largest, voxels, elapsed_s }) = label.run()? {
             let shown = json!({

@@ -120,7 +120,7 @@ impl Reader<'_> {
     fn set_aside(&self, name: &str, why: &str) {
         let (path, value) = (self.path.display(), &self.attributes[name]);
         notice::once(&format!(
-            "{path}: attribute {name} is {value}, which is set aside, as {why}: what it says is taken by index, from 0 in steps of 1"
+            "{path}: attribute {name} is {value}, which is set aside, as {why}: that is taken by index, from 0 in steps of 1"
         ));
     }
 

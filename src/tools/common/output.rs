@@ -6,12 +6,13 @@ use std::path::Path;
 use crate::storage::ArraySpec;
 use crate::storage::{ArrayInfo, Compression, ZarrVersion};
 
-use super::place::is_in_n5;
+use super::place::{is_in_hdf5, is_in_n5};
 
 /// How an output is stored.
 #[derive(Debug, Clone, Default)]
 pub struct Output {
-    /// Shape of the output's chunks in voxels; the input's where `None`.
+    /// Shape of the output's chunks in voxels; the input's where `None`, or several of those together where they are tiny and
+    /// each would be a file.
     pub chunks: Option<Vec<u64>>,
     /// Without chunks, all voxels in one piece: HDF5 without compression. Otherwise as the input.
     pub contiguous: bool,
@@ -39,6 +40,8 @@ impl Output {
         }
         if let Some(chunks) = chunks {
             spec = spec.chunks(chunks);
+        } else if self.shards.is_none() && !is_in_hdf5(to) {
+            spec = without_tiny_chunks(spec, info.n_channel_axes());
         }
         if self.contiguous {
             spec = spec.contiguous();
@@ -51,6 +54,33 @@ impl Output {
         }
         Ok(spec)
     }
+}
+
+/// `spec` with chunks of several together, where it has many and they are tiny: others keep a record in each chunk of one file,
+/// and here each would be a file.
+fn without_tiny_chunks(spec: ArraySpec, n_channel_axes: usize) -> ArraySpec {
+    const TINY: u64 = 1 << 12;
+    const MANY: u64 = 1000;
+    const ENOUGH: u64 = 1 << 18;
+    let shape = spec.shape.clone();
+    let Some(mut chunks) = spec.chunks.clone().filter(|chunks| chunks.len() == shape.len()) else {
+        return spec;
+    };
+    let n_voxels = |chunks: &[u64]| chunks.iter().fold(1, |all: u64, extent| all.saturating_mul(*extent));
+    let n_along = shape.iter().zip(&chunks).map(|(extent, chunk)| extent.div_ceil((*chunk).max(1)));
+    let n_chunks = n_along.fold(1, u64::saturating_mul);
+    if n_voxels(&chunks) >= TINY || n_chunks <= MANY {
+        return spec;
+    }
+    // Along the shortest axis in space that a chunk does not span yet, so that they come near to cubes.
+    let shortest = |chunks: &[u64]| {
+        let axes = (n_channel_axes..shape.len()).filter(|&axis| chunks[axis] < shape[axis]);
+        axes.min_by_key(|&axis| chunks[axis])
+    };
+    while let Some(axis) = shortest(&chunks).filter(|_| n_voxels(&chunks) < ENOUGH) {
+        chunks[axis] *= 2;
+    }
+    spec.chunks(chunks)
 }
 
 /// The largest extents up to these that divide a shard.

@@ -56,3 +56,8 @@ pub fn data_type_at(path: &Path, data_type: DataType) -> DataType {
 pub fn is_in_n5(path: &Path) -> bool {
     Format::of(path).is_ok_and(|format| format == Format::N5)
 }
+
+/// Whether what is created there is HDF5, which keeps all chunks in one file.
+pub fn is_in_hdf5(path: &Path) -> bool {
+    Format::of(path).is_ok_and(|format| format == Format::Hdf5)
+}

@@ -41,12 +41,18 @@ pub struct Component {
 }
 
 impl Components {
-    /// The components of the voxels for which `holds` is true. The block has fewer than 2^32 voxels.
-    pub fn of<T: Copy>(data: &ArrayD<T>, neighbours: Neighbours, holds: impl Fn(T) -> bool) -> Self {
+    /// The components of the voxels for which `holds` is true: nothing is joined along the channel axes, which come first. The
+    /// block has fewer than 2^32 voxels.
+    pub fn of<T: Copy>(
+        data: &ArrayD<T>,
+        n_channel_axes: usize,
+        neighbours: Neighbours,
+        holds: impl Fn(T) -> bool,
+    ) -> Self {
         let shape = data.shape().to_vec();
         let mut found = Self { shape, runs: Vec::new(), rows: Vec::new(), found: Vec::new() };
         found.find_runs(data, holds);
-        let sets = found.join_runs(neighbours);
+        let sets = found.join_runs(n_channel_axes, neighbours);
         found.number(sets);
         found
     }
@@ -78,10 +84,12 @@ impl Components {
     }
 
     /// Joins runs that touch.
-    fn join_runs(&mut self, neighbours: Neighbours) -> UnionFind {
+    fn join_runs(&mut self, n_channel_axes: usize, neighbours: Neighbours) -> UnionFind {
         let mut sets = UnionFind::new(self.runs.len());
         let leading = &self.shape[..self.shape.len() - 1];
-        let steps = neighbours.later_steps(leading.len());
+        let steps: Vec<Vec<i64>> = neighbours.later_steps(leading.len() - n_channel_axes);
+        let within = |step: Vec<i64>| std::iter::repeat_n(0, n_channel_axes).chain(step).collect();
+        let steps: Vec<Vec<i64>> = steps.into_iter().map(within).collect();
         let mut at = vec![0i64; leading.len()];
         for row in 0..self.rows.len() {
             if !self.rows[row].is_empty() {

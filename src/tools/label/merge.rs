@@ -50,8 +50,8 @@ impl Merge {
     }
 
     /// Numbers the components of the volume from 1, in the order of their first voxels: for each block, the numbers of
-    /// its components.
-    pub fn finish(mut self) -> (Merged, Vec<usize>, Vec<u64>) {
+    /// its components. Each channel of `n_voxels` has numbers of its own.
+    pub fn finish(mut self, n_voxels: u64) -> (Merged, Vec<usize>, Vec<u64>) {
         let n = self.found.len();
         for component in 0..n {
             let root = self.sets.find(component);
@@ -65,8 +65,12 @@ impl Merge {
             (0..n).filter(|&component| self.sets.find(component) == component).collect();
         roots.sort_unstable_by_key(|root| self.found[*root].first);
         let mut labels = vec![0; n];
-        for (label, root) in (1..).zip(&roots) {
-            labels[*root] = label;
+        for channel in roots
+            .chunk_by(|one, other| self.found[*one].first / n_voxels == self.found[*other].first / n_voxels)
+        {
+            for (label, root) in (1..).zip(channel) {
+                labels[*root] = label;
+            }
         }
         for component in 0..n {
             labels[component] = labels[self.sets.find(component)];

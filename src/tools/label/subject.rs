@@ -31,13 +31,12 @@ impl Subject {
     /// The components of what is above the threshold.
     pub fn new<S: Number>(source: Source<S>, threshold: Threshold, neighbours: Neighbours) -> Result<Self> {
         let (info, roi, spec) = (source.info.clone(), source.roi, source.spec.clone());
-        if info.n_channel_axes() > 0 {
-            let path = info.path.display();
-            return Err(format!("{path} has channel axes: label takes an array without").into());
-        }
+        let n_channel_axes = info.n_channel_axes();
         let above = threshold.among::<S>();
-        let find =
-            move |roi: &Roi| Ok(Components::of(&source.read(roi)?, neighbours, |value| above.holds(value)));
+        let find = move |roi: &Roi| {
+            let data = source.read(roi)?;
+            Ok(Components::of(&data, n_channel_axes, neighbours, |value| above.holds(value)))
+        };
         Ok(Self { info, roi, spec, find: Arc::new(find) })
     }
 

@@ -41,6 +41,8 @@ impl Labelling {
         let none = Coordinate::zeros(block.n_axes());
         let grid = Grid::new(subject.roi, *block, none, none, Fit::Shrink)?;
         let n_voxels = block.min(subject.roi.shape())?.div_floor(&subject.info.voxel_size)?.product()?;
+        let n_channels: u64 = subject.info.channel_shape().iter().product();
+        let n_voxels = n_voxels.unsigned_abs().saturating_mul(n_channels);
         if u32::try_from(n_voxels).is_err() {
             return Err(format!("a block of {n_voxels} voxels is too large: 2^32 - 1 are possible").into());
         }
@@ -67,7 +69,7 @@ impl Labelling {
         let task = task.fit(Fit::Shrink).process(move |block| {
             let components = this.subject.components(&block.write_roi)?;
             let numbers: Vec<u32> = (1..).take(components.found.len()).collect();
-            let mut words = touch::pack(&components.paint(&numbers));
+            let mut words = touch::pack(&components.paint(&numbers), this.n_channel_axes());
             let in_volume = this.in_volume(&block.write_roi)?;
             for Component { first, size } in components.found {
                 words.extend([in_volume(first), size]);
@@ -121,8 +123,11 @@ impl Labelling {
 
     /// From positions in a block to positions in the volume, both in C order.
     fn in_volume(&self, block: &Roi) -> Result<impl Fn(u64) -> u64 + use<>> {
-        let voxels = block.to_voxels(self.roi().offset(), &self.subject.info.voxel_size)?;
-        let volume = self.subject.info.shape.clone();
+        let info = &self.subject.info;
+        let in_space = block.to_voxels(self.roi().offset(), &info.voxel_size)?;
+        let channels = info.channel_shape().iter().map(|extent| 0..extent.cast_signed());
+        let voxels: Vec<_> = channels.chain(in_space.iter().cloned()).collect();
+        let volume = info.shape.clone();
         Ok(move |mut position: u64| {
             let (mut in_volume, mut stride) = (0, 1);
             for (along, extent) in voxels.iter().zip(&volume).rev() {
@@ -135,10 +140,15 @@ impl Labelling {
         })
     }
 
-    /// The shape of a block, in voxels.
+    fn n_channel_axes(&self) -> usize {
+        self.subject.info.n_channel_axes()
+    }
+
+    /// The shape of a block, in voxels, channel axes first.
     fn shape(&self, position: &Coordinate) -> Result<Vec<usize>> {
         let shape = self.grid.write_roi(position).shape().div_floor(&self.subject.info.voxel_size)?;
-        Ok(shape.iter().map(usize::try_from).collect::<Result<_, _>>()?)
+        let channels = self.subject.info.channel_shape().iter().map(|extent| extent.cast_signed());
+        Ok(channels.chain(shape.iter()).map(usize::try_from).collect::<Result<_, _>>()?)
     }
 
     fn touching(&self, index: u64) -> Result<Vec<u64>> {
@@ -146,18 +156,21 @@ impl Labelling {
         let here_shape = self.shape(&here)?;
         let inside: GridBox = self.grid.bounds();
         let mut words = Vec::new();
-        for step in self.neighbours.later_steps(here_shape.len()) {
+        let n_channels = self.n_channel_axes();
+        for step in self.neighbours.later_steps(here.n_axes()) {
             let there = Coordinate::from_fn(here.n_axes(), |axis| here[axis] + step[axis]);
             if !inside.contains(&there) {
                 continue;
             }
             let (neighbour, there_shape) = (self.grid.index(&there), self.shape(&there)?);
-            let across = step.iter().position(|along| *along != 0).unwrap_or(0);
-            let last = self.blocks.get_part(index, touch::plane(&here_shape, across, true))?;
-            let first = self.blocks.get_part(neighbour, touch::plane(&there_shape, across, false))?;
+            let step: Vec<i64> = std::iter::repeat_n(0, n_channels).chain(step).collect();
+            let across = step.iter().position(|along| *along != 0).unwrap_or(n_channels);
+            let last = self.blocks.get_part(index, touch::plane(&here_shape, n_channels, across, true))?;
+            let first =
+                self.blocks.get_part(neighbour, touch::plane(&there_shape, n_channels, across, false))?;
             let here = Side { shape: &here_shape, words: &last };
             let there = Side { shape: &there_shape, words: &first };
-            let pairs = touch::pairs(&here, &there, &step, self.neighbours);
+            let pairs = touch::pairs(&here, &there, n_channels, &step, self.neighbours);
             if !pairs.is_empty() {
                 words.extend([neighbour, pairs.len() as u64]);
                 words.extend(pairs);
@@ -169,7 +182,7 @@ impl Labelling {
     fn merge_all<T: Number>(&self, merged: &Exchange) -> Result {
         let mut merge = Merge::default();
         for index in 0..self.grid.n_blocks() {
-            let planes = touch::n_words(&self.shape(&self.grid.position(index))?);
+            let planes = touch::n_words(&self.shape(&self.grid.position(index))?, self.n_channel_axes());
             let words = self.blocks.get_from(index, planes)?;
             let (found, _) = words.as_chunks::<2>();
             merge.add_block(found.iter().map(|&[first, size]| Component { first, size }));
@@ -186,8 +199,9 @@ impl Labelling {
                 rest = &more[n_pairs..];
             }
         }
-        let (figures, begins, labels) = merge.finish();
-        fitting::<T>(figures.components)?;
+        let n_voxels: u64 = self.subject.info.spatial_shape().iter().product();
+        let (figures, begins, labels) = merge.finish(n_voxels);
+        fitting::<T>(labels.iter().copied().max().unwrap_or(0))?;
         for (index, block) in (0..).zip(begins.windows(2)) {
             self.tables.put(index, &labels[block[0]..block[1]])?;
         }

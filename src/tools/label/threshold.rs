@@ -1,8 +1,10 @@
 //! What a voxel has to be larger than.
 
+use std::path::Path;
 use std::str::FromStr;
 
-use crate::storage::FillValue;
+use crate::storage::{DataType, FillValue, describe};
+use crate::tools::error::Result;
 
 use crate::tools::common::number::{Loss, Number};
 
@@ -24,7 +26,7 @@ pub enum Above<T> {
 impl FromStr for Threshold {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
         if let Ok(whole) = text.parse::<i128>() {
             return Ok(Self(FillValue::Integer(whole)));
         }
@@ -36,6 +38,21 @@ impl FromStr for Threshold {
 }
 
 impl Threshold {
+    /// What voxels of a mask have to be larger than: 0, in an array of `bool` or `uint8` at `path`.
+    ///
+    /// # Errors
+    /// An array that cannot be read, or is of another type: what belongs to a component has to be said.
+    pub fn of_mask(path: &Path) -> Result<Self> {
+        match describe(path)?.data_type {
+            DataType::Bool | DataType::U8 => Ok(Self(FillValue::Integer(0))),
+            other => {
+                let path = path.display();
+                Err(format!("{path} holds {other}, and is no mask (bool or uint8): say its --threshold")
+                    .into())
+            }
+        }
+    }
+
     /// Among the values of `T`. Floats are compared with the nearest value of their type, as numpy does; integers with
     /// the largest one that is not above the threshold.
     pub fn among<T: Number>(self) -> Above<T> {

@@ -6,10 +6,10 @@ use ndarray::{ArrayD, Axis};
 
 use super::connectivity::Neighbours;
 
-/// The labels of a block's outer planes, as words: of each axis the first and the last plane, two labels in a word.
-pub fn pack(labels: &ArrayD<u32>) -> Vec<u64> {
+/// The labels of a block's outer planes, as words: of each axis in space the first and the last plane, two labels in a word.
+pub fn pack(labels: &ArrayD<u32>, n_channel_axes: usize) -> Vec<u64> {
     let mut words = Vec::new();
-    for axis in 0..labels.ndim() {
+    for axis in n_channel_axes..labels.ndim() {
         for index in [0, labels.shape()[axis] - 1] {
             let plane: Vec<u32> = labels.index_axis(Axis(axis), index).iter().copied().collect();
             words.extend(plane.chunks(2).map(|pair| join(pair[0], pair.get(1).copied().unwrap_or(0))));
@@ -29,13 +29,13 @@ pub fn split(word: u64) -> [u32; 2] {
 }
 
 /// How many words the planes of a block of this shape take.
-pub fn n_words(shape: &[usize]) -> usize {
-    (0..shape.len()).map(|axis| 2 * plane_words(shape, axis)).sum()
+pub fn n_words(shape: &[usize], n_channel_axes: usize) -> usize {
+    (n_channel_axes..shape.len()).map(|axis| 2 * plane_words(shape, axis)).sum()
 }
 
 /// Which words of a block of this shape are the first plane along `axis`, or the last.
-pub fn plane(shape: &[usize], axis: usize, is_last: bool) -> Range<usize> {
-    let before: usize = (0..axis).map(|axis| 2 * plane_words(shape, axis)).sum();
+pub fn plane(shape: &[usize], n_channel_axes: usize, axis: usize, is_last: bool) -> Range<usize> {
+    let before: usize = (n_channel_axes..axis).map(|axis| 2 * plane_words(shape, axis)).sum();
     let n_words = plane_words(shape, axis);
     let begin = before + usize::from(is_last) * n_words;
     begin..begin + n_words
@@ -48,7 +48,7 @@ fn plane_words(shape: &[usize], axis: usize) -> usize {
 
 /// One of two blocks: its shape, and the labels of its plane towards the other.
 pub struct Side<'a> {
-    /// The shape of the block.
+    /// The shape of the block, channel axes first.
     pub shape: &'a [usize],
     /// The labels, as words.
     pub words: &'a [u64],
@@ -61,14 +61,21 @@ impl Side<'_> {
 }
 
 /// Which labels of a block meet which of the one a `step` on, each pair once. The planes lie across the first axis along
-/// which the step leads; it leads forward there.
-pub fn pairs(here: &Side, there: &Side, step: &[i64], neighbours: Neighbours) -> Vec<u64> {
+/// which the step leads; it leads forward there, and nowhere along the channel axes.
+pub fn pairs(
+    here: &Side,
+    there: &Side,
+    n_channel_axes: usize,
+    step: &[i64],
+    neighbours: Neighbours,
+) -> Vec<u64> {
     let Some(across) = step.iter().position(|along| *along != 0) else { return Vec::new() };
     let axes: Vec<usize> = (0..step.len()).filter(|axis| *axis != across).collect();
     // The places of this block's plane, and of each the places of the other's, as one walk per axis.
     let mut places = vec![(0, 0)];
     for axis in axes {
-        let along = meetings(here.shape[axis], there.shape[axis], step[axis], neighbours.aside());
+        let aside = if axis < n_channel_axes { 0 } else { neighbours.aside() };
+        let along = meetings(here.shape[axis], there.shape[axis], step[axis], aside);
         let (here, there) = (here.shape[axis], there.shape[axis]);
         let next = |(a, b): &(usize, usize)| {
             let (a, b) = (a * here, b * there);

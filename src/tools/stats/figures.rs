@@ -23,9 +23,15 @@ pub trait Figures: Default {
     fn values(&self) -> [Value; 4];
     /// The sum, rounded.
     fn sum(&self) -> f64;
+
+    /// The mean of what is finite, rounded.
+    fn rounded_mean(&self) -> f64 {
+        self.sum() / self.n_finite() as f64
+    }
+
     /// The mean of what is finite, for printing.
     fn mean(&self) -> Value {
-        (self.sum() / self.n_finite() as f64).into()
+        self.rounded_mean().into()
     }
 }
 
@@ -145,6 +151,12 @@ impl Sum {
     }
 }
 
+/// Fewer than 2^64 voxels below this have a sum of less than a digit of the largest number.
+const LARGE: f64 = f64::from_bits((1023 + 900) << 52);
+
+/// 2^-64: so much of each of 2^64 numbers has a sum.
+const PART: f64 = f64::from_bits((1023 - 64) << 52);
+
 /// Figures of floating-point numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Floats {
@@ -153,13 +165,15 @@ pub struct Floats {
     min: f64,
     max: f64,
     sum: Sum,
+    /// The sum of those from [`LARGE`] on, times [`PART`]: where the sum itself lies beyond the type, all others are nothing to them.
+    large: Sum,
     squares: Sum,
 }
 
 impl Default for Floats {
     fn default() -> Self {
-        let (sum, squares) = (Sum::default(), Sum::default());
-        Self { n: 0, not_finite: [0; 3], min: f64::INFINITY, max: f64::NEG_INFINITY, sum, squares }
+        let (sum, large, squares) = Default::default();
+        Self { n: 0, not_finite: [0; 3], min: f64::INFINITY, max: f64::NEG_INFINITY, sum, large, squares }
     }
 }
 
@@ -175,23 +189,34 @@ impl Floats {
         self.min = self.min.min(value);
         self.max = self.max.max(value);
         self.sum.add(value);
+        if value.abs() >= LARGE {
+            self.large.add(value * PART);
+        }
         self.squares.add(value * value);
     }
 }
 
 impl Figures for Floats {
     fn words(&self) -> Vec<u64> {
-        let sums = [self.sum.sum, self.sum.rest, self.squares.sum, self.squares.rest];
+        let sums = [
+            self.sum.sum,
+            self.sum.rest,
+            self.large.sum,
+            self.large.rest,
+            self.squares.sum,
+            self.squares.rest,
+        ];
         let floats = [self.min, self.max].into_iter().chain(sums).map(f64::to_bits);
         std::iter::once(self.n).chain(self.not_finite).chain(floats).collect()
     }
 
     fn from_words(from: &[u64]) -> Result<Self> {
-        let [n, nan, negative, positive, rest @ ..] = words::<10>(from)?;
-        let [min, max, sum, sum_rest, squares, squares_rest] = rest.map(f64::from_bits);
+        let [n, nan, negative, positive, rest @ ..] = words::<12>(from)?;
+        let [min, max, sum, sum_rest, large, large_rest, squares, squares_rest] = rest.map(f64::from_bits);
         let sum = Sum { sum, rest: sum_rest };
+        let large = Sum { sum: large, rest: large_rest };
         let squares = Sum { sum: squares, rest: squares_rest };
-        Ok(Self { n, not_finite: [nan, negative, positive], min, max, sum, squares })
+        Ok(Self { n, not_finite: [nan, negative, positive], min, max, sum, large, squares })
     }
 
     fn merge(&mut self, more: &Self) {
@@ -199,7 +224,9 @@ impl Figures for Floats {
         self.not_finite.iter_mut().zip(more.not_finite).for_each(|(n, more)| *n += more);
         self.min = self.min.min(more.min);
         self.max = self.max.max(more.max);
-        for (sum, more) in [(&mut self.sum, more.sum), (&mut self.squares, more.squares)] {
+        let (all, others) =
+            ([&mut self.sum, &mut self.large, &mut self.squares], [more.sum, more.large, more.squares]);
+        for (sum, more) in all.into_iter().zip(others) {
             sum.add(more.sum);
             sum.rest += more.rest;
         }
@@ -224,6 +251,15 @@ impl Figures for Floats {
 
     fn sum(&self) -> f64 {
         self.sum.value()
+    }
+
+    fn rounded_mean(&self) -> f64 {
+        let mean = self.sum() / self.n as f64;
+        if mean.is_finite() || self.n == 0 {
+            return mean;
+        }
+        // It lies between its values, wherever the sum does.
+        (self.large.value() / self.n as f64 / PART).clamp(self.min, self.max)
     }
 }
 

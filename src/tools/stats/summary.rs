@@ -24,8 +24,8 @@ impl Summary {
         let n_finite = figures.n_finite();
         let [nan, negative, positive] = figures.not_finite();
         require("voxels", n_finite + nan + negative + positive, n_voxels)?;
-        let mean = figures.sum() / n_finite as f64;
-        // Without a sum, as it lies beyond the type, there is no mean.
+        let mean = figures.rounded_mean();
+        // Of nothing there is no mean.
         if let Some((min, max)) = figures.range().filter(|_| mean.is_finite()) {
             // Rounding may take a mean past the range by its last digit.
             let slack = f64::EPSILON * 4.0 * min.abs().max(max.abs());
