@@ -14,6 +14,7 @@ mod messages;
 mod options;
 mod panics;
 mod program;
+mod resuming;
 mod runner;
 mod selecting;
 mod session;

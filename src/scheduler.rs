@@ -27,7 +27,9 @@
 //! ```
 //!
 //! A block begins as ready when it waits for nothing. It ends completed, failed or orphaned, which [`Actions::ended`]
-//! says once; [`Counts`] has a number for each state, at every moment. *Skipped* counts those of the completed blocks
+//! says once; [`Counts`] has a number for each state, at every moment. With [`Config::awaits_sync`] there is one more on the
+//! way from in flight to completed: *unsynced*, until the worker has put what it wrote on the disk ([`Event::Synced`]); from
+//! there a block goes back to ready when its worker is lost. *Skipped* counts those of the completed blocks
 //! that a check or a former run made unnecessary. A conflict that is order-only, between blocks that share a chunk,
 //! counts as a dependency that completes however its block ends.
 //!
@@ -106,6 +108,7 @@ mod task_state;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod unsynced;
 mod workers;
 
 pub use event::{

@@ -85,6 +85,8 @@ struct CountsFields {
     pending: u64,
     ready: u64,
     in_flight: u64,
+    #[serde(default)]
+    unsynced: u64,
     completed: u64,
     skipped: u64,
     failed: u64,

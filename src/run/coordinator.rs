@@ -7,6 +7,7 @@
 
 mod clock;
 pub(super) mod desk;
+mod epochs;
 pub(super) mod event_loop;
 mod heartbeats;
 mod ledger;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use super::options::OptionsError;
+use crate::journal::JournalError;
 use crate::observe::Report;
 use crate::plan::{BlockId, PlanError, SelectionError};
 use crate::transport::TransportError;
@@ -132,22 +133,50 @@ pub enum RunError {
         "a thread could not be started ({0}): use fewer slots, or raise the limit on processes (ulimit -u)"
     )]
     Thread(String),
+    /// The run directory cannot be opened, read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The run broke off, and the same run goes on where it ended. The same error on every rank.
+    #[error("{why}")]
+    BrokenOff {
+        /// Why.
+        why: String,
+    },
     /// The run ended and not every block completed.
     #[error("{0}")]
     Incomplete(Incomplete),
 }
 
 impl From<Problem> for RunError {
-    fn from(Problem { ranks, why }: Problem) -> Self {
-        Self::Refused { ranks, why }
+    fn from(Problem { ranks, why, is_resumable }: Problem) -> Self {
+        if is_resumable { Self::BrokenOff { why } } else { Self::Refused { ranks, why } }
     }
 }
 
 impl From<&RunError> for Problem {
     fn from(error: &RunError) -> Self {
         match error {
-            RunError::Refused { ranks, why } => Self { ranks: ranks.clone(), why: why.clone() },
-            other => Self::new(other.to_string()),
+            RunError::Refused { ranks, why } => {
+                Self { ranks: ranks.clone(), why: why.clone(), is_resumable: false }
+            }
+            other => Self { is_resumable: other.is_resumable(), ..Self::new(other.to_string()) },
+        }
+    }
+}
+
+impl RunError {
+    /// Returns whether the same run, started again, goes on where this one ended: it was interrupted, its workers were lost,
+    /// or there was no room for its run directory. A program that returns such an error to [`main`](crate::main) ends with
+    /// exit code 75.
+    ///
+    /// Without a [run directory](crate::Runner::run_dir), only blocks whose task has a check are not run again.
+    pub fn is_resumable(&self) -> bool {
+        match self {
+            Self::Incomplete(incomplete) => incomplete.is_interrupted && incomplete.remaining > 0,
+            Self::NoWorkers { n_lost, .. } => *n_lost > 0,
+            Self::Journal(error) => error.is_place(),
+            Self::Interrupted { .. } | Self::CoordinatorLost { .. } | Self::BrokenOff { .. } => true,
+            _ => false,
         }
     }
 }
@@ -161,18 +190,23 @@ pub struct Incomplete {
     pub orphaned: u64,
     /// Blocks that were never run, because the run was interrupted.
     pub remaining: u64,
+    /// Whether signals, or a time limit, asked the run to end.
+    pub is_interrupted: bool,
     /// The first failure, as text.
     pub first_failure: Option<String>,
 }
 
 impl std::fmt::Display for Incomplete {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { failed, orphaned, remaining, first_failure } = self;
+        let Self { failed, orphaned, remaining, is_interrupted, first_failure } = self;
         write!(f, "{failed} blocks failed, {orphaned} orphaned, {remaining} not processed")?;
-        match first_failure {
-            Some(failure) => write!(f, "; first: {failure}"),
-            None => Ok(()),
+        if let Some(failure) = first_failure {
+            write!(f, "; first: {failure}")?;
         }
+        if *is_interrupted && *remaining > 0 {
+            write!(f, "; interrupted: run again to go on")?;
+        }
+        Ok(())
     }
 }
 
@@ -195,6 +229,7 @@ impl Report {
             failed: sum(|counts| counts.failed),
             orphaned: sum(|counts| counts.orphaned),
             remaining: sum(crate::scheduler::Counts::open),
+            is_interrupted: self.is_interrupted,
             first_failure: first,
         }))
     }

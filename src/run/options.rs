@@ -45,6 +45,12 @@ pub struct Options {
     /// `BELLIS_LOST_AFTER_S`: seconds without a word of a worker rank after which it counts as lost: its blocks go to
     /// others, and it is told to stop should it come back. 15 unless set; 0 for never.
     pub lost_after: Duration,
+    /// `BELLIS_RUN_DIR`: the run directory, which remembers the blocks that are done, so that the same run goes on where it
+    /// ended. None unless set: then nothing is remembered.
+    pub run_dir: Option<PathBuf>,
+    /// `BELLIS_EPOCH_S`: with a run directory, seconds between two times that workers put on the disk what they wrote, and
+    /// the blocks that are covered by that count as done. 5 unless set.
+    pub epoch: Duration,
     /// `BELLIS_MAX_CRASHES`: workers that may be lost while they process a block before it is given up as failed: such
     /// a block would end one worker after the other. 3 unless set, and at least 1.
     pub max_crashes: u32,
@@ -72,6 +78,8 @@ impl Default for Options {
             sync: None,
             status_interval: Duration::from_secs(10),
             lost_after: Duration::from_secs(15),
+            run_dir: None,
+            epoch: Duration::from_secs(5),
             max_crashes: 3,
             only: None,
             blocks: None,
@@ -142,7 +150,7 @@ enum Takes {
 }
 
 /// All options of a run.
-static TABLE: [RunOption; 13] = [
+static TABLE: [RunOption; 15] = [
     RunOption {
         name: "credits",
         variable: "BELLIS_CREDITS",
@@ -246,6 +254,28 @@ static TABLE: [RunOption; 13] = [
         docs: "seconds without a word of a worker rank after which its blocks go to others; 0 for never",
         default: "15",
         takes: Takes::Seconds { set: |options, silence| options.lost_after = silence },
+    },
+    RunOption {
+        name: "run-dir",
+        variable: "BELLIS_RUN_DIR",
+        value_name: "DIR",
+        docs: "a directory that remembers the blocks that are done: the same run goes on where it ended",
+        default: "none",
+        takes: Takes::Text {
+            expected: "the path of a directory",
+            set: |options, path| {
+                options.run_dir = Some(path.into());
+                !path.is_empty()
+            },
+        },
+    },
+    RunOption {
+        name: "epoch-s",
+        variable: "BELLIS_EPOCH_S",
+        value_name: "SECONDS",
+        docs: "with a run directory, seconds between two times that what was written is put on the disk and recorded",
+        default: "5",
+        takes: Takes::Seconds { set: |options, epoch| options.epoch = epoch },
     },
     RunOption {
         name: "max-crashes",
@@ -468,8 +498,8 @@ mod tests {
             .and_then(|o| o.with(option("slots"), "4"));
         assert_eq!(options.map(|o| (o.credits, o.slots)), Ok((8, Some(4))));
         for option in &TABLE {
-            // Any word may be the path of a mask.
-            let wrong = if option.name == "mask" { "" } else { "wrong" };
+            // Any word may be a path.
+            let wrong = if ["mask", "run-dir"].contains(&option.name) { "" } else { "wrong" };
             let flag = Options::default().with(option, wrong).expect_err("must be refused").to_string();
             let variable = over(&[(option.variable, wrong)]).expect_err("must be refused").to_string();
             assert_eq!(flag.replace(&format!("--{}", option.name), option.variable), variable);
@@ -489,8 +519,8 @@ mod tests {
             assert_eq!(option.variable, format!("{PREFIX}{}", option.name.to_uppercase().replace('-', "_")));
             assert!(option.choices().iter().all(|word| Options::default().with(option, word).is_ok()));
             // The default of the slots depends on the machine, others' are the storage context's, or not to be said.
-            let is_elsewhere =
-                ["slots", "cache-mib", "sync"].contains(&option.name) || option.default == "all";
+            let is_elsewhere = ["slots", "cache-mib", "sync"].contains(&option.name)
+                || ["all", "none"].contains(&option.default);
             let default = Options::default().with(option, option.default);
             assert!(is_elsewhere || default == Ok(Options::default()), "{option:?}");
         }

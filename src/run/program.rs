@@ -19,7 +19,7 @@ use crate::mpi::{abort, all_have_ended, is_any_open};
 use crate::plan::BoxError;
 use crate::wire::{Problem, shorten};
 use agreement::{Agreement, agree};
-use ending::{Ending, Origin, Situation, ending, exit_code};
+use ending::{Ending, Origin, RESUMABLE, Situation, ending, exit_code};
 use leaving::{flush, leave, leave_alone};
 
 /// Whether this process is rank 0, or alone: the one that should print. Before MPI is initialized, the launcher is
@@ -28,8 +28,9 @@ pub fn is_coordinator() -> bool {
     world_rank().unwrap_or_else(launched_rank) == COORDINATOR
 }
 
-/// Runs a program and turns what it returns into an exit code: 0 when all went well, 1 when blocks failed, were
-/// orphaned or remain (or the program failed after a run), 2 when something was wrong before anything ran.
+/// Runs a program and turns what it returns into an exit code: 0 when all went well; 1 when blocks failed, were
+/// orphaned or remain (or the program failed after a run); 2 when something was wrong before anything ran; 75 when the same
+/// run, started again, goes on where it ended ([`RunError::is_resumable`]).
 ///
 /// Under a launcher, all ranks wait here for each other. An error is printed once, by rank 0, with the ranks that it
 /// comes from, even when it kept only some of them from starting; no rank is left waiting for another. `env_logger`
@@ -56,7 +57,8 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     let error = outcome.err();
     let problem = error.as_deref().map(problem_of);
     let origin = error.as_deref().map_or(Origin::None, Origin::of);
-    let code = exit_code(error.as_deref().is_some_and(is_incomplete), has_run());
+    let is_resumable = problem.as_ref().is_some_and(|problem| problem.is_resumable);
+    let code = exit_code(is_resumable, error.as_deref().is_some_and(is_incomplete), has_run());
     let situation =
         Situation { left_run: is_any_open(), owner: MpiOwner::find(), error: origin, is_leader: is_leader() };
     if has_lost_any() {
@@ -79,7 +81,12 @@ pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
     };
     match agreement {
         Agreement::All(problem) => {
-            let code = if problem.is_none() { 0 } else { code };
+            // Job scripts see one code, whichever rank it is of.
+            let code = match &problem {
+                None => 0,
+                Some(problem) if problem.is_resumable => RESUMABLE,
+                Some(_) => code,
+            };
             if problem.is_some() && is_coordinator() {
                 print_error(problem.as_ref());
             }
@@ -120,7 +127,8 @@ fn problem_of(error: &(dyn Error + Send + Sync + 'static)) -> Problem {
         }
         source = error.source();
     }
-    Problem { ranks, why: shorten(one_line(error)) }
+    let is_resumable = error.downcast_ref().is_some_and(RunError::is_resumable);
+    Problem { ranks, why: shorten(one_line(error)), is_resumable }
 }
 
 /// Returns whether the error is that of a run that did not complete its blocks.

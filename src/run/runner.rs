@@ -193,6 +193,34 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// [`Options::run_dir`]: the same pipeline on the same directory goes on where it ended. Blocks that are done count as
+    /// skipped; those that failed, and what waited for them, are tried again. A block is done once what it wrote to arrays is
+    /// on the disk; closures that write files of their own say so by
+    /// [`Context::note_written`](crate::storage::Context::note_written).
+    ///
+    /// ```
+    /// # use bellis::{Progress, Roi, Runner, Task};
+    /// # let dir = tempfile::tempdir()?;
+    /// let task = || Task::builder("t").total_roi(Roi::new([0], [10])?).block_shape([1]).process(|_| Ok(())).build();
+    /// # let task = || -> Result<Task, Box<dyn std::error::Error>> { Ok(task()?) };
+    /// let runner = Runner::new().run_dir(dir.path().join("run")).progress(Progress::Off);
+    /// assert_eq!(runner.run(task()?)?.tasks[0].counts.skipped, 0);
+    /// assert_eq!(runner.run(task()?)?.tasks[0].counts.skipped, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn run_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.options.run_dir = Some(dir.into());
+        self
+    }
+
+    /// [`Options::epoch`].
+    #[must_use]
+    pub fn epoch(mut self, interval: Duration) -> Self {
+        self.options.epoch = interval;
+        self
+    }
+
     /// [`Options::status_interval`].
     #[must_use]
     pub fn status_interval(mut self, interval: Duration) -> Self {
@@ -315,6 +343,9 @@ impl<'c> Runner<'c> {
         }
         if let Some(is_synced) = options.sync {
             storage.set_sync(is_synced);
+        }
+        if options.run_dir.is_some() {
+            storage.keep_note();
         }
         Ok(Prepared::new(pipeline, options, storage.clone())?)
     }

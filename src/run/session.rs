@@ -11,6 +11,7 @@ use super::interrupt::Interrupt;
 use super::messages::{abandon, close};
 use super::options::Options;
 use super::program::leaving::leave_at_once;
+use super::resuming::resume;
 use super::selecting::{leave_out, selection};
 use super::shutdown::{stop_all, wait_for_stop};
 use super::startup::handshake::{gather, ready, send_hello, unable};
@@ -20,6 +21,7 @@ use super::topology::{COORDINATOR, Peer};
 use super::worker::block_source::Setup;
 use super::worker::slot::Loop;
 use super::worker::work::work;
+use crate::journal::Journal;
 use crate::mpi::Comm;
 use crate::observe::Report;
 use crate::plan::{Pipeline, Plan, PlanError, Task};
@@ -112,8 +114,9 @@ fn coordinate(
     tell_doubts(&plan);
     let n_working = peers.len() + usize::from(options.rank0_slots > 0);
     let refused = one_process_refusal(&plan, n_working).map_or(Ok(()), Err);
-    let scheduler = match refused.and_then(|()| scheduler(&plan, &tasks, &options, &storage)) {
-        Ok(scheduler) => scheduler,
+    let begun = refused.and_then(|()| begin(&plan, &tasks, &peers, &options, &storage));
+    let (scheduler, journal) = match begun {
+        Ok(begun) => begun,
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
             close(transport)?;
@@ -121,11 +124,13 @@ fn coordinate(
         }
     };
     if options.rank0_slots == 0 {
-        return schedule(transport, scheduler, peers, options);
+        return schedule(transport, scheduler, journal, peers, options);
     }
     peers.extend((0..options.rank0_slots).map(|_| Peer::here(1)));
     with_threads(options.rank0_slots, options.idle, &storage, &tasks, body, |threads| match threads {
-        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), scheduler, peers, options),
+        Ok(threads) => {
+            schedule(Box::new(Joined::new(transport, threads)), scheduler, journal, peers, options)
+        }
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
             close(transport)?;
@@ -217,35 +222,42 @@ fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let peers = vec![Peer::here(1); n_threads as usize];
-    let scheduler = scheduler(&plan, &tasks, &options, &storage)?;
+    let (scheduler, journal) = begin(&plan, &tasks, &peers, &options, &storage)?;
     with_threads(n_threads, options.idle, &storage, &tasks, body, |threads| {
-        schedule(Box::new(threads?), scheduler, peers, options)
+        schedule(Box::new(threads?), scheduler, journal, peers, options)
     })
 }
 
-/// A scheduler that knows which blocks are left out.
-fn scheduler(
+/// A scheduler that knows which blocks are left out and which are done, and what remembers them.
+fn begin(
     plan: &Arc<Plan>,
     tasks: &[Task],
+    peers: &[Peer],
     options: &Options,
     storage: &Context,
-) -> Result<Scheduler, RunError> {
+) -> Result<(Scheduler, Option<Journal>), RunError> {
     // The first loss is none that follows another.
-    let config = Config { credits: options.credits, max_crashes: options.max_crashes.saturating_sub(1) };
+    let max_crashes = options.max_crashes.saturating_sub(1);
+    // What each write puts on the disk by itself need not be waited for.
+    let awaits_sync = options.run_dir.is_some() && !storage.is_synced();
+    let config = Config { credits: options.credits, max_crashes, awaits_sync };
     let mut scheduler = Scheduler::new(plan.clone(), config);
     if let Some(selection) = selection(plan, tasks, options, storage)? {
         leave_out(&mut scheduler, plan, &selection);
     }
-    Ok(scheduler)
+    let journal =
+        options.run_dir.as_deref().map(|dir| resume(dir, plan, peers, &mut scheduler)).transpose()?;
+    Ok((scheduler, journal))
 }
 
 fn schedule(
     transport: Box<dyn Transport>,
     scheduler: Scheduler,
+    journal: Option<Journal>,
     peers: Vec<Peer>,
     options: Options,
 ) -> Result<Report, RunError> {
-    match Coordinator::new(transport, scheduler, peers, options).run() {
+    match Coordinator::new(transport, scheduler, peers, journal, options).run() {
         // Workers are in the middle of blocks, and nobody waits for those.
         Err(error @ RunError::Interrupted { .. }) => leave_at_once(&error),
         report => report,

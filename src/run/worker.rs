@@ -11,6 +11,7 @@ mod pool;
 pub(super) mod processing;
 mod single_slot;
 pub(super) mod slot;
+mod sync;
 #[cfg(test)]
 mod tests;
 pub(super) mod uplink;

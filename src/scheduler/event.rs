@@ -52,7 +52,24 @@ pub enum Event {
         /// How the block ended.
         outcome: Outcome,
     },
-    /// A worker will never answer again.
+    /// What a worker wrote for the first `n_blocks` of its blocks that are [unsynced](super::Counts::unsynced), in the order
+    /// in which it finished them, is on the disk.
+    Synced {
+        /// Which worker.
+        worker: WorkerId,
+        /// How many blocks; no more than there are.
+        n_blocks: u64,
+    },
+    /// What a worker wrote for the first `n_blocks` of its unsynced blocks may never come to the disk: each of them failed.
+    SyncFailed {
+        /// Which worker.
+        worker: WorkerId,
+        /// How many blocks; no more than there are.
+        n_blocks: u64,
+        /// Why.
+        message: String,
+    },
+    /// A worker will never answer again. Its unsynced blocks go back with those that it had.
     WorkerLost {
         /// Which worker.
         worker: WorkerId,

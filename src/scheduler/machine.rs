@@ -9,8 +9,9 @@ use super::event::{
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
 use super::restoring::Restoring;
-use super::task_state::Counts;
+use super::task_state::{Counts, TaskState};
 use super::tasks::{Purpose, Tasks};
+use super::unsynced::Unsynced;
 use super::workers::Workers;
 use crate::plan::{BlockId, Outcome, Plan, TaskId};
 
@@ -21,11 +22,13 @@ pub struct Config {
     pub credits: u32,
     /// How often a block may be tried again after a worker was lost while processing it.
     pub max_crashes: u32,
+    /// Whether a block that succeeds completes only once its worker has [synced](Event::Synced) what it wrote.
+    pub awaits_sync: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { credits: 2, max_crashes: 2 }
+        Self { credits: 2, max_crashes: 2, awaits_sync: false }
     }
 }
 
@@ -47,6 +50,7 @@ pub struct Scheduler {
     pub(super) leases: Leases,
     propagation: Propagation,
     restoring: Restoring,
+    pub(super) unsynced: Unsynced,
     config: Config,
     budget: u64,
     is_draining: bool,
@@ -68,6 +72,7 @@ impl Scheduler {
             leases: Leases::default(),
             propagation: Propagation::default(),
             restoring: Restoring::default(),
+            unsynced: Unsynced::default(),
             config,
             budget: BUDGET,
             is_draining: false,
@@ -97,6 +102,10 @@ impl Scheduler {
             Event::BlockFinished { worker, lease, outcome } => {
                 self.on_finished(worker, lease, outcome, actions);
             }
+            Event::Synced { worker, n_blocks } => self.unsynced.sync(worker, n_blocks),
+            Event::SyncFailed { worker, n_blocks, message } => {
+                self.on_sync_failed(worker, n_blocks, &message, actions);
+            }
             Event::WorkerLost { worker } => self.on_lost(worker, actions),
             Event::Tick => {}
             Event::Drain => (self.is_draining, self.is_cut_short) = (true, false),
@@ -115,12 +124,34 @@ impl Scheduler {
 
     /// Returns whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
     pub fn has_backlog(&self) -> bool {
-        self.propagation.is_pending() || self.is_cut_short || self.is_unsettled
+        self.propagation.is_pending() || self.is_cut_short || self.is_unsettled || self.unsynced.has_synced()
     }
 
-    /// Returns whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight.
+    /// Returns whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight, and
+    /// none unsynced.
     pub fn is_finished(&self) -> bool {
-        !self.has_backlog() && self.leases.len() == 0 && (self.is_draining || self.tasks.have_ended())
+        !self.has_backlog()
+            && self.leases.len() == 0
+            && self.unsynced.len() == 0
+            && (self.is_draining || self.tasks.have_ended())
+    }
+
+    /// Number of [unsynced](super::Counts::unsynced) blocks.
+    #[inline]
+    pub fn n_unsynced(&self) -> u64 {
+        self.unsynced.len()
+    }
+
+    /// Number of unsynced blocks of one worker.
+    pub fn n_unsynced_of(&self, worker: WorkerId) -> u64 {
+        self.unsynced.len_of(worker)
+    }
+
+    /// Returns whether a slot is free for which there is no block before unsynced ones complete.
+    pub fn is_waiting_for_sync(&self) -> bool {
+        let has_free_slot = (self.leases.len() as u64) < self.workers.n_slots();
+        let is_out_of_work = self.is_draining || !self.tasks.has_work();
+        self.unsynced.len() > 0 && has_free_slot && is_out_of_work && !self.has_backlog()
     }
 
     /// The counts of one task.
@@ -172,6 +203,9 @@ impl Scheduler {
     /// Goes on with what former calls and this one left to do, as far as the budget reaches.
     #[inline]
     fn go_on(&mut self, actions: &mut Actions) {
+        if self.unsynced.has_synced() {
+            self.complete_synced(actions);
+        }
         if self.is_unsettled {
             self.settle(actions);
         } else {
@@ -222,12 +256,12 @@ impl Scheduler {
         entry.in_flight -= 1;
         self.workers.enqueue(worker);
         match outcome {
+            Outcome::Success | Outcome::Skipped if self.config.awaits_sync => {
+                self.tasks.change(block.task, TaskState::finish);
+                self.unsynced.push(worker, block, outcome == Outcome::Skipped);
+            }
             Outcome::Success | Outcome::Skipped => {
-                let is_skipped = outcome == Outcome::Skipped;
-                self.tasks.complete(block.task, block.index, is_skipped);
-                let how = if is_skipped { FinalState::Skipped } else { FinalState::Completed };
-                actions.add_ended(block, how);
-                self.propagation.start(&self.plan, block, Effect::Release);
+                self.complete(block, outcome == Outcome::Skipped, actions);
             }
             Outcome::Failed(message) => {
                 let failed = self.tasks.change(block.task, |task| task.fail(block.index, worker));
@@ -236,10 +270,47 @@ impl Scheduler {
         }
     }
 
+    /// in flight -> completed.
+    #[inline]
+    fn complete(&mut self, block: BlockId, is_skipped: bool, actions: &mut Actions) {
+        self.tasks.complete(block.task, block.index, is_skipped);
+        let how = if is_skipped { FinalState::Skipped } else { FinalState::Completed };
+        actions.add_ended(block, how);
+        self.propagation.start(&self.plan, block, Effect::Release);
+    }
+
+    /// unsynced -> completed, for blocks whose worker has synced, as far as the budget reaches.
+    #[cold]
+    fn complete_synced(&mut self, actions: &mut Actions) {
+        for _ in 0..self.budget {
+            let Some((block, is_skipped)) = self.unsynced.pop_synced() else { break };
+            self.tasks.change(block.task, TaskState::resume);
+            self.complete(block, is_skipped, actions);
+        }
+    }
+
+    /// unsynced -> ready or failed.
+    #[cold]
+    fn on_sync_failed(&mut self, worker: WorkerId, n_blocks: u64, message: &str, actions: &mut Actions) {
+        for (block, _) in self.unsynced.take(worker, n_blocks) {
+            let failed = self.tasks.change(block.task, |task| {
+                task.resume();
+                task.fail(block.index, worker)
+            });
+            self.record_failure(block, worker, Cause::Error(message.to_owned()), failed, actions);
+        }
+    }
+
     /// Takes back the blocks of a lost worker. Those that it may have been processing count a crash.
     fn on_lost(&mut self, worker: WorkerId, actions: &mut Actions) {
         if !self.workers.is_alive(worker) {
             return;
+        }
+        for (block, _) in self.unsynced.take(worker, u64::MAX) {
+            self.tasks.change(block.task, |task| {
+                task.resume();
+                task.take_back(block.index, worker);
+            });
         }
         let mut n_processing = self.workers.worker_mut(worker).slots;
         while let Some(block) = self.take_first_from(worker) {

@@ -62,12 +62,15 @@ impl Scheduler {
     /// What does not agree.
     pub fn sanity_check(&self) -> Result<(), InvariantError> {
         let mut by_task = vec![0; self.plan.tasks().len()];
+        let mut unsynced = vec![0; self.plan.tasks().len()];
+        self.unsynced.iter().for_each(|block| unsynced[block.task.as_usize()] += 1);
         let mut by_worker = vec![0; self.workers.iter().count()];
         for flight in self.leases.iter() {
             by_task[flight.block.task.as_usize()] += 1;
             by_worker[flight.worker.0 as usize] += 1;
         }
         for ((task, state), in_flight) in (0..).map(TaskId).zip(self.tasks.iter()).zip(by_task) {
+            let unsynced = unsynced[task.as_usize()];
             let counts = state.counts;
             let sum = counts.open() + counts.completed + counts.failed + counts.orphaned;
             if sum != counts.total || counts.skipped > counts.completed {
@@ -78,6 +81,7 @@ impl Scheduler {
             for (what, counted, found) in [
                 ("ready", counts.ready, ready),
                 ("in flight", counts.in_flight, in_flight),
+                ("unsynced", counts.unsynced, unsynced),
                 ("waiting to be tried again", state.retries.n_waiting(), waiting),
             ] {
                 if counted != found {

@@ -10,7 +10,8 @@ use super::states::States;
 use crate::plan::PlannedTask;
 
 /// How many blocks of a task are in which state. At every moment
-/// `total = pending + ready + in_flight + completed + failed + orphaned`; at the end of a run the first three are 0.
+/// `total = pending + ready + in_flight + unsynced + completed + failed + orphaned`; at the end of a run that was not
+/// interrupted the first four are 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// All blocks.
@@ -21,6 +22,8 @@ pub struct Counts {
     pub ready: u64,
     /// With a worker.
     pub in_flight: u64,
+    /// Processed, while what was written is not known to be on the disk. Only where blocks complete with that.
+    pub unsynced: u64,
     /// Done.
     pub completed: u64,
     /// Of the completed ones, those that a check, a mask or a former run made unnecessary.
@@ -34,7 +37,7 @@ pub struct Counts {
 impl Counts {
     /// Blocks that have not ended.
     pub fn open(&self) -> u64 {
-        self.pending + self.ready + self.in_flight
+        self.pending + self.ready + self.in_flight + self.unsynced
     }
 
     /// Returns whether every block completed.
@@ -148,6 +151,20 @@ impl TaskState {
             counts.skipped += n_blocks;
             marked(range);
         })
+    }
+
+    /// in flight -> unsynced.
+    #[inline]
+    pub fn finish(&mut self) {
+        self.counts.in_flight -= 1;
+        self.counts.unsynced += 1;
+    }
+
+    /// unsynced -> in flight, for a moment: what follows is a change that ends that.
+    #[inline]
+    pub fn resume(&mut self) {
+        self.counts.unsynced -= 1;
+        self.counts.in_flight += 1;
     }
 
     /// in flight -> completed.

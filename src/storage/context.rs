@@ -5,14 +5,16 @@
 //! only push out what others need. An entry counts as long as the file it was decoded from is still there, unchanged: another
 //! rank may have written it meanwhile.
 
-use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::{fmt, io};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::disk::files::Version;
+use super::disk::unsynced::Unsynced;
 
 /// Maximum number of bytes that a context keeps unless it is told otherwise: enough for three planes of 24 x 24 chunks of 256 KiB, so that none of
 /// them is decoded again while the blocks on both of its sides go by.
@@ -50,6 +52,7 @@ pub struct Context {
 struct Inner {
     cache: Cache<Key, Entry, Bytes>,
     is_synced: AtomicBool,
+    unsynced: Unsynced,
     n_hits: AtomicU64,
     n_misses: AtomicU64,
     bytes_read: AtomicU64,
@@ -104,6 +107,7 @@ impl Context {
         let inner = Inner {
             cache: Cache::with_options(options, Bytes, DefaultHashBuilder::default(), lifecycle),
             is_synced: AtomicBool::new(false),
+            unsynced: Unsynced::default(),
             n_hits: AtomicU64::new(0),
             n_misses: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
@@ -140,6 +144,31 @@ impl Context {
     /// not written out yet, half a minute's worth or so.
     pub fn set_sync(&self, is_synced: bool) {
         self.inner.is_synced.store(is_synced, Ordering::Relaxed);
+    }
+
+    /// Says that something was written to the file at `path`, or that it was removed: for closures that write files of their
+    /// own, in runs that are to go on after the loss of a node. Arrays say so themselves.
+    pub fn note_written(&self, path: &Path) {
+        self.inner.unsynced.add(path);
+    }
+
+    /// Puts on the disk all that was [noted](Self::note_written) since the last call, with the names that lead there. Costs a
+    /// sync for each file and directory.
+    ///
+    /// # Errors
+    /// The system could not write something. What else was written may be lost as well, so that all later calls fail too.
+    pub fn sync_written(&self) -> io::Result<()> {
+        self.inner.unsynced.sync()
+    }
+
+    /// Keeps note of what is written from now on, for [`sync_written`](Self::sync_written).
+    pub(crate) fn keep_note(&self) {
+        self.inner.unsynced.start();
+    }
+
+    /// Returns whether a file whose content others rely on is to be on the disk before it takes the place of the former.
+    pub(super) fn replaces_synced(&self) -> bool {
+        self.is_synced() || self.inner.unsynced.is_on()
     }
 
     /// Returns what was counted since the last call; `None` where nothing was read.

@@ -7,3 +7,4 @@ pub mod json;
 pub mod links;
 pub mod locks;
 pub mod notice;
+pub mod unsynced;

@@ -29,6 +29,11 @@ pub enum ToWorker<'a> {
     Assign(Batch<'a, Assigned>),
     /// Tell how it is going.
     Status,
+    /// Put on the disk what was written so far, and say so.
+    Sync {
+        /// The number of the epoch that ends with it.
+        epoch: u32,
+    },
     /// These ranks are lost: nobody waits for them any more, and no call that all ranks make together ever returns.
     Lost(Vec<u32>),
     /// The run is over: send nothing more.
@@ -44,6 +49,13 @@ pub enum FromWorker<'a> {
     Finished(Batch<'a, Finished>),
     /// How it is going.
     Status(Status),
+    /// What was written before the message [`Sync`](ToWorker::Sync) came is on the disk.
+    Synced {
+        /// The number of the epoch.
+        epoch: u32,
+        /// Why it is not, if it is not.
+        error: Option<String>,
+    },
     /// What its process read since it said so last: ahead of finished blocks.
     Reads(Reads),
     /// A signal asked its process to end: as the other ranks, or rather at once.
@@ -58,7 +70,7 @@ impl ToWorker<'_> {
     pub fn kind(&self) -> MessageKind {
         match self {
             Self::Assign(_) => MessageKind::Assign,
-            Self::Status => MessageKind::Status,
+            Self::Status | Self::Sync { .. } => MessageKind::Status,
             Self::Lost(_) | Self::Stop(_) => MessageKind::Stop,
         }
     }
@@ -70,7 +82,7 @@ impl FromWorker<'_> {
         match self {
             Self::Hello(_) => MessageKind::Hello,
             Self::Finished(_) | Self::Reads(_) => MessageKind::Finished,
-            Self::Status(_) | Self::Interrupted { .. } => MessageKind::Status,
+            Self::Status(_) | Self::Synced { .. } | Self::Interrupted { .. } => MessageKind::Status,
         }
     }
 }
@@ -126,6 +138,8 @@ pub struct Problem {
     pub ranks: Vec<u32>,
     /// What it is; the ranks are named in it.
     pub why: String,
+    /// Whether the same run goes on where it ended.
+    pub is_resumable: bool,
 }
 
 impl Problem {
@@ -134,7 +148,7 @@ impl Problem {
 
     /// A problem that no ranks are named for yet.
     pub fn new(why: String) -> Self {
-        Self { ranks: Vec::new(), why }
+        Self { ranks: Vec::new(), why, is_resumable: false }
     }
 }
 

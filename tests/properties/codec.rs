@@ -40,7 +40,11 @@ fn finished() -> impl Strategy<Value = Finished> {
 }
 
 fn problem() -> impl Strategy<Value = Problem> {
-    any::<(Vec<u32>, String)>().prop_map(|(ranks, why)| Problem { ranks, why })
+    any::<(Vec<u32>, String, bool)>().prop_map(|(ranks, why, is_resumable)| Problem {
+        ranks,
+        why,
+        is_resumable,
+    })
 }
 
 fn hello() -> impl Strategy<Value = Hello> {

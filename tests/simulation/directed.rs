@@ -203,7 +203,7 @@ fn a_late_answer_is_dropped() {
 
 #[test]
 fn crashes_count_apart_from_retries() {
-    let config = Config { credits: 0, max_crashes: 1 };
+    let config = Config { credits: 0, max_crashes: 1, ..Config::default() };
     let mut run = Run::of(build(line("a", 1, 1).max_retries(1)), config);
     let block = BlockId { task: TaskId(0), index: 0 };
     let first = run.join(0, 1)[0];
@@ -287,7 +287,8 @@ fn drain_hands_out_nothing_more() {
 
 #[test]
 fn only_blocks_being_processed_count_a_crash() {
-    let mut run = Run::of(build(line("a", 10, 1)), Config { credits: 2, max_crashes: 0 });
+    let mut run =
+        Run::of(build(line("a", 10, 1)), Config { credits: 2, max_crashes: 0, ..Config::default() });
     run.join(0, 2);
     run.handle(Event::Tick);
     assert_eq!(run.scheduler.counts(TaskId(0)).in_flight, 4, "two busy slots and two credits");

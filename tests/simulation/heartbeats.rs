@@ -20,7 +20,7 @@ fn a_hundred_thousand_silent_workers_cost_rank_0_little() {
     let peer = |_| Peer { slots: 1, host: "node".to_owned(), pid: 1, answers_always: true };
     let peers = (0..N_WORKERS).map(peer).collect();
     let (never, lost_after) = (Duration::ZERO, Duration::from_secs(15));
-    let mut desk = Desk::new(Scheduler::new(plan, Config::default()), peers, never, lost_after);
+    let mut desk = Desk::new(Scheduler::new(plan, Config::default()), peers, never, lost_after, never);
     let mut outbox = Outbox::default();
     desk.start(0, &mut outbox).expect("messages can be written");
     outbox.clear();

@@ -167,7 +167,7 @@ pub fn run(seed: u64) -> u64 {
         (Duration::from_micros(conditions.status_interval), Duration::from_micros(conditions.lost_after));
     let mut world = World {
         killers: (0..n_blocks).map(|_| rng.chance(conditions.killers)).collect(),
-        desk: Desk::new(scheduler, peers, status_interval, lost_after),
+        desk: Desk::new(scheduler, peers, status_interval, lost_after, Duration::from_secs(5)),
         outbox: Outbox::default(),
         plan,
         shadow,

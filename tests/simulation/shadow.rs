@@ -18,6 +18,8 @@ pub enum State {
     /// Pending, or ready when nothing is left to wait for.
     Open,
     InFlight,
+    /// Finished, and not synced.
+    Unsynced,
     Completed,
     Failed,
     Orphaned,
@@ -29,6 +31,8 @@ struct Worker {
     slots: u32,
     /// Oldest first.
     flights: VecDeque<Lease>,
+    /// Blocks finished and not synced, oldest first, and whether each was skipped.
+    unsynced: VecDeque<(BlockId, Number, bool)>,
 }
 
 pub struct Shadow {
@@ -101,6 +105,20 @@ impl Shadow {
             }
             Event::BlockFinished { worker, lease, outcome } => self.finished(*worker, *lease, outcome),
             Event::WorkerLost { worker } => self.lost(*worker),
+            Event::Synced { worker, n_blocks } => {
+                for (id, block, is_skipped) in self.take_unsynced(*worker, *n_blocks) {
+                    self.counts[id.task.as_usize()].skipped += u64::from(is_skipped);
+                    self.complete(block, id.task.as_usize());
+                }
+            }
+            Event::SyncFailed { worker, n_blocks, message } => {
+                for (id, block, _) in self.take_unsynced(*worker, *n_blocks) {
+                    self.failures[block] += 1;
+                    let again = self.failures[block] <= self.plan.task(id.task).spec.max_retries();
+                    let assignment = Assignment { worker: *worker, lease: Lease(0), block: id };
+                    self.record_failure(&assignment, block, Cause::Error(message.clone()), again);
+                }
+            }
             Event::Restored { .. } => unreachable!("these worlds begin with nothing done"),
             Event::Tick => {}
             Event::Drain => self.is_draining = true,
@@ -134,7 +152,9 @@ impl Shadow {
                 // Dependents that were not told yet still count as pending.
                 let told = theirs.pending - mine.pending;
                 assert_eq!(told, (mine.ready - theirs.ready) + (mine.orphaned - theirs.orphaned), "{id:?}");
-                let rest = |c: &Counts| (c.total, c.in_flight, c.completed, c.skipped, c.failed);
+                // So do blocks that are synced and not completed yet.
+                assert!(theirs.completed <= mine.completed && theirs.skipped <= mine.skipped, "{id:?}");
+                let rest = |c: &Counts| (c.total, c.in_flight, c.unsynced + c.completed, c.failed);
                 assert_eq!(rest(&theirs), rest(mine), "{id:?}");
             } else {
                 assert_eq!(theirs, *mine, "{id:?}");
@@ -146,14 +166,16 @@ impl Shadow {
 
     /// No worker idles while there is a block for it, and the end is noticed.
     fn check_progress(&self, scheduler: &Scheduler) {
+        let has_unsynced = self.counts.iter().any(|counts| counts.unsynced > 0);
         let is_over = self.flights.is_empty()
+            && !has_unsynced
             && !scheduler.has_backlog()
             && (self.is_draining || self.counts.iter().all(|c| c.open() == 0));
         assert_eq!(scheduler.is_finished(), is_over, "is_finished");
         if scheduler.has_backlog() || self.is_draining {
             return;
         }
-        if self.flights.is_empty() && self.n_alive() > 0 {
+        if self.flights.is_empty() && self.n_alive() > 0 && !has_unsynced {
             assert!(is_over, "the run stalls: nothing in flight, no backlog, and {:?}", self.counts);
         }
         let mut available: Option<Vec<Number>> = None;
@@ -188,7 +210,10 @@ impl Shadow {
         }
         assert!(self.flights.is_empty() || self.n_alive() > 0);
         for (block, state) in self.state.iter().enumerate() {
-            assert_eq!(self.ended[block].is_none(), matches!(state, State::Open | State::InFlight));
+            assert_eq!(
+                self.ended[block].is_none(),
+                matches!(state, State::Open | State::InFlight | State::Unsynced)
+            );
             let behind_failure = self.oracle.upstream[block]
                 .iter()
                 .filter(|up| !self.oracle.only_apart.contains(&(**up, block)))
@@ -196,7 +221,7 @@ impl Shadow {
             match state {
                 State::Orphaned => assert!(behind_failure, "orphan {block} depends on no failed block"),
                 State::Completed | State::Failed => assert!(!behind_failure),
-                State::Open | State::InFlight => {
+                State::Open | State::InFlight | State::Unsynced => {
                     assert!(self.is_draining || self.n_alive() == 0, "block {block} is left");
                     assert!(!behind_failure, "block {block} is an orphan");
                 }
@@ -228,6 +253,12 @@ impl Shadow {
         self.counts[task].in_flight -= 1;
         assert_eq!(self.state[block], State::InFlight);
         match outcome {
+            Outcome::Success | Outcome::Skipped if self.config.awaits_sync => {
+                self.state[block] = State::Unsynced;
+                self.counts[task].unsynced += 1;
+                let entry = (assignment.block, block, *outcome == Outcome::Skipped);
+                self.workers[worker.0 as usize].unsynced.push_back(entry);
+            }
             Outcome::Success | Outcome::Skipped => {
                 self.counts[task].skipped += u64::from(*outcome == Outcome::Skipped);
                 self.complete(block, task);
@@ -240,7 +271,21 @@ impl Shadow {
         }
     }
 
+    fn take_unsynced(&mut self, worker: WorkerId, n_blocks: u64) -> Vec<(BlockId, Number, bool)> {
+        let Some(entry) = self.workers.get_mut(worker.0 as usize) else { return Vec::new() };
+        let n_taken = entry.unsynced.len().min(usize::try_from(n_blocks).unwrap_or(usize::MAX));
+        let taken: Vec<_> = entry.unsynced.drain(..n_taken).collect();
+        for (id, block, _) in &taken {
+            assert_eq!(self.state[*block], State::Unsynced);
+            self.counts[id.task.as_usize()].unsynced -= 1;
+        }
+        taken
+    }
+
     fn lost(&mut self, worker: WorkerId) {
+        for (id, block, _) in self.take_unsynced(worker, u64::MAX) {
+            self.ready_again(block, id.task.as_usize(), worker);
+        }
         let Some(entry) = self.workers.get_mut(worker.0 as usize) else { return };
         let n_processing = std::mem::take(&mut entry.slots) as usize;
         let flights = std::mem::take(&mut entry.flights);
@@ -338,7 +383,8 @@ impl Shadow {
         assert_eq!(self.n_left[block], 0, "{id} starts before what it waits for");
         assert!(self.oracle.upstream[block].iter().all(|up| self.ended[*up].is_some()), "{id} is too early");
         for other in &self.oracle.conflicting[block] {
-            assert_ne!(self.state[*other], State::InFlight, "{id} conflicts with block {other} in flight");
+            let is_at_work = matches!(self.state[*other], State::InFlight | State::Unsynced);
+            assert!(!is_at_work, "{id} conflicts with block {other} in flight, or unsynced");
         }
         let is_only = self.n_alive() == 1;
         assert!(self.avoid[block] != Some(worker) || is_only, "{id} goes back to {worker}");

@@ -44,6 +44,10 @@ enum Happening {
         is_real: bool,
     },
     Tick,
+    /// A worker is asked to sync.
+    Ask(WorkerId),
+    /// Its answer, for so many blocks.
+    Answer(WorkerId, u64),
 }
 
 #[derive(Default)]
@@ -51,6 +55,7 @@ struct Worker {
     slots: u32,
     n_busy: u32,
     is_dead: bool,
+    is_syncing: bool,
     waiting: VecDeque<Assignment>,
     /// Messages do not overtake each other.
     last_arrival: Time,
@@ -81,7 +86,11 @@ pub fn run(seed: u64) -> u64 {
     let (conditions, max_blocks) = conditions(&mut rng, seed);
     let (plan, told) = pipelines::random(&mut rng, max_blocks);
     let plan = Arc::new(plan);
-    let config = Config { credits: rng.pick(&[0, 1, 2, 2, 3, 8]), max_crashes: rng.range(0, 3) as u32 };
+    let config = Config {
+        credits: rng.pick(&[0, 1, 2, 2, 3, 8]),
+        max_crashes: rng.range(0, 3) as u32,
+        awaits_sync: rng.chance(50),
+    };
     let budget = rng.pick(&[1, 2, 7, 50, 1 << 16]);
     let shadow = Shadow::new(plan.clone(), &told, config);
     let n = shadow.oracle.n_blocks();
@@ -163,6 +172,12 @@ impl World {
                 Happening::Tick => self.handle(Event::Tick),
                 Happening::Arrival(place) => self.arrive(self.assignments[place]),
                 Happening::Done(place) => self.done(self.assignments[place]),
+                Happening::Ask(worker) => {
+                    let n_blocks = self.scheduler.n_unsynced_of(worker);
+                    let at = self.now + self.rng.range(0, self.conditions.longest_delay);
+                    self.happen(at, Happening::Answer(worker, n_blocks));
+                }
+                Happening::Answer(worker, n_blocks) => self.synced(worker, n_blocks),
                 Happening::Death { worker, is_real } => self.die(worker, is_real),
             }
         }
@@ -193,11 +208,38 @@ impl World {
             self.send(*assignment);
         }
         self.actions = actions;
+        self.ask_to_sync();
         // The caller ticks while there is backlog; other events come in between.
         if self.scheduler.has_backlog() && (!had_backlog || self.no_tick_is_due()) {
             let at = self.now + self.rng.range(0, 2);
             self.happen(at, Happening::Tick);
         }
+    }
+
+    /// Workers that finished something are asked some time to sync, one time after the other.
+    fn ask_to_sync(&mut self) {
+        for place in 0..self.workers.len() {
+            let worker = WorkerId(place as u32);
+            if !self.workers[place].is_syncing && self.scheduler.n_unsynced_of(worker) > 0 {
+                self.workers[place].is_syncing = true;
+                let at = self.now + self.rng.range(0, 2 * self.conditions.longest_block);
+                self.happen(at, Happening::Ask(worker));
+            }
+        }
+    }
+
+    fn synced(&mut self, worker: WorkerId, n_blocks: u64) {
+        let place = worker.0 as usize;
+        if self.workers[place].is_dead {
+            return;
+        }
+        self.workers[place].is_syncing = false;
+        let event = if self.rng.chance(self.conditions.failures / 3) {
+            Event::SyncFailed { worker, n_blocks, message: format!("disk full at {}", self.now) }
+        } else {
+            Event::Synced { worker, n_blocks }
+        };
+        self.handle(event);
     }
 
     /// Whether no tick is under way.

@@ -21,6 +21,7 @@ mod places;
 mod program;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod refused;
+mod resume;
 mod scratch;
 #[allow(dead_code)] // Other tests use the rest.
 #[path = "../common/spawn.rs"]

@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::epochs::Epochs;
 use super::heartbeats::{Heartbeats, Notice};
 use super::ledger::RunStats;
 use super::outbox::Outbox;
@@ -36,6 +37,7 @@ pub struct Desk {
     scheduler: Scheduler,
     actions: Actions,
     heartbeats: Heartbeats,
+    epochs: Epochs,
     stats: RunStats,
     /// The workers, from the first.
     workers: Vec<Known>,
@@ -59,8 +61,10 @@ impl Desk {
         peers: Vec<Peer>,
         status_interval: Duration,
         lost_after: Duration,
+        epoch: Duration,
     ) -> Self {
         Self {
+            epochs: Epochs::new(epoch),
             stats: RunStats::new(scheduler.plan().clone(), &peers),
             heartbeats: Heartbeats::new(&peers, status_interval, lost_after),
             workers: peers.into_iter().map(Known::new).collect(),
@@ -111,6 +115,7 @@ impl Desk {
                 return self.settle(outbox);
             }
             FromWorker::Status(status) => self.heartbeats.record(from, status),
+            FromWorker::Synced { epoch, error } => self.record_synced(now, from, epoch, error, outbox)?,
             FromWorker::Reads(reads) => self.stats.add_reads(reads),
             FromWorker::Interrupted { at_once } => {
                 let request = if at_once { Request::Stop } else { Request::Drain };
@@ -159,6 +164,7 @@ impl Desk {
         }
         log::error!("{worker} ({}) is lost, and its blocks go to others: {why}", known.peer);
         self.heartbeats.stop(worker);
+        self.epochs.forget(worker);
         self.stats.add_lost();
         self.handle(now, Event::WorkerLost { worker }, outbox)
     }
@@ -220,11 +226,47 @@ impl Desk {
         if self.scheduler.has_backlog() {
             self.handle(now, Event::Tick, outbox)?;
         }
+        if self.epochs.is_due(now, &self.scheduler) {
+            self.end_epoch(now, outbox)?;
+        }
         if now >= self.next_heartbeat_check {
             self.next_heartbeat_check = now.saturating_add(HEARTBEAT_CHECK_INTERVAL);
             self.check_heartbeats(now, outbox)?;
         }
         Ok(())
+    }
+
+    /// Asks the workers to put on the disk what they wrote.
+    #[cold]
+    fn end_epoch(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
+        let there = (0..).map(worker_number).zip(&self.workers).filter(|(_, known)| !known.is_lost);
+        let there: Vec<WorkerId> = there.map(|(worker, _)| worker).collect();
+        let (epoch, asked) = self.epochs.end(now, &self.scheduler, &there);
+        asked.into_iter().try_for_each(|worker| Ok(outbox.post(worker, &ToWorker::Sync { epoch })?))
+    }
+
+    /// What a worker wrote is on the disk, or is not.
+    #[cold]
+    fn record_synced(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        epoch: u32,
+        error: Option<String>,
+        outbox: &mut Outbox,
+    ) -> Result<(), RunError> {
+        let Some(n_blocks) = self.epochs.take(now, worker, epoch) else { return Ok(()) };
+        let event = match error {
+            None => Event::Synced { worker, n_blocks },
+            Some(message) => Event::SyncFailed { worker, n_blocks, message },
+        };
+        self.handle(now, event, outbox)
+    }
+
+    /// Returns whether slots wait for blocks to be put on the disk.
+    #[inline]
+    pub fn is_waiting_for_sync(&self) -> bool {
+        self.scheduler.n_unsynced() > 0 && self.scheduler.is_waiting_for_sync()
     }
 
     fn check_heartbeats(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {

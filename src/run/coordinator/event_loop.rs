@@ -8,6 +8,7 @@ use std::fmt::Display;
 use super::clock::Clock;
 use super::desk::Desk;
 use super::outbox::Outbox;
+use crate::journal::{BlockState, Change, Journal};
 use crate::observe::{self, Observer, Report};
 use crate::run::error::RunError;
 use crate::run::interrupt::{Interrupt, request};
@@ -15,7 +16,7 @@ use crate::run::messages::{abandon, close, tag};
 use crate::run::options::Options;
 use crate::run::shutdown::stop_all;
 use crate::run::topology::{Peer, endpoint_of, worker_at};
-use crate::scheduler::{Ended, Scheduler, Time, WorkerId};
+use crate::scheduler::{Ended, FinalState, Scheduler, Time, WorkerId};
 use crate::transport::{Transport, TransportError, Waiting};
 use crate::wire::{Stop, WireError, decode};
 
@@ -30,6 +31,8 @@ const TICK_INTERVAL: Time = 100_000;
 pub(in crate::run) struct Coordinator {
     transport: Box<dyn Transport>,
     desk: Desk,
+    /// What remembers the blocks beyond the run.
+    journal: Option<Journal>,
     options: Options,
     observer: Box<dyn Observer>,
     _interrupt: Interrupt,
@@ -47,11 +50,14 @@ impl Coordinator {
         transport: Box<dyn Transport>,
         scheduler: Scheduler,
         peers: Vec<Peer>,
+        journal: Option<Journal>,
         options: Options,
     ) -> Self {
+        let Options { status_interval, lost_after, epoch, .. } = options;
         Self {
             transport,
-            desk: Desk::new(scheduler, peers, options.status_interval, options.lost_after),
+            journal,
+            desk: Desk::new(scheduler, peers, status_interval, lost_after, epoch),
             observer: observe::observer(options.progress),
             _interrupt: Interrupt::listen(),
             clock: Clock::start(),
@@ -88,7 +94,8 @@ impl Coordinator {
             }
             // Even the look at the clock is worth sparing while messages pour in.
             n_rounds = n_rounds.wrapping_add(1);
-            if n_rounds.is_multiple_of(CLOCK_ROUNDS) || waiting.is_long() || self.desk.has_backlog() {
+            let is_pressing = waiting.is_long() || self.desk.has_backlog() || self.desk.is_waiting_for_sync();
+            if n_rounds.is_multiple_of(CLOCK_ROUNDS) || is_pressing {
                 self.tick()?;
             }
         }
@@ -101,7 +108,10 @@ impl Coordinator {
         for n_received in 0..MAX_MESSAGES {
             let envelope = match self.transport.try_receive(&mut self.received) {
                 Ok(Some(envelope)) => envelope,
-                Ok(None) => return Ok(n_received > 0),
+                Ok(None) => {
+                    self.dispatch()?;
+                    return Ok(n_received > 0);
+                }
                 Err(error) => {
                     self.lose_peer_of(error)?;
                     continue;
@@ -109,8 +119,12 @@ impl Coordinator {
             };
             let (now, from) = (self.clock.now(), worker_at(envelope.from));
             self.desk.receive(now, from, decode(&self.received)?, &mut self.outbox)?;
-            self.dispatch()?;
+            // What is written down costs the disk a moment, whether it is much or little.
+            if self.journal.is_none() {
+                self.dispatch()?;
+            }
         }
+        self.dispatch()?;
         Ok(true)
     }
 
@@ -119,7 +133,8 @@ impl Coordinator {
     #[inline]
     fn dispatch(&mut self) -> Result<(), RunError> {
         while !self.outbox.is_empty() || !self.unreachable.is_empty() {
-            for message in self.outbox.record(record)?.messages() {
+            let journal = &mut self.journal;
+            for message in self.outbox.record(|ended| record(journal.as_mut(), ended))?.messages() {
                 let to = endpoint_of(message.to);
                 if let Err(error) = self.transport.send(to, tag(message.kind), message.bytes) {
                     self.unreachable.push((message.to, error));
@@ -211,6 +226,12 @@ impl Coordinator {
         }
         close(self.transport)?;
         self.observer.end(&report);
+        let outcome = match (&report.is_interrupted, report.all_completed()) {
+            (_, true) => "completed",
+            (true, false) => "interrupted",
+            (false, false) => "incomplete",
+        };
+        close_journal(self.journal, outcome);
         Ok(report)
     }
 
@@ -223,11 +244,27 @@ impl Coordinator {
                 log::error!("the other ranks could not be told that the run broke off: {further}")
             }
         }
+        close_journal(self.journal, &format!("broken off: {error}"));
         error
     }
 }
 
-/// Writes down which blocks have ended. Nothing remembers them beyond the run so far: this is where a journal commits.
-fn record(_ended: &[Ended]) -> Result<(), RunError> {
-    Ok(())
+/// Writes down which blocks have ended, where something remembers them beyond the run.
+fn record(journal: Option<&mut Journal>, ended: &[Ended]) -> Result<(), RunError> {
+    let Some(journal) = journal else { return Ok(()) };
+    let state = |how| match how {
+        FinalState::Completed | FinalState::Skipped => BlockState::Done,
+        FinalState::Failed => BlockState::Failed,
+        FinalState::Orphaned => BlockState::Orphaned,
+    };
+    let change =
+        |ended: &Ended| Change { task: ended.task, blocks: ended.blocks.clone(), state: state(ended.how) };
+    Ok(journal.commit(&ended.iter().map(change).collect::<Vec<_>>())?)
+}
+
+/// What was committed is on the disk, however this goes.
+fn close_journal(journal: Option<Journal>, outcome: &str) {
+    if let Some(error) = journal.and_then(|journal| journal.close(outcome).err()) {
+        log::warn!("the run directory could not be closed, but holds all blocks that were recorded: {error}");
+    }
 }

@@ -37,6 +37,7 @@ impl Origin {
                 RunError::Refused { .. }
                 | RunError::OneProcessOnly { .. }
                 | RunError::Incomplete(_)
+                | RunError::BrokenOff { .. }
                 | RunError::Lost,
             ) => Self::Shared,
             _ => Self::Own,
@@ -92,10 +93,18 @@ pub(super) fn ending(situation: Situation) -> Ending {
     }
 }
 
-/// The exit code of a process that fails: 1 when blocks failed, were orphaned or remain, or when the program failed
-/// after a run; 2 when something was wrong before anything ran.
-pub(super) fn exit_code(is_incomplete: bool, has_run: bool) -> u8 {
-    if is_incomplete || has_run { 1 } else { 2 }
+/// The exit code of a run that goes on where it ended when it is started again: EX_TEMPFAIL of `sysexits.h`, "the user is
+/// invited to retry".
+pub(in crate::run) const RESUMABLE: u8 = 75;
+
+/// The exit code of a process that fails: 75 when the same run goes on where it ended; 1 when blocks failed, were orphaned or
+/// remain, or when the program failed after a run; 2 when something was wrong before anything ran.
+pub(super) fn exit_code(is_resumable: bool, is_incomplete: bool, has_run: bool) -> u8 {
+    match (is_resumable, is_incomplete || has_run) {
+        (true, _) => RESUMABLE,
+        (false, true) => 1,
+        (false, false) => 2,
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +149,8 @@ mod tests {
     #[test]
     fn a_failure_after_a_run_is_told_from_one_before() {
         let codes = [(false, false), (false, true), (true, false), (true, true)]
-            .map(|(is_incomplete, has_run)| exit_code(is_incomplete, has_run));
+            .map(|(is_incomplete, has_run)| exit_code(false, is_incomplete, has_run));
         assert_eq!(codes, [2, 1, 1, 1]);
+        assert!([true, false].iter().all(|has_run| exit_code(true, true, *has_run) == 75));
     }
 }

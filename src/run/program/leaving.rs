@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::ending::RESUMABLE;
 use crate::mpi::{abort, exit_now};
 use crate::run::error::RunError;
 use crate::run::startup::membership::world_rank;
@@ -52,9 +53,9 @@ pub(in crate::run) fn leave_at_once(error: &RunError) -> ! {
     flush();
     if world_rank().is_some() {
         sleep(GRACE);
-        abort(1);
+        abort(RESUMABLE.into());
     }
-    exit_now(1)
+    exit_now(RESUMABLE.into())
 }
 
 /// Lets go of all that was printed.

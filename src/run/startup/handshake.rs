@@ -110,7 +110,7 @@ fn problems(hellos: &[Hello]) -> Option<Problem> {
     for (rank, hello) in hellos.iter().enumerate() {
         let (named, why): (&[u32], _) = match hello {
             Hello::Unable { why } => (&[], why),
-            Hello::Ended { error: Some(Problem { ranks, why }) } => (ranks, why),
+            Hello::Ended { error: Some(Problem { ranks, why, .. }) } => (ranks, why),
             Hello::Ended { error: None } | Hello::Ready { .. } | Hello::Lost => continue,
         };
         let entry = ranks_by_problem.entry(why).or_default();
@@ -140,7 +140,13 @@ fn problems(hellos: &[Hello]) -> Option<Problem> {
     all_ranks.sort_unstable();
     all_ranks.dedup();
     all_ranks.truncate(Problem::MAX_RANKS);
-    Some(Problem { ranks: all_ranks, why: texts.join("; ") })
+    // Whoever runs it again is to get further.
+    let is_resumable = hellos.iter().all(|hello| match hello {
+        Hello::Ended { error: Some(problem) } => problem.is_resumable,
+        Hello::Unable { .. } => false,
+        Hello::Ended { error: None } | Hello::Ready { .. } | Hello::Lost => true,
+    });
+    Some(Problem { ranks: all_ranks, why: texts.join("; "), is_resumable })
 }
 
 /// One rank's program has ended while another one starts a run.
@@ -152,7 +158,7 @@ fn ended_and_running(hellos: &[Hello]) -> Option<Problem> {
          all ranks"
     );
     let ranks = [ended, running].into_iter().filter_map(|rank| u32::try_from(rank).ok()).collect();
-    Some(Problem { ranks, why })
+    Some(Problem { ranks, why, is_resumable: false })
 }
 
 /// A rank built another pipeline than rank 0.
@@ -164,7 +170,7 @@ fn other_pipeline(hellos: &[Hello]) -> Option<Problem> {
                 "rank {rank} (on {host}) built another pipeline than rank 0: build the same one on all ranks. \
                  Rank 0: {mine}. Rank {rank}: {pipeline}"
             );
-            Some(Problem { ranks: vec![rank], why })
+            Some(Problem { ranks: vec![rank], why, is_resumable: false })
         }
         _ => None,
     })
@@ -201,7 +207,7 @@ mod tests {
 
     #[track_caller]
     fn problem(hellos: &[Hello]) -> (Vec<u32>, String) {
-        let Problem { ranks, why } = disagreement(hellos).expect("a disagreement");
+        let Problem { ranks, why, .. } = disagreement(hellos).expect("a disagreement");
         (ranks, why)
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::sync::Sync;
 use super::watch::Watch;
 use crate::run::error::RunError;
 use crate::run::interrupt::{Request, request};
@@ -12,7 +13,7 @@ use crate::run::topology::COORDINATOR;
 use crate::storage::{Context, Statistics};
 use crate::transport::{Idle, Transport};
 use crate::wire::{
-    BatchQueue, BatchWriter, Finished, FromWorker, Reads, Status, Stop, ToWorker, decode, encode,
+    BatchQueue, BatchWriter, Finished, FromWorker, Reads, Status, Stop, ToWorker, decode, encode, shorten,
 };
 
 /// One worker's side of the messages. It has no clock of its own but for the answers to status checks.
@@ -36,6 +37,8 @@ pub struct Uplink {
     watch: Watch,
     /// The request to end that rank 0 was told of.
     passed_on: Option<Request>,
+    /// The sync that is going on.
+    sync: Option<Sync>,
     received: Vec<u8>,
     sent: Vec<u8>,
 }
@@ -55,6 +58,7 @@ impl Uplink {
             n_seen: 0,
             watch: Watch::default(),
             passed_on: None,
+            sync: None,
             received: Vec::new(),
             sent: Vec::new(),
         }
@@ -88,6 +92,7 @@ impl Uplink {
             match decode(&self.received)? {
                 ToWorker::Assign(batch) => self.inbox.push(&batch),
                 ToWorker::Status => self.send_status()?,
+                ToWorker::Sync { epoch } => self.sync = Some(Sync::start(epoch, &self.storage)),
                 ToWorker::Lost(ranks) => ranks.iter().for_each(|rank| self.transport.forget(*rank as usize)),
                 ToWorker::Stop(stop) => {
                     // Blocks are left only when rank 0 broke off.
@@ -95,6 +100,9 @@ impl Uplink {
                     self.stop = Some(stop);
                 }
             }
+        }
+        if self.sync.as_ref().is_some_and(Sync::is_over) && self.stop.is_none() {
+            self.send_synced()?;
         }
         if request() != self.passed_on && self.stop.is_none() {
             self.pass_request_on()?;
@@ -185,6 +193,15 @@ impl Uplink {
         // The thread of a rank 0 in the same process, which heard it too, may have ended.
         drop(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent));
         Ok(())
+    }
+
+    /// Tells rank 0 how a sync ended.
+    #[cold]
+    fn send_synced(&mut self) -> Result<(), RunError> {
+        let Some((epoch, error)) = self.sync.take().map(Sync::end) else { return Ok(()) };
+        let message = FromWorker::Synced { epoch, error: error.map(shorten) };
+        encode(&message, &mut self.sent)?;
+        Ok(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?)
     }
 
     #[cold]

@@ -139,14 +139,14 @@ impl<C: ChunkCodec> ChunkedArray<C> {
 
         let _turn = self.writing.lock(index);
         if *voxels.range == write_chunk {
-            return self.store(index, voxels.bytes, &path).map(drop);
+            return self.store(index, voxels.bytes, &path, self.context().is_synced()).map(drop);
         }
         if part == self.write_chunks.inside(&write_chunk) {
             // At the array's border a chunk reaches past it: nothing of the former content is kept.
             return scratch::with(|whole| {
                 self.make_empty(&write_chunk, whole).map_err(|error| error.of_encoding(&path))?;
                 voxels.copy_to(&part, &write_chunk, whole);
-                self.store(index, whole, &path).map(drop)
+                self.store(index, whole, &path, self.context().is_synced()).map(drop)
             });
         }
         let write = PartialWrite {
@@ -160,7 +160,8 @@ impl<C: ChunkCodec> ChunkedArray<C> {
         }
         let mut whole = self.former(index, &write_chunk, &path)?;
         voxels.copy_to(&part, &write_chunk, &mut whole);
-        let version = self.store(index, &whole, &path)?;
+        // Others' voxels, which are done, are on the disk all the time.
+        let version = self.store(index, &whole, &path, self.context().replaces_synced())?;
         // Whoever wrote a part of it is likely to write the next one.
         if let (Some(position), Some(version)) = (self.position_of_single_chunk(index), version) {
             self.cache.keep(position, version, whole);
@@ -176,28 +177,31 @@ impl<C: ChunkCodec> ChunkedArray<C> {
         scratch::with(|file| {
             let has_voxels = encoder.encode_partially(&former, version.length(), write, file);
             if has_voxels.map_err(|error| error.of_decoding(path))? {
-                files::replace(path, file, self.context().is_synced())
+                files::replace(path, file, self.context().replaces_synced())
                     .map(drop)
                     .map_err(StorageError::io("write chunk", path))?;
             } else {
                 files::remove(path).map_err(StorageError::io("remove chunk", path))?;
             }
+            self.context().note_written(path);
             Ok(true)
         })
     }
 
     /// Puts the voxels of a write chunk into its file, or removes the file where none of them need be stored. Returns its
     /// version.
-    fn store(&self, index: &[u64], voxels: &[u8], path: &Path) -> Result<Option<Version>> {
+    fn store(&self, index: &[u64], voxels: &[u8], path: &Path, is_synced: bool) -> Result<Option<Version>> {
         if buffer::is_all(voxels, &self.fill_value) {
             files::remove(path).map_err(StorageError::io("remove chunk", path))?;
+            self.context().note_written(path);
             return Ok(None);
         }
         scratch::with(|file| {
             self.codec.encode(index, voxels, file).map_err(|error| error.of_encoding(path))?;
-            files::replace(path, file, self.context().is_synced())
-                .map(Some)
-                .map_err(StorageError::io("write chunk", path))
+            let version = files::replace(path, file, is_synced);
+            let version = version.map_err(StorageError::io("write chunk", path))?;
+            self.context().note_written(path);
+            Ok(Some(version))
         })
     }
 

@@ -162,6 +162,7 @@ impl DirectArray {
         if self.context.is_synced() {
             file.sync_data().map_err(StorageError::io("write", &self.path))?;
         }
+        self.context.note_written(&self.file);
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ use hdf5_sys::h5p::H5P_DEFAULT;
 use super::failure::{failed, is_lock};
 use super::location::{self, Location};
 use super::metadata::missing;
+use crate::storage::context::Context;
 use crate::storage::disk::files;
 use crate::storage::error::{Result, StorageError};
 
@@ -65,11 +66,11 @@ impl Handle {
     }
 
     /// Calls `f` with a dataset that may be written, and sees to it that what was written is in the file and, where
-    /// `is_synced`, on the disk.
+    /// the context has it so, on the disk.
     pub(super) fn with_writable<R>(
         &self,
         at: &Location,
-        is_synced: bool,
+        context: &Context,
         f: impl FnOnce(&Dataset) -> Result<R>,
     ) -> Result<R> {
         let mut state = self.state();
@@ -79,7 +80,8 @@ impl Handle {
         let result = f(dataset)?;
         // The library never closes files by itself, and a process may be killed. An external link leads to another file.
         dataset.file().and_then(|file| file.flush()).map_err(failed("write", &at.path))?;
-        if is_synced {
+        context.note_written(Path::new(&dataset.filename()));
+        if context.is_synced() {
             files::sync(Path::new(&dataset.filename())).map_err(StorageError::io("write", &at.path))?;
         }
         Ok(result)

@@ -48,7 +48,7 @@ unsafe impl Backend for LibraryArray {
     }
 
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()> {
-        self.name_missing_filter(self.handle.with_writable(&self.at, self.context.is_synced(), |dataset| {
+        self.name_missing_filter(self.handle.with_writable(&self.at, &self.context, |dataset| {
             transfer::write(dataset, &self.stored, range, voxels).map_err(failed("write", &self.at.path))
         }))
     }

@@ -271,6 +271,7 @@ unsafe impl Backend for MpioArray {
         }
         let written = transfer::write(&self.dataset, &self.stored, range, voxels);
         written.map_err(failed("write", &self.at.path))?;
+        Context::process().note_written(&self.at.file);
         if Context::process().is_synced() {
             files::sync(&self.at.file).map_err(StorageError::io("write", &self.at.path))?;
         }

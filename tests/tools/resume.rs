@@ -1,0 +1,101 @@
+//! Runs that are ended in the middle, and go on with their run directory.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::mpirun::{self, Ranks};
+use super::spawn::spawn;
+use super::{Random, write};
+
+/// So many blocks, of one chunk each, that a disk takes seconds to sync them.
+const SHAPE: [usize; 3] = [60, 60, 16];
+const N_BLOCKS: usize = 15 * 15 * 4;
+
+/// `bellis convert` on two worker ranks, of a volume in chunks of 4, block by block.
+fn convert(folder: &Path) -> Command {
+    let arguments = [
+        "a.zarr",
+        "b.zarr",
+        "--block",
+        "4,4,4",
+        "--run-dir",
+        "run",
+        "--epoch-s",
+        "0.05",
+        "--progress",
+        "off",
+    ];
+    let mut command = mpirun::tool(Ranks::Mpirun(3), "convert", &arguments).into_command();
+    command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Number of blocks that the run directory has as done.
+fn n_done(folder: &Path) -> usize {
+    let map = fs::read(folder.join("run/tasks/convert.zarr/c.0.0.0")).unwrap_or_default();
+    map.iter().filter(|state| **state == 1).count()
+}
+
+/// Runs until some blocks are done, then sends a signal to the launcher.
+fn run_and_signal(folder: &Path, signal: i32) -> (ExitStatus, String) {
+    let n_before = n_done(folder);
+    let mut child = spawn(&mut convert(folder)).unwrap();
+    let begin = Instant::now();
+    while n_done(folder) < n_before + 100 && begin.elapsed() < Duration::from_secs(30) {
+        sleep(Duration::from_millis(1));
+    }
+    mpirun::signal(child.id(), signal);
+    let mut errors = child.stderr.take().unwrap();
+    let text = std::io::read_to_string(&mut errors).unwrap_or_default();
+    (child.wait().unwrap(), text)
+}
+
+#[test]
+fn what_is_ended_goes_on_and_the_end_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "a.zarr", &Random(5).array(&SHAPE, |random| random as u16));
+    // A request to end, which is waited for; then the end of rank 0 and all others, at once.
+    for signal in [libc::SIGTERM, libc::SIGKILL] {
+        let (status, text) = run_and_signal(folder, signal);
+        let n_done = n_done(folder);
+        assert!(n_done >= 100, "{n_done} blocks are done: {text}");
+        if signal == libc::SIGTERM && n_done < N_BLOCKS {
+            assert_eq!(status.code(), Some(75), "{text}");
+            assert!(text.contains("run again to go on"), "{text}");
+        }
+        // Ranks whose launcher is gone take a moment to end, and the last of them frees the directory.
+        sleep(Duration::from_secs(2));
+    }
+    let n_before = n_done(folder);
+    let output =
+        mpirun::tool(Ranks::Alone, "convert", &["a.zarr", "b.zarr", "--block", "4,4,4", "--run-dir", "run"])
+            .inside(folder)
+            .run();
+    output.succeeded();
+    assert_eq!(n_done(folder), N_BLOCKS);
+    let skipped = format!("(skipped {n_before})");
+    assert!(output.stderr.contains(&skipped), "{skipped}: {}", output.stderr);
+    let [from, to] = ["a.zarr", "b.zarr"].map(|name| {
+        let array = bellis::Array::<u16>::open(folder.join(name)).unwrap();
+        array.read(&array.roi()).unwrap()
+    });
+    assert!(from == to, "each voxel is what it was");
+}
+
+#[test]
+fn another_layout_is_refused_and_a_run_directory_is_one_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.zarr", &Random(6).array(&[8, 8], |random| random as u8));
+    let run = |arguments: &[&str]| {
+        let all: Vec<&str> =
+            ["a.zarr", "b.zarr", "--run-dir", "run"].iter().chain(arguments).copied().collect();
+        mpirun::tool(Ranks::Alone, "convert", &all).inside(folder.path()).run()
+    };
+    run(&["--block", "4,4"]).succeeded();
+    run(&["--block", "8,8"]).failed(2, "is of another layout");
+    run(&["--block", "4,4"]).succeeded();
+}
