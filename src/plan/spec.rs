@@ -24,6 +24,11 @@ pub struct TaskSpec {
 }
 
 impl TaskSpec {
+    /// What tells each declared output from all others: the path of an array, say.
+    pub fn output_identities(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().map(|output| output.identity.as_str())
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::error::RunError;
 use super::topology::Peer;
 use crate::journal::{BlockState, Journal, JournalError, Layout, RunInfo};
-use crate::plan::Plan;
+use crate::plan::{Plan, TaskId};
 use crate::scheduler::{Actions, Event, Scheduler};
+use crate::storage::usage;
 
 /// Opens the run directory, and tells the scheduler what is done.
 ///
@@ -21,7 +22,8 @@ pub(super) fn resume(
     peers: &[Peer],
     scheduler: &mut Scheduler,
 ) -> Result<Journal, RunError> {
-    let journal = open(dir, plan, peers)?;
+    let mut journal = open(dir, plan, peers)?;
+    forget_what_is_gone(&mut journal, plan)?;
     journal.repairs().iter().for_each(|repair| log::warn!("{repair}"));
     let mut actions = Actions::default();
     let mut n_done = 0;
@@ -39,6 +41,24 @@ pub(super) fn resume(
         log::info!("{n_done} blocks were done before and are skipped: see {}", dir.display());
     }
     Ok(journal)
+}
+
+/// Begins tasks anew whose blocks are done while their output is empty: somebody removed it, and the program made it again.
+fn forget_what_is_gone(journal: &mut Journal, plan: &Plan) -> Result<(), JournalError> {
+    for (id, planned) in (0..).map(TaskId).zip(plan.tasks()) {
+        if journal.counts(id).done == 0 {
+            continue;
+        }
+        let is_empty = |output: &&str| usage(output).is_ok_and(|usage| usage.n_present == 0);
+        if let Some(output) = planned.spec.output_identities().find(is_empty) {
+            let name = planned.spec.name();
+            log::warn!(
+                "{output} is empty, though blocks of task {name:?} are done: they are processed again"
+            );
+            journal.reset(&[id])?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens the run directory. One that a run on another machine left behind is waited for.

@@ -98,4 +98,14 @@ fn another_layout_is_refused_and_a_run_directory_is_one_runs() {
     run(&["--block", "4,4"]).succeeded();
     run(&["--block", "8,8"]).failed(2, "is of another layout");
     run(&["--block", "4,4"]).succeeded();
+    // An output that was removed, and made again, is not taken for done.
+    let status = || mpirun::tool(Ranks::Alone, "status", &["run", "--json"]).inside(folder.path()).run();
+    assert!(status().succeeded().stdout.contains("\"done\":4"), "{}", status().stdout);
+    fs::remove_dir_all(folder.path().join("b.zarr")).unwrap();
+    let again = run(&["--block", "4,4"]);
+    assert!(again.succeeded().stderr.contains("is empty, though"), "{}", again.stderr);
+    let voxels = bellis::Array::<u8>::open(folder.path().join("b.zarr")).unwrap();
+    assert!(voxels.read(&voxels.roi()).unwrap().iter().any(|voxel| *voxel != 0));
+    mpirun::tool(Ranks::Alone, "reset", &["run"]).inside(folder.path()).run().succeeded();
+    run(&["--block", "8,8"]).succeeded();
 }

@@ -10,9 +10,11 @@ mod downsample;
 mod info;
 mod label;
 mod print;
+mod reset;
 mod run_options;
 mod smooth;
 mod stats;
+mod status;
 mod version;
 
 use std::process::ExitCode;
@@ -35,8 +37,10 @@ enum Command {
     Info(info::Arguments),
     Label(label::Arguments),
     Options(run_options::Arguments),
+    Reset(reset::Arguments),
     Smooth(smooth::Arguments),
     Stats(stats::Arguments),
+    Status(status::Arguments),
     Completions(completions::Completions),
     Man(completions::Manual),
 }
@@ -50,8 +54,10 @@ fn main() -> ExitCode {
             Command::Info(arguments) => arguments.run(json),
             Command::Label(arguments) => arguments.run(json),
             Command::Options(arguments) => arguments.run(json),
+            Command::Reset(arguments) => arguments.run(json),
             Command::Smooth(arguments) => arguments.run(json),
             Command::Stats(arguments) => arguments.run(json),
+            Command::Status(arguments) => arguments.run(json),
             Command::Completions(completions) => completions.run::<Arguments>(),
             Command::Man(manual) => manual.run::<Arguments>(),
         }
