@@ -192,7 +192,6 @@ fn mistakes_are_told_in_one_line() {
     write(folder.path(), "a.zarr", &data);
     for ranks in [0, 2] {
         let label = |arguments: &str| run("label", ranks, folder.path(), &format!("a.zarr {arguments}"));
-        label("b.zarr").failed(2, "--threshold");
         label("a.zarr --threshold 1").failed(2, "a.zarr is input and output");
         label("b.zarr --threshold much").failed(2, "use a number");
         label("b.zarr --threshold 0 --connectivity 6").failed(2, "use 4 (faces) or 8 (all)");

@@ -75,7 +75,8 @@ fn sums_beyond_the_type_are_left_out() {
     write(folder.path(), "a.zarr", &ndarray::arr1(&[1e308, 1.2e308, 1e308, 1e308]).into_dyn());
     let found = run("stats", 2, folder.path(), "a.zarr").json();
     assert_eq!((&found["min"], &found["max"]), (&1e308.into(), &1.2e308.into()));
-    assert_eq!((&found["sum"], &found["mean"]), (&Value::Null, &Value::Null));
+    // The mean lies between the values, wherever the sum does.
+    assert_eq!((&found["sum"], &found["mean"]), (&Value::Null, &1.05e308.into()));
     write(folder.path(), "b.zarr", &ndarray::arr1(&[-1e308, 1e308, 0.0]).into_dyn());
     let found = run("stats", 0, folder.path(), "b.zarr").json();
     assert_eq!((&found["sum"], &found["mean"]), (&0.0.into(), &0.0.into()));
