@@ -335,6 +335,14 @@ impl<'c> Runner<'c> {
         self.told.iter().try_fold(options, |options, (option, value)| options.with(option, value))
     }
 
+    /// The run directory that a run would have.
+    ///
+    /// # Errors
+    /// An option of the environment is wrong.
+    pub(crate) fn resolved_run_dir(&self) -> Result<Option<PathBuf>, OptionsError> {
+        Ok(self.resolved()?.run_dir)
+    }
+
     fn prepare(&self, pipeline: &Pipeline) -> Result<Prepared, RunError> {
         let options = self.resolved()?;
         let storage = self.storage.as_ref().unwrap_or_else(|| Context::process());

@@ -121,7 +121,9 @@ impl Label {
         })?;
         let spec = subject.spec.clone().fill_value(0u8);
         let (output, block) = self.blocks.create::<T>("relabel", dst, spec, &self.output, &info)?;
-        let scratch = Scratch::beside(dst, "label", self.scratch.as_deref());
+        let run_dir = self.runner.resolved_run_dir()?;
+        let scratch =
+            Scratch::beside(dst, "label", self.scratch.as_deref()).or_in_run_dir(run_dir.as_deref(), "label");
         let labelling = Labelling::new(subject, connectivity, &block, &scratch)?;
         let merged = scratch.exchange("merged");
 

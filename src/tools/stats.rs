@@ -77,7 +77,8 @@ impl Stats {
             }
         };
         let folder = self.scratch.as_deref().unwrap_or(Path::new(""));
-        let scratch = Scratch::inside(folder, &self.src, "stats");
+        let run_dir = self.runner.resolved_run_dir()?;
+        let scratch = Scratch::inside(folder, &self.src, "stats").or_in_run_dir(run_dir.as_deref(), "stats");
         let n_bins = self.bins.map(usize::try_from).transpose()?;
 
         let (total, measured) = (scratch.exchange("total"), scratch.exchange("measured"));

@@ -109,3 +109,21 @@ fn another_layout_is_refused_and_a_run_directory_is_one_runs() {
     mpirun::tool(Ranks::Alone, "reset", &["run"]).inside(folder.path()).run().succeeded();
     run(&["--block", "8,8"]).succeeded();
 }
+
+#[test]
+fn what_blocks_left_for_others_stays_with_the_run_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.zarr", &Random(7).array(&[20, 20], |random| (random % 3) as u8));
+    let stats = |more: &[&str]| {
+        let all: Vec<&str> = ["a.zarr", "--block", "4,4"].iter().chain(more).copied().collect();
+        mpirun::tool(Ranks::Alone, "stats", &all).inside(folder.path()).run()
+    };
+    let undisturbed = stats(&[]).succeeded().stdout.clone();
+    // Some of the blocks that measure; then the rest, and what sums all of them up.
+    stats(&["--run-dir", "run"]).succeeded();
+    mpirun::tool(Ranks::Alone, "reset", &["run", "add up"]).inside(folder.path()).run().succeeded();
+    for _ in 0..2 {
+        let again = stats(&["--run-dir", "run"]);
+        assert_eq!(again.succeeded().stdout, undisturbed);
+    }
+}

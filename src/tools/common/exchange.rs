@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::storage::Context;
 use tempfile::NamedTempFile;
 
 const WORD: usize = size_of::<u64>();
@@ -29,7 +30,9 @@ impl Exchange {
     /// Leaves `words` in the name of block `index`.
     pub fn put(&self, index: u64, words: &[u64]) -> Result {
         let path = self.path(index);
-        write(&path, words).map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+        write(&path, words).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Context::process().note_written(&path);
+        Ok(())
     }
 
     /// What block `index` left.

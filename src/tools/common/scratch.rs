@@ -26,6 +26,8 @@ const PREPARE: &str = "prepare";
 #[derive(Debug, Clone)]
 pub struct Scratch {
     folder: PathBuf,
+    /// Whether it lies in a run directory: then it stays, for the run that goes on and for its result.
+    is_kept: bool,
     lock: Arc<Mutex<Option<File>>>,
 }
 
@@ -41,7 +43,15 @@ impl Scratch {
         std::path::absolute(path).unwrap_or(path.to_path_buf()).hash(&mut hasher);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let folder = parent.join(format!("bellis-{tool}-{name}-{:016x}", hasher.finish()));
-        Self { folder, lock: Arc::default() }
+        Self { folder, is_kept: false, lock: Arc::default() }
+    }
+
+    /// This folder, or one for `tool` in the run directory, if the run has one: what is done there lies beside what it left.
+    #[must_use]
+    pub fn or_in_run_dir(self, run_dir: Option<&Path>, tool: &str) -> Self {
+        let Some(run_dir) = run_dir else { return self };
+        let folder = run_dir.join("scratch").join(format!("bellis-{tool}"));
+        Self { folder, is_kept: true, lock: Arc::default() }
     }
 
     /// What blocks leave under one name.
@@ -57,15 +67,20 @@ impl Scratch {
     }
 
     fn make(&self) -> Result<(), String> {
+        if self.is_kept {
+            // The run directory is this run's alone.
+            return fs::create_dir_all(&self.folder).map_err(|error| self.cannot_make(&error));
+        }
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         // This process may have made it before.
         *lock = None;
         let made = make(&self.folder);
-        *lock =
-            Some(made.map_err(|error| {
-                format!("cannot make the scratch folder {}: {error}", self.folder.display())
-            })?);
+        *lock = Some(made.map_err(|error| self.cannot_make(&error))?);
         Ok(())
+    }
+
+    fn cannot_make(&self, error: &io::Error) -> String {
+        format!("cannot make the scratch folder {}: {error}", self.folder.display())
     }
 
     /// What `conclude` makes of the folder on rank 0, which then removes it; `None` on all other ranks. An error if the
@@ -79,7 +94,10 @@ impl Scratch {
             return Ok(None);
         }
         let outcome = completed.map_err(RunError::into).and_then(|()| conclude());
-        if is_made && let Err(error) = remove(&self.folder) {
+        if is_made
+            && !self.is_kept
+            && let Err(error) = remove(&self.folder)
+        {
             // What was asked for is there.
             log::warn!("cannot remove the scratch folder {}: {error}", self.folder.display());
         }
