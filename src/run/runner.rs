@@ -335,11 +335,11 @@ impl<'c> Runner<'c> {
         self.told.iter().try_fold(options, |options, (option, value)| options.with(option, value))
     }
 
-    /// The run directory that a run would have.
+    /// The run directory that a run would have, whoever named it: for programs that keep something beside it.
     ///
     /// # Errors
     /// An option of the environment is wrong.
-    pub(crate) fn resolved_run_dir(&self) -> Result<Option<PathBuf>, OptionsError> {
+    pub fn resolved_run_dir(&self) -> Result<Option<PathBuf>, OptionsError> {
         Ok(self.resolved()?.run_dir)
     }
 
