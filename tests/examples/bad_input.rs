@@ -49,7 +49,7 @@ fn no_array() {
     );
     smooth_refused(
         &["--input", "file", "--output", "b.zarr"],
-        "file is no array but a file: give the path of an array",
+        "file is no array but a file that is not HDF5: give the path of an array",
     );
 }
 
@@ -113,7 +113,8 @@ fn options_and_environment() {
     for (more, message) in [
         (["--sigma", "0"], "invalid value '0' for '--sigma <SIGMA>': use a number of voxels above 0"),
         (["--block", "0,8,8"], "invalid value '0' for '--block <Z,Y,X>'"),
-        (["--blocks", "8,8,8"], "unexpected argument '--blocks' found; --help lists the options"),
+        (["--blok", "8,8,8"], "unexpected argument '--blok' found"),
+        (["--blocks", "8,8,8"], "use TASK:INDEX or TASK:FIRST-LAST"),
     ] {
         smooth_refused(&[&good[..], &more].concat(), message);
     }

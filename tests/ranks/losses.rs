@@ -83,7 +83,7 @@ fn a_run_without_workers_ends_with_an_error_that_says_so() {
     assert_eq!(killed.n_lines(&format!("error: {told}")), 1, "{killed}");
     assert!(killed.stderr.contains("blocks remain: run again to go on"), "{killed}");
     let frozen = scenario(Ranks::Mpirun(4), "lost-all-stop", &["40", "50"]);
-    frozen.env("BELLIS_LOST_AFTER_S", LOST_AFTER_S).run().failed(1, told);
+    frozen.env("BELLIS_LOST_AFTER_S", LOST_AFTER_S).run().failed(75, told);
 }
 
 #[test]

@@ -389,7 +389,7 @@ fn an_interrupt_lets_blocks_in_flight_finish() {
                 });
             }
         });
-        outcome.failed(1, "0 blocks failed, 0 orphaned");
+        outcome.failed(75, "0 blocks failed, 0 orphaned");
         assert_eq!(outcome.fact("interrupted"), "true");
         assert_eq!(outcome.fact("begun"), outcome.fact("ended"), "{outcome}");
         assert!(outcome.stderr.contains("interrupted: "), "{outcome}");

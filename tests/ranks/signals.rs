@@ -18,7 +18,7 @@ fn a_signal_on_any_rank_drains_the_run() {
         (Mpirun(3), "TERM", "all"),
     ] {
         let outcome = scenario(ranks, "signals-drain", &[who, signal]).env("BELLIS_SLOTS", "2").run();
-        outcome.failed(1, "0 blocks failed, 0 orphaned, ");
+        outcome.failed(75, "0 blocks failed, 0 orphaned, ");
         assert_eq!(outcome.fact("interrupted"), "true", "{outcome}");
         assert_eq!(outcome.fact("begun"), outcome.fact("ended"), "{outcome}");
         assert_eq!(outcome.n_lines("Execution Summary"), 1, "{outcome}");
@@ -30,7 +30,7 @@ fn a_signal_on_any_rank_drains_the_run() {
 #[test]
 fn a_worker_of_one_slot_passes_a_signal_on() {
     let outcome = scenario(Mpirun(3), "signals-drain", &["last", "TERM"]).run();
-    outcome.failed(1, "0 blocks failed, 0 orphaned, ");
+    outcome.failed(75, "0 blocks failed, 0 orphaned, ");
     assert!(outcome.stderr.contains("interrupted at worker 2: "), "{outcome}");
 }
 
@@ -38,7 +38,7 @@ fn a_worker_of_one_slot_passes_a_signal_on() {
 fn a_second_request_stops_at_once() {
     for (ranks, who) in [(Alone, "first"), (Mpirun(3), "first"), (Mpirun(3), "last")] {
         let outcome = scenario(ranks, "signals-stop", &[who, "TERM"]).run();
-        outcome.failed(1, "interrupted twice: stopped at once, ");
+        outcome.failed(75, "interrupted twice: stopped at once, ");
         assert_eq!(outcome.n_lines("Execution Summary"), 0, "{outcome}");
         assert!(outcome.took < Duration::from_secs(35), "a block takes 40 s\n{outcome}");
     }
@@ -48,7 +48,7 @@ fn a_second_request_stops_at_once() {
 fn a_signal_in_the_last_moments_of_a_run_ends_the_program() {
     for (ranks, who) in [(Alone, "first"), (Mpirun(2), "first"), (Mpirun(2), "last")] {
         let outcome = scenario(ranks, "signals-between", &[who, "INT"]).run();
-        outcome.failed(1, "0 blocks failed, 0 orphaned, ");
+        outcome.failed(75, "0 blocks failed, 0 orphaned, ");
         assert!(outcome.fact("runs").parse::<u32>().is_ok(), "{outcome}");
     }
 }
@@ -57,7 +57,7 @@ fn a_signal_in_the_last_moments_of_a_run_ends_the_program() {
 fn a_signal_between_two_runs_ends_the_second_as_it_begins() {
     for ranks in [Alone, Mpirun(3)] {
         let outcome = scenario(ranks, "signals-late", &["first", "TERM"]).run();
-        outcome.failed(1, "0 blocks failed, 0 orphaned, 20 not processed");
+        outcome.failed(75, "0 blocks failed, 0 orphaned, 20 not processed");
         assert_eq!((outcome.fact("first"), outcome.fact("second")), ("20", "0"), "{outcome}");
         assert_eq!(outcome.fact("interrupted"), "true", "{outcome}");
     }
