@@ -201,11 +201,10 @@ impl<'c> Runner<'c> {
     /// ```
     /// # use bellis::{Progress, Roi, Runner, Task};
     /// # let dir = tempfile::tempdir()?;
-    /// let task = || Task::builder("t").total_roi(Roi::new([0], [10])?).block_shape([1]).process(|_| Ok(())).build();
-    /// # let task = || -> Result<Task, Box<dyn std::error::Error>> { Ok(task()?) };
+    /// let task = Task::builder("t").total_roi(Roi::new([0], [10])?).block_shape([1]).process(|_| Ok(())).build()?;
     /// let runner = Runner::new().run_dir(dir.path().join("run")).progress(Progress::Off);
-    /// assert_eq!(runner.run(task()?)?.tasks[0].counts.skipped, 0);
-    /// assert_eq!(runner.run(task()?)?.tasks[0].counts.skipped, 10);
+    /// assert_eq!(runner.run(task.clone())?.tasks[0].counts.skipped, 0);
+    /// assert_eq!(runner.run(task)?.tasks[0].counts.skipped, 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
