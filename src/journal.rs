@@ -58,62 +58,31 @@
 //!
 //! # How a run uses it
 //!
-//! No run does yet; this is the plan. Rank 0 alone opens the journal, after the handshake and before the first worker
-//! joins the scheduler, and restores what is done, the most downstream task first:
+//! Rank 0 alone opens it, after the handshake and before the first worker joins the scheduler, and restores what is done,
+//! the most downstream task first. Blocks that failed or were orphaned are not restored, and so run again.
 //!
-//! ```ignore
-//! let mut journal = Journal::open(dir, &Layout::of(&plan), info)?;
-//! for &task in plan.by_priority() {
-//!     for range in journal.ranges(task)? {
-//!         let (state, blocks) = range?;
-//!         // Failed and orphaned blocks are not restored, and so run again.
-//!         if matches!(state, BlockState::Done | BlockState::Excluded) {
-//!             scheduler.handle(now, Event::Restored { task, blocks }, &mut actions);
-//!         }
-//!     }
-//! }
-//! ```
-//!
-//! A block that a worker reports is *finished*; it is *done*, and its dependents may leave, when its data is durable
-//! and that is committed. Otherwise the loss of a node could take data away under blocks that were computed from it,
-//! and where tasks write in place a block that runs again would read what its dependents wrote. Time is cut into
-//! epochs of some seconds:
+//! A block that a worker reports is *unsynced*; it is *done*, and its dependents may leave, when its data is durable and
+//! that is committed. Otherwise the loss of a node could take data away under blocks that were computed from it, and where
+//! tasks write in place a block that runs again would read what its dependents wrote. Time is cut into epochs of some
+//! seconds:
 //!
 //! 1. rank 0 asks each worker that finished blocks since it last synced to do so (a message `Sync { epoch }`);
 //! 2. a worker syncs the files and directories that it wrote before the message came, and answers `Synced { epoch }`.
 //!    Messages between two ranks keep their order, so that covers all blocks that rank 0 had heard of when it asked;
-//! 3. rank 0 commits all blocks that the answers cover: one `fdatasync` for all workers;
-//! 4. then the scheduler takes them for completed, and what waited for them may be assigned.
+//! 3. the scheduler takes the blocks that the answers cover for completed, and says so (`Actions::ended`) together with the
+//!    blocks that may leave now;
+//! 4. rank 0 commits those that ended, then sends those that may leave: one `fdatasync` for all answers that came together.
 //!
-//! So the scheduler needs one more state between in flight and completed: `BlockFinished` frees the slot, as today,
-//! and a new event (`Committed { worker, epoch }`) completes the blocks and releases their dependents. An epoch ends
-//! early when slots are idle while blocks wait for finished ones: a chain of tasks then costs a sync per step, not a
-//! wait per step. The blocks of a lost worker that are finished and not committed go back to ready with those in
-//! flight; none of their dependents has left. With `durability = block` a worker syncs before it reports, and with
-//! `none` it never does: both commit what `Actions::ended` says, at the place where the coordinator records before it
-//! sends:
+//! An epoch ends early when slots are idle while blocks wait for unsynced ones: a chain of tasks then costs a sync per step,
+//! not a wait per step. The unsynced blocks of a lost worker go back to ready with those in flight; none of their dependents
+//! has left.
 //!
-//! ```ignore
-//! fn record(journal: &mut Journal, ended: &[Ended]) -> Result<(), JournalError> {
-//!     let change = |ended: &Ended| Change {
-//!         task: ended.task,
-//!         blocks: ended.blocks.clone(),
-//!         state: match ended.how {
-//!             FinalState::Completed | FinalState::Skipped => BlockState::Done,
-//!             FinalState::Failed => BlockState::Failed,
-//!             FinalState::Orphaned => BlockState::Orphaned,
-//!         },
-//!     };
-//!     journal.commit(&ended.iter().map(change).collect::<Vec<_>>())
-//! }
-//! ```
-//!
-//! When that fails and [`JournalError::is_place`], the messages stay where they are, the run drains, the same batch
-//! is given again at its end, and the exit code is the one that says "run again". Any other error breaks the run off.
+//! A commit that fails breaks the run off: nothing is sent that depends on it. When [`JournalError::is_place`], the exit code
+//! is the one that says "run again".
 //!
 //! At the end, and when a run is drained, a last epoch and [`Journal::close`]. The journal is dropped last, when no
-//! rank writes any more, as that frees the directory. A run that is refused by [`JournalError::Locked`] may wait for
-//! `stale_in` and try once more: after a job was killed on another machine that is at most [`STALE_AFTER`].
+//! rank writes any more, as that frees the directory. A run that is refused by [`JournalError::Locked`] waits for
+//! `stale_in` and tries once more: after a job was killed on another machine that is at most [`STALE_AFTER`].
 
 mod clock;
 mod commit_log;

@@ -174,7 +174,6 @@ impl RunError {
         match self {
             Self::Incomplete(incomplete) => incomplete.is_interrupted && incomplete.remaining > 0,
             Self::NoWorkers { n_lost, .. } => *n_lost > 0,
-            Self::Journal(error) => error.is_place(),
             Self::Interrupted { .. } | Self::CoordinatorLost { .. } | Self::BrokenOff { .. } => true,
             _ => false,
         }

@@ -351,9 +351,7 @@ impl<'c> Runner<'c> {
         if let Some(is_synced) = options.sync {
             storage.set_sync(is_synced);
         }
-        if options.run_dir.is_some() {
-            storage.keep_note();
-        }
+        storage.keep_note(options.run_dir.is_some());
         Ok(Prepared::new(pipeline, options, storage.clone())?)
     }
 }

@@ -238,9 +238,8 @@ fn begin(
 ) -> Result<(Scheduler, Option<Journal>), RunError> {
     // The first loss is none that follows another.
     let max_crashes = options.max_crashes.saturating_sub(1);
-    // What each write puts on the disk by itself need not be waited for.
-    let awaits_sync = options.run_dir.is_some() && !storage.is_synced();
-    let config = Config { credits: options.credits, max_crashes, awaits_sync };
+    // Also where each write syncs its file: the file's name is on the disk with its directory.
+    let config = Config { credits: options.credits, max_crashes, awaits_sync: options.run_dir.is_some() };
     let mut scheduler = Scheduler::new(plan.clone(), config);
     if let Some(selection) = selection(plan, tasks, options, storage)? {
         leave_out(&mut scheduler, plan, &selection);

@@ -161,9 +161,9 @@ impl Context {
         self.inner.unsynced.sync()
     }
 
-    /// Keeps note of what is written from now on, for [`sync_written`](Self::sync_written).
-    pub(crate) fn keep_note(&self) {
-        self.inner.unsynced.start();
+    /// Sets whether note is kept of what is written from now on, for [`sync_written`](Self::sync_written).
+    pub(crate) fn keep_note(&self, is_kept: bool) {
+        self.inner.unsynced.switch(is_kept);
     }
 
     /// Returns whether a file whose content others rely on is to be on the disk before it takes the place of the former.

@@ -226,9 +226,9 @@ impl Coordinator {
         }
         close(self.transport)?;
         self.observer.end(&report);
-        let outcome = match (&report.is_interrupted, report.all_completed()) {
-            (_, true) => "completed",
-            (true, false) => "interrupted",
+        let outcome = match (report.all_completed(), report.is_interrupted) {
+            (true, _) => "completed",
+            (false, true) => "interrupted",
             (false, false) => "incomplete",
         };
         close_journal(self.journal, outcome);
@@ -259,7 +259,10 @@ fn record(journal: Option<&mut Journal>, ended: &[Ended]) -> Result<(), RunError
     };
     let change =
         |ended: &Ended| Change { task: ended.task, blocks: ended.blocks.clone(), state: state(ended.how) };
-    Ok(journal.commit(&ended.iter().map(change).collect::<Vec<_>>())?)
+    journal.commit(&ended.iter().map(change).collect::<Vec<_>>()).map_err(|error| match error.is_place() {
+        true => RunError::BrokenOff { why: error.to_string() },
+        false => error.into(),
+    })
 }
 
 /// What was committed is on the disk, however this goes.

@@ -35,9 +35,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Unsynced {
-    /// Remembers what is written from now on.
-    pub fn start(&self) {
-        self.is_on.store(true, Ordering::Relaxed);
+    /// Sets whether what is written from now on is remembered. What was is forgotten with that: nobody asks for it.
+    pub fn switch(&self, is_on: bool) {
+        self.is_on.store(is_on, Ordering::Relaxed);
+        if !is_on {
+            lock(&self.written).clear();
+        }
     }
 
     /// Returns whether what is written is remembered.
@@ -128,7 +131,7 @@ mod tests {
         let unsynced = Unsynced::default();
         unsynced.add(&file);
         assert!(lock(&unsynced.written).is_empty(), "nobody asked for it");
-        unsynced.start();
+        unsynced.switch(true);
         std::fs::create_dir_all(dir.path().join("c/0"))?;
         std::fs::write(&file, "x")?;
         unsynced.add(&file);
@@ -136,6 +139,9 @@ mod tests {
         unsynced.sync()?;
         assert!(lock(&unsynced.written).is_empty());
         assert!(lock(&unsynced.syncing).known.contains(&dir.path().join("c")));
+        unsynced.add(&file);
+        unsynced.switch(false);
+        assert!(lock(&unsynced.written).is_empty(), "nobody asks for it any more");
         Ok(())
     }
 
@@ -144,7 +150,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         std::fs::write(dir.path().join("file"), "")?;
         let unsynced = Unsynced::default();
-        unsynced.start();
+        unsynced.switch(true);
         unsynced.add(&dir.path().join("file/below"));
         let first = unsynced.sync().expect_err("a file has nothing below").to_string();
         assert!(first.contains("file/below"), "{first}");
