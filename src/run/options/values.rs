@@ -1,0 +1,82 @@
+//! What can be set about a run, as a program sets it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::geometry::Roi;
+use crate::observe::Progress;
+use crate::transport::Idle;
+
+/// How a run is done. The environment of the job wins over what the program sets, unless it says
+/// [otherwise](crate::Runner::over_environment).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// `BELLIS_CREDITS`: blocks that a worker holds ahead, so that it never waits for the next one. 2 unless set; more
+    /// for blocks of microseconds.
+    pub credits: u32,
+    /// `BELLIS_SLOTS`: blocks that a worker rank processes at once, 1 unless set. Alone: the number of threads, as
+    /// many as there are cores unless set.
+    pub slots: Option<u32>,
+    /// `BELLIS_RANK0_SLOTS`: blocks that rank 0 processes beside scheduling, on threads of their own. 0 unless set.
+    pub rank0_slots: u32,
+    /// `BELLIS_IDLE`: what a rank does while it waits: `spin`, `yield` or `sleep`. `sleep` unless set.
+    pub idle: Idle,
+    /// `BELLIS_PROGRESS`: how rank 0 shows progress: `auto`, `bars`, `lines` or `off`. `auto` unless set.
+    pub progress: Progress,
+    /// `BELLIS_CACHE_MIB`: memory in MiB in which each rank keeps decoded chunks that blocks will read again; 0
+    /// keeps none. No chunk larger than an eighth of it is kept. Unless set, the [`Context`](crate::storage::Context) stays
+    /// as it is: 512 where nobody set it.
+    pub cache_mib: Option<u64>,
+    /// `BELLIS_SYNC`: whether what a block wrote is on the disk before the block counts as completed: `on` or `off`.
+    /// With `off` the end of a process takes nothing that it wrote, but the end of a node takes what its system had not
+    /// written out yet. `on` costs about a millisecond for each chunk. Unless set, the
+    /// [`Context`](crate::storage::Context) stays as it is: `off` where nobody set it.
+    pub sync: Option<bool>,
+    /// `BELLIS_STATUS_S`: seconds between two status checks of a worker. 10 unless set; 0 for none.
+    pub status_interval: Duration,
+    /// `BELLIS_LOST_AFTER_S`: seconds without a word of a worker rank after which it counts as lost: its blocks go to
+    /// others, and it is told to stop should it come back. 15 unless set; 0 for never.
+    pub lost_after: Duration,
+    /// `BELLIS_RUN_DIR`: the run directory, which remembers the blocks that are done, so that the same run goes on where it
+    /// ended. None unless set: then nothing is remembered.
+    pub run_dir: Option<PathBuf>,
+    /// `BELLIS_EPOCH_S`: with a run directory, seconds between two times that workers put on the disk what they wrote, and
+    /// the blocks that are covered by that count as done. 5 unless set.
+    pub epoch: Duration,
+    /// `BELLIS_MAX_CRASHES`: workers that may be lost while they process a block before it is given up as failed: such
+    /// a block would end one worker after the other. 3 unless set, and at least 1.
+    pub max_crashes: u32,
+    /// `BELLIS_ONLY`: only blocks whose write ROI meets this one, in world units, are processed; the others are
+    /// excluded. All unless set.
+    pub only: Option<Roi>,
+    /// `BELLIS_BLOCKS`: only these blocks are processed, such as `smooth:3,label:90-99`; the others are excluded. All
+    /// unless set.
+    pub blocks: Option<String>,
+    /// `BELLIS_MASK`: an array, of any voxel size; only blocks whose write ROI meets a voxel of it that is not 0 are
+    /// processed, the others are excluded. All unless set. See [`TaskBuilder::mask`](crate::TaskBuilder::mask), which is
+    /// for one task.
+    pub mask: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            credits: 2,
+            slots: None,
+            rank0_slots: 0,
+            idle: Idle::default(),
+            progress: Progress::default(),
+            cache_mib: None,
+            sync: None,
+            status_interval: Duration::from_secs(10),
+            lost_after: Duration::from_secs(15),
+            run_dir: None,
+            epoch: Duration::from_secs(5),
+            max_crashes: 3,
+            only: None,
+            blocks: None,
+            mask: None,
+        }
+    }
+}
