@@ -10,6 +10,7 @@ mod block;
 mod body;
 mod compiled;
 mod conflict;
+mod dependents;
 mod edges;
 mod error;
 mod fingerprint;

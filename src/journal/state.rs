@@ -14,7 +14,7 @@ pub enum BlockState {
     Failed = 2,
     /// Never run, as a block that it waits for failed. A later run tries it again.
     Orphaned = 3,
-    /// Outside of the mask: it is never run, and satisfied for its dependents.
+    /// Outside of the mask of the last run: it is not run, and satisfied for its dependents.
     Excluded = 4,
 }
 

@@ -85,6 +85,14 @@ impl Link {
         })
     }
 
+    /// The downstream blocks that wait for any upstream block in a box that is not empty; may be empty.
+    pub(super) fn downstream_of_all(&self, part: &GridBox) -> GridBox {
+        self.per_axis(|axis, link| {
+            let at = |position: i64| link.up_begin + position * link.up_stride;
+            link.downstream(at(part.begin[axis]), link.up_end.min(at(part.end[axis])))
+        })
+    }
+
     /// How far before and past its write ROI a downstream block waits for upstream blocks.
     pub(super) fn waits_around(&self) -> (Coordinate, Coordinate) {
         let of = |margin: fn(&AxisLink) -> i64| {

@@ -43,7 +43,8 @@ pub struct Selection {
 struct Part {
     spec: Arc<TaskSpec>,
     within: Vec<GridBox>,
-    excluded: Vec<Range<u64>>,
+    unlisted: Vec<Range<u64>>,
+    masked: Vec<Range<u64>>,
 }
 
 /// A selection that cannot be made.
@@ -92,8 +93,12 @@ pub enum SelectionError {
 impl Selection {
     /// All blocks of a plan.
     pub fn of(plan: &Plan) -> Self {
-        let part =
-            |spec: &Arc<TaskSpec>| Part { spec: spec.clone(), within: Vec::new(), excluded: Vec::new() };
+        let part = |spec: &Arc<TaskSpec>| Part {
+            spec: spec.clone(),
+            within: Vec::new(),
+            unlisted: Vec::new(),
+            masked: Vec::new(),
+        };
         Self { parts: plan.tasks().iter().map(|planned| part(&planned.spec)).collect() }
     }
 
@@ -131,18 +136,27 @@ impl Selection {
         }
         for (part, mut listed) in self.parts.iter_mut().zip(listed) {
             listed.sort_unstable_by_key(|blocks| blocks.start);
-            let excluded: Vec<_> = complement(joined(listed), part.spec.grid().n_blocks()).collect();
-            part.exclude(excluded);
+            let unlisted = complement(joined(listed), part.spec.grid().n_blocks()).collect::<Vec<_>>();
+            add(&mut part.unlisted, unlisted);
         }
         Ok(())
     }
 
-    /// Excludes blocks of a task: what a [mask](super::masked) found, say. `ranges` rise and do not overlap; the index of a
-    /// task is in the plan.
+    /// Excludes blocks of a task, in which a [mask](super::masked) found nothing. `ranges` rise and do not overlap; the index
+    /// of a task is in the plan.
     pub fn exclude(&mut self, task: TaskId, ranges: impl IntoIterator<Item = Range<u64>>) {
         if let Some(part) = self.parts.get_mut(task.as_usize()) {
-            part.exclude(ranges);
+            add(&mut part.masked, ranges);
         }
+    }
+
+    /// The blocks of a task that were [excluded](Self::exclude) as there is nothing in them, and not because this run is
+    /// about others: ranges in rising order, that neither overlap nor touch.
+    ///
+    /// # Panics
+    /// When `task` is not of the plan.
+    pub fn masked(&self, task: TaskId) -> &[Range<u64>] {
+        &self.parts[task.as_usize()].masked
     }
 
     /// The blocks of a task that are not to run: ranges of indices in rising order, that neither overlap nor touch. They
@@ -157,7 +171,8 @@ impl Selection {
             Box::new(complement(grid.index_ranges(within, 0), grid.n_blocks()))
         };
         let mut sources: Vec<_> = part.within.iter().map(outside).collect();
-        sources.push(Box::new(part.excluded.iter().cloned()));
+        sources.push(Box::new(part.unlisted.iter().cloned()));
+        sources.push(Box::new(part.masked.iter().cloned()));
         union(sources)
     }
 
@@ -189,13 +204,9 @@ impl Selection {
     }
 }
 
-impl Part {
-    fn exclude(&mut self, ranges: impl IntoIterator<Item = Range<u64>>) {
-        let known = std::mem::take(&mut self.excluded);
-        self.excluded = union(vec![
-            Box::new(known.into_iter()),
-            Box::new(joined(ranges).collect::<Vec<_>>().into_iter()),
-        ])
-        .collect();
-    }
+/// Adds ranges in rising order to others.
+fn add(known: &mut Vec<Range<u64>>, ranges: impl IntoIterator<Item = Range<u64>>) {
+    let former = std::mem::take(known).into_iter();
+    *known =
+        union(vec![Box::new(former), Box::new(joined(ranges).collect::<Vec<_>>().into_iter())]).collect();
 }

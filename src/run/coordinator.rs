@@ -2,6 +2,7 @@
 //!
 //! * [`desk`] takes messages and the time, and writes an [`outbox`]: pure, without clock and transport.
 //! * [`event_loop`] has the clock and the transport, and decides nothing.
+//! * [`recorder`] writes down, in the run directory, what has happened.
 //! * [`heartbeats`] and [`ledger`] are what the desk keeps beside the scheduler: who is asked when whether it lives, and
 //!   what people want to know.
 
@@ -12,3 +13,4 @@ pub(super) mod event_loop;
 mod heartbeats;
 mod ledger;
 pub(super) mod outbox;
+pub(super) mod recorder;

@@ -1,14 +1,16 @@
 //! A run that has a run directory: opened before the first worker joins, and the blocks that are done are not run again.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use super::coordinator::recorder::{Recorder, n_blocks, parts};
 use super::error::RunError;
 use super::topology::Peer;
-use crate::journal::{BlockState, Journal, JournalError, Layout, RunInfo};
-use crate::plan::{Plan, TaskId};
+use crate::journal::{BlockState, Change, Journal, JournalError, Layout, RunInfo};
+use crate::plan::{Plan, Selection, TaskId};
 use crate::scheduler::{Actions, Event, Scheduler};
 use crate::storage::usage;
 
@@ -20,10 +22,13 @@ pub(super) fn resume(
     dir: &Path,
     plan: &Plan,
     peers: &[Peer],
+    selection: Option<&Selection>,
     scheduler: &mut Scheduler,
-) -> Result<Journal, RunError> {
+) -> Result<Recorder, RunError> {
     let mut journal = open(dir, plan, peers)?;
     forget_what_is_gone(&mut journal, plan)?;
+    follow_masks(&mut journal, plan, selection)?;
+    let premature = selection.map_or(Ok(Vec::new()), |selection| premature(&journal, plan, selection))?;
     journal.repairs().iter().for_each(|repair| log::warn!("{repair}"));
     let mut actions = Actions::default();
     let mut n_done = 0;
@@ -40,7 +45,79 @@ pub(super) fn resume(
     if n_done > 0 {
         log::info!("{n_done} blocks were done before and are skipped: see {}", dir.display());
     }
-    Ok(journal)
+    Ok(Recorder::new(journal, premature))
+}
+
+/// Records which blocks the masks of this run exclude. Those that they excluded before and no longer do are to be done, and
+/// so are blocks that were done without them.
+fn follow_masks(
+    journal: &mut Journal,
+    plan: &Plan,
+    selection: Option<&Selection>,
+) -> Result<(), JournalError> {
+    let mut changes = Vec::new();
+    let mut included = vec![Vec::new(); plan.tasks().len()];
+    for (id, included) in (0..).map(TaskId).zip(&mut included) {
+        let masked = selection.map_or(&[][..], |selection| selection.masked(id));
+        for range in journal.ranges(id)? {
+            let (was, blocks) = range?;
+            for (blocks, is_masked) in parts(blocks, masked) {
+                let state = match (was, is_masked) {
+                    (BlockState::Excluded, false) => BlockState::NotDone,
+                    (BlockState::NotDone | BlockState::Failed | BlockState::Orphaned, true) => {
+                        BlockState::Excluded
+                    }
+                    _ => continue,
+                };
+                if state == BlockState::NotDone {
+                    included.push(blocks.clone());
+                }
+                changes.push(Change { task: id, blocks, state });
+            }
+        }
+    }
+    let n_included = n_blocks(&included);
+    if n_included > 0 {
+        let mut n_stale = 0;
+        for (task, waiting) in (0..).map(TaskId).zip(plan.dependents(&included)) {
+            for range in journal.ranges(task)? {
+                let (was, blocks) = range?;
+                let stale = parts(blocks, &waiting).filter(|(_, waits)| *waits && was == BlockState::Done);
+                for (blocks, _) in stale {
+                    n_stale += blocks.end - blocks.start;
+                    changes.push(Change { task, blocks, state: BlockState::NotDone });
+                }
+            }
+        }
+        log::info!(
+            "{n_included} blocks that a mask excluded before are no longer excluded: they are processed, and {n_stale} \
+             that were done without them are processed again"
+        );
+    }
+    journal.commit(&changes)
+}
+
+/// The blocks that wait for some that are not done and not of this part of the pipeline.
+fn premature(
+    journal: &Journal,
+    plan: &Plan,
+    selection: &Selection,
+) -> Result<Vec<Vec<Range<u64>>>, JournalError> {
+    let mut missing = vec![Vec::new(); plan.tasks().len()];
+    for (id, missing) in (0..).map(TaskId).zip(&mut missing) {
+        let excluded: Vec<Range<u64>> = selection.excluded(id).collect();
+        if excluded.as_slice() == selection.masked(id) {
+            continue;
+        }
+        for range in journal.ranges(id)? {
+            let (state, blocks) = range?;
+            if matches!(state, BlockState::Done | BlockState::Excluded) {
+                continue;
+            }
+            missing.extend(parts(blocks, &excluded).filter(|(_, is_out)| *is_out).map(|(blocks, _)| blocks));
+        }
+    }
+    Ok(plan.dependents(&missing))
 }
 
 /// Begins tasks anew whose blocks are done while their output is empty: somebody removed it, and the program made it again.
@@ -88,5 +165,105 @@ fn run_info(peers: &[Peer]) -> RunInfo {
         mpi: None,
         job_id: variable(&["SLURM_JOB_ID", "LSB_JOBID", "PBS_JOBID"]),
         restart_count: variable(&["SLURM_RESTART_COUNT"]).and_then(|count| count.parse().ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::ops::Range;
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    use crate::geometry::{MaskSource, ReadSource, Roi, Source};
+    use crate::journal::{StateCounts, status};
+    use crate::observe::Progress;
+    use crate::plan::{BoxError, Task};
+    use crate::run::runner::Runner;
+
+    /// Something in a range, nothing elsewhere.
+    #[derive(Clone)]
+    struct Mask(Range<i64>);
+
+    impl ReadSource for Mask {
+        fn source(&self) -> Source {
+            let extent = Roi::new([0], [100]).expect("a box");
+            let (label, identity) = ("mask".to_owned(), "mask".to_owned());
+            Source { label, identity, extent, voxel_size: [1].into() }
+        }
+    }
+
+    impl MaskSource for Mask {
+        fn something(&self, roi: &Roi) -> Result<Vec<bool>, BoxError> {
+            Ok((roi.begin()[0]..roi.end()[0]).map(|at| self.0.contains(&at)).collect())
+        }
+    }
+
+    /// Runs ten blocks of `a` and ten of `b`, which reads half a block of `a` around its own: which of them ran. Block 6 of
+    /// `a` fails when it is told to.
+    fn run(runner: &Runner<'_>, dir: &Path, mask: Option<Range<i64>>, fails: bool) -> [BTreeSet<u64>; 2] {
+        let total = Roi::new([0], [100]).expect("a box");
+        let ran = Arc::new(Mutex::new([BTreeSet::new(), BTreeSet::new()]));
+        let task = |at: usize, context: i64| {
+            let ran = ran.clone();
+            let task = Task::builder(["a", "b"][at]).total_write_roi(total).block_shape([10]);
+            let task = task.context([context], [context]).read_write_conflict(false).max_retries(0);
+            let task = task.process(move |block| {
+                ran.lock().expect("nobody panics")[at].insert(block.index());
+                if fails && at == 0 && block.index() == 6 { Err("no luck".into()) } else { Ok(()) }
+            });
+            match &mask {
+                Some(mask) if at == 0 => task.mask(&Mask(mask.clone())).build().expect("a task"),
+                _ => task.build().expect("a task"),
+            }
+        };
+        let runner = runner.clone().run_dir(dir).progress(Progress::Off);
+        let report = runner.run(task(0, 0) + task(1, 5)).expect("it runs");
+        assert_eq!(report.all_completed(), !fails);
+        ran.lock().expect("nobody panics").clone()
+    }
+
+    fn set(blocks: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
+        blocks.into_iter().collect()
+    }
+
+    fn counts(dir: &Path, task: usize) -> StateCounts {
+        status(dir).expect("a run directory").tasks[task].counts
+    }
+
+    #[test]
+    fn what_a_mask_excludes_is_recorded_as_long_as_it_does() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (dir, runner) = (dir.path(), Runner::new());
+        assert_eq!(run(&runner, dir, Some(20..70), true), [set(2..7), set([0, 1, 2, 3, 4, 8, 9])]);
+        assert_eq!(counts(dir, 0), StateCounts { done: 4, failed: 1, excluded: 5, ..Default::default() });
+        // The same mask: what failed and what it orphaned.
+        assert_eq!(run(&runner, dir, Some(20..70), false), [set([6]), set(5..8)]);
+        assert_eq!(counts(dir, 0), StateCounts { done: 5, excluded: 5, ..Default::default() });
+        assert_eq!(run(&runner, dir, Some(20..70), false), [set([]), set([])]);
+        // A larger one: what it adds, and what was done without that.
+        assert_eq!(run(&runner, dir, Some(20..80), false), [set([7]), set(6..9)]);
+        // Another one: what is done stays so.
+        assert_eq!(run(&runner, dir, Some(0..10), false), [set([0]), set([0, 1])]);
+        assert_eq!(counts(dir, 0), StateCounts { done: 7, excluded: 3, ..Default::default() });
+        // None.
+        assert_eq!(run(&runner, dir, None, false), [set([1, 8, 9]), set([0, 1, 2, 7, 8, 9])]);
+        assert_eq!(run(&runner, dir, None, false), [set([]), set([])]);
+        assert_eq!(counts(dir, 1), StateCounts { done: 10, ..Default::default() });
+    }
+
+    #[test]
+    fn what_a_part_of_a_pipeline_leaves_out_is_done_later() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (dir, runner) = (dir.path(), Runner::new());
+        let part = runner.clone().only(Roi::new([40], [20]).expect("a box"));
+        assert_eq!(run(&part, dir, None, false), [set(4..6), set(4..6)]);
+        // Both blocks of `b` ran without one that they wait for.
+        assert_eq!([counts(dir, 0).done, counts(dir, 1).done], [2, 0]);
+        let listed = runner.clone().blocks("a:0-6,b:1");
+        assert_eq!(run(&listed, dir, Some(10..100), false), [set([1, 2, 3, 6]), set([1])]);
+        assert_eq!([counts(dir, 0).excluded, counts(dir, 1).excluded], [1, 0]);
+        assert_eq!([counts(dir, 0).done, counts(dir, 1).done], [6, 1]);
+        assert_eq!(run(&runner, dir, Some(10..100), false), [set(7..10), set((0..10).filter(|at| *at != 1))]);
     }
 }

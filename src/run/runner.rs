@@ -198,6 +198,11 @@ impl<'c> Runner<'c> {
     /// on the disk; closures that write files of their own say so by
     /// [`Context::note_written`](crate::storage::Context::note_written).
     ///
+    /// Blocks that a mask excludes are recorded as such. Under another mask, or none, those that it no longer excludes are
+    /// processed, and blocks of other tasks that were done without them are processed again. What [`only`](Self::only) and
+    /// [`blocks`](Self::blocks) leave out is left for a later run, and so are the blocks that ran before one of those that
+    /// they wait for.
+    ///
     /// ```
     /// # use bellis::{Progress, Roi, Runner, Task};
     /// # let dir = tempfile::tempdir()?;

@@ -1,10 +1,12 @@
 //! What starts and ends a run, wherever the process stands: rank 0, any other rank, or alone.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use super::coordinator::event_loop::Coordinator;
+use super::coordinator::recorder::Recorder;
 use super::error::RunError;
 use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
@@ -21,7 +23,6 @@ use super::topology::{COORDINATOR, Peer};
 use super::worker::block_source::Setup;
 use super::worker::slot::Loop;
 use super::worker::work::work;
-use crate::journal::Journal;
 use crate::mpi::Comm;
 use crate::observe::Report;
 use crate::plan::{Pipeline, Plan, PlanError, Task};
@@ -115,7 +116,7 @@ fn coordinate(
     let n_working = peers.len() + usize::from(options.rank0_slots > 0);
     let refused = one_process_refusal(&plan, n_working).map_or(Ok(()), Err);
     let begun = refused.and_then(|()| begin(&plan, &tasks, &peers, &options, &storage));
-    let (scheduler, journal) = match begun {
+    let (scheduler, recorder) = match begun {
         Ok(begun) => begun,
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
@@ -124,12 +125,12 @@ fn coordinate(
         }
     };
     if options.rank0_slots == 0 {
-        return schedule(transport, scheduler, journal, peers, options);
+        return schedule(transport, scheduler, recorder, peers, options);
     }
     peers.extend((0..options.rank0_slots).map(|_| Peer::here(1)));
     with_threads(options.rank0_slots, options.idle, &storage, &tasks, body, |threads| match threads {
         Ok(threads) => {
-            schedule(Box::new(Joined::new(transport, threads)), scheduler, journal, peers, options)
+            schedule(Box::new(Joined::new(transport, threads)), scheduler, recorder, peers, options)
         }
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
@@ -222,9 +223,9 @@ fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let peers = vec![Peer::here(1); n_threads as usize];
-    let (scheduler, journal) = begin(&plan, &tasks, &peers, &options, &storage)?;
+    let (scheduler, recorder) = begin(&plan, &tasks, &peers, &options, &storage)?;
     with_threads(n_threads, options.idle, &storage, &tasks, body, |threads| {
-        schedule(Box::new(threads?), scheduler, journal, peers, options)
+        schedule(Box::new(threads?), scheduler, recorder, peers, options)
     })
 }
 
@@ -235,28 +236,29 @@ fn begin(
     peers: &[Peer],
     options: &Options,
     storage: &Context,
-) -> Result<(Scheduler, Option<Journal>), RunError> {
+) -> Result<(Scheduler, Option<Recorder>), RunError> {
     // The first loss is none that follows another.
     let max_crashes = options.max_crashes.saturating_sub(1);
     // Also where each write syncs its file: the file's name is on the disk with its directory.
     let config = Config { credits: options.credits, max_crashes, awaits_sync: options.run_dir.is_some() };
     let mut scheduler = Scheduler::new(plan.clone(), config);
-    if let Some(selection) = selection(plan, tasks, options, storage)? {
-        leave_out(&mut scheduler, plan, &selection);
+    let selection = selection(plan, tasks, options, storage)?;
+    if let Some(selection) = &selection {
+        leave_out(&mut scheduler, plan, selection);
     }
-    let journal =
-        options.run_dir.as_deref().map(|dir| resume(dir, plan, peers, &mut scheduler)).transpose()?;
-    Ok((scheduler, journal))
+    let resume = |dir: &Path| resume(dir, plan, peers, selection.as_ref(), &mut scheduler);
+    let recorder = options.run_dir.as_deref().map(resume).transpose()?;
+    Ok((scheduler, recorder))
 }
 
 fn schedule(
     transport: Box<dyn Transport>,
     scheduler: Scheduler,
-    journal: Option<Journal>,
+    recorder: Option<Recorder>,
     peers: Vec<Peer>,
     options: Options,
 ) -> Result<Report, RunError> {
-    match Coordinator::new(transport, scheduler, peers, journal, options).run() {
+    match Coordinator::new(transport, scheduler, peers, recorder, options).run() {
         // Workers are in the middle of blocks, and nobody waits for those.
         Err(error @ RunError::Interrupted { .. }) => leave_at_once(&error),
         report => report,

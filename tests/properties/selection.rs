@@ -111,6 +111,35 @@ proptest! {
     }
 
     #[test]
+    fn what_waits_for_blocks(
+        (one, other) in two_described(),
+        picks in prop::collection::vec((0usize..3, 0u64..500, 1u64..40), 0..6),
+    ) {
+        let tasks = (build(&one, "a"), build(&other, "b"), build(&one, "c"));
+        let (Some(first), Some(second), Some(third)) = tasks else { return Ok(()) };
+        let Ok(plan) = Plan::new(&(first + second + third)) else { return Ok(()) };
+        let mut picked = vec![BTreeSet::new(); 3];
+        for (task, first, length) in picks {
+            let n_blocks = plan.tasks()[task].spec.grid().n_blocks();
+            picked[task].extend(first % n_blocks..(first % n_blocks + length).min(n_blocks));
+        }
+        let mut expected = vec![BTreeSet::new(); 3];
+        for task in 1..3 {
+            let (up, link) = &plan.tasks()[task].upstream[0];
+            let (grid, above) = (plan.tasks()[task].spec.grid(), plan.task(*up).spec.grid());
+            for index in 0..grid.n_blocks() {
+                let mut awaited = link.upstream(&grid.position(index)).positions().map(|at| above.index(&at));
+                if awaited.any(|up| picked[task - 1].contains(&up) || expected[task - 1].contains(&up)) {
+                    expected[task].insert(index);
+                }
+            }
+        }
+        let ranges = picked.iter().map(|all| all.iter().map(|index| *index..index + 1).collect::<Vec<_>>());
+        let found = plan.dependents(&ranges.collect::<Vec<_>>());
+        prop_assert_eq!(found.into_iter().map(|of_task| in_order(of_task.into_iter())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn what_meets_nothing_of_a_mask((described, begin, size, shape, voxels) in masking(), rows in 1i64..4) {
         let Some(task) = build(&described, "a") else { return Ok(()) };
         let grid = task.grid();

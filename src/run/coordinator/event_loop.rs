@@ -8,7 +8,7 @@ use std::fmt::Display;
 use super::clock::Clock;
 use super::desk::Desk;
 use super::outbox::Outbox;
-use crate::journal::{BlockState, Change, Journal};
+use super::recorder::Recorder;
 use crate::observe::{self, Observer, Report};
 use crate::run::error::RunError;
 use crate::run::interrupt::{Interrupt, request};
@@ -16,7 +16,7 @@ use crate::run::messages::{abandon, close, tag};
 use crate::run::options::Options;
 use crate::run::shutdown::stop_all;
 use crate::run::topology::{Peer, endpoint_of, worker_at};
-use crate::scheduler::{Ended, FinalState, Scheduler, Time, WorkerId};
+use crate::scheduler::{Ended, Scheduler, Time, WorkerId};
 use crate::transport::{Transport, TransportError, Waiting};
 use crate::wire::{Stop, WireError, decode};
 
@@ -32,7 +32,7 @@ pub(in crate::run) struct Coordinator {
     transport: Box<dyn Transport>,
     desk: Desk,
     /// What remembers the blocks beyond the run.
-    journal: Option<Journal>,
+    recorder: Option<Recorder>,
     options: Options,
     observer: Box<dyn Observer>,
     _interrupt: Interrupt,
@@ -50,13 +50,13 @@ impl Coordinator {
         transport: Box<dyn Transport>,
         scheduler: Scheduler,
         peers: Vec<Peer>,
-        journal: Option<Journal>,
+        recorder: Option<Recorder>,
         options: Options,
     ) -> Self {
         let Options { status_interval, lost_after, epoch, .. } = options;
         Self {
             transport,
-            journal,
+            recorder,
             desk: Desk::new(scheduler, peers, status_interval, lost_after, epoch),
             observer: observe::observer(options.progress),
             _interrupt: Interrupt::listen(),
@@ -120,7 +120,7 @@ impl Coordinator {
             let (now, from) = (self.clock.now(), worker_at(envelope.from));
             self.desk.receive(now, from, decode(&self.received)?, &mut self.outbox)?;
             // What is written down costs the disk a moment, whether it is much or little.
-            if self.journal.is_none() {
+            if self.recorder.is_none() {
                 self.dispatch()?;
             }
         }
@@ -133,8 +133,10 @@ impl Coordinator {
     #[inline]
     fn dispatch(&mut self) -> Result<(), RunError> {
         while !self.outbox.is_empty() || !self.unreachable.is_empty() {
-            let journal = &mut self.journal;
-            for message in self.outbox.record(|ended| record(journal.as_mut(), ended))?.messages() {
+            let recorder = &mut self.recorder;
+            let record =
+                |ended: &[Ended]| recorder.as_mut().map_or(Ok(()), |recorder| recorder.record(ended));
+            for message in self.outbox.record(record)?.messages() {
                 let to = endpoint_of(message.to);
                 if let Err(error) = self.transport.send(to, tag(message.kind), message.bytes) {
                     self.unreachable.push((message.to, error));
@@ -231,7 +233,7 @@ impl Coordinator {
             (false, true) => "interrupted",
             (false, false) => "incomplete",
         };
-        close_journal(self.journal, outcome);
+        self.recorder.into_iter().for_each(|recorder| recorder.close(outcome));
         Ok(report)
     }
 
@@ -244,30 +246,8 @@ impl Coordinator {
                 log::error!("the other ranks could not be told that the run broke off: {further}")
             }
         }
-        close_journal(self.journal, &format!("broken off: {error}"));
+        let outcome = format!("broken off: {error}");
+        self.recorder.into_iter().for_each(|recorder| recorder.close(&outcome));
         error
-    }
-}
-
-/// Writes down which blocks have ended, where something remembers them beyond the run.
-fn record(journal: Option<&mut Journal>, ended: &[Ended]) -> Result<(), RunError> {
-    let Some(journal) = journal else { return Ok(()) };
-    let state = |how| match how {
-        FinalState::Completed | FinalState::Skipped => BlockState::Done,
-        FinalState::Failed => BlockState::Failed,
-        FinalState::Orphaned => BlockState::Orphaned,
-    };
-    let change =
-        |ended: &Ended| Change { task: ended.task, blocks: ended.blocks.clone(), state: state(ended.how) };
-    journal.commit(&ended.iter().map(change).collect::<Vec<_>>()).map_err(|error| match error.is_place() {
-        true => RunError::BrokenOff { why: error.to_string() },
-        false => error.into(),
-    })
-}
-
-/// What was committed is on the disk, however this goes.
-fn close_journal(journal: Option<Journal>, outcome: &str) {
-    if let Some(error) = journal.and_then(|journal| journal.close(outcome).err()) {
-        log::warn!("the run directory could not be closed, but holds all blocks that were recorded: {error}");
     }
 }
