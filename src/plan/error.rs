@@ -247,3 +247,22 @@ fn begin_hint(begin: &Coordinate, fitting: &Coordinate) -> String {
         format!(" and a total write ROI that begins on a chunk, such as {fitting}")
     }
 }
+
+/// Why a task does not process a block by hand: see [`Task::process_block`](super::task::Task::process_block).
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProcessBlockError {
+    /// The grid has no block of this index.
+    #[error("task {task:?} has no block {index}: it has {n_blocks}, from 0")]
+    NoBlock {
+        /// The task's name.
+        task: String,
+        /// The index.
+        index: u64,
+        /// How many blocks there are.
+        n_blocks: u64,
+    },
+    /// There is no closure that would process it.
+    #[error("task {0:?} has no process closure: give it one")]
+    NoProcess(String),
+}

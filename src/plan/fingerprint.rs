@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
 use super::block::TaskId;
 use super::compiled::Plan;
@@ -93,15 +94,19 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+/// Text that is no fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no fingerprint: it has 32 hexadecimal digits")]
+pub struct ParseFingerprintError(String);
+
 impl FromStr for Fingerprint {
-    type Err = String;
+    type Err = ParseFingerprintError;
 
     /// Reads what [`Display`](fmt::Display) shows.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseFingerprintError> {
         let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let number = u128::from_str_radix(text, 16).ok().filter(|_| is_hex);
-        let number =
-            number.ok_or_else(|| format!("{text:?} is no fingerprint: it has 32 hexadecimal digits"))?;
+        let number = number.ok_or_else(|| ParseFingerprintError(text.to_owned()))?;
         Ok(Self(number.to_be_bytes()))
     }
 }

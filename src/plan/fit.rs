@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use thiserror::Error;
+
 /// What happens where a block reaches over the end of the total write ROI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Fit {
@@ -25,13 +27,18 @@ impl fmt::Display for Fit {
     }
 }
 
-impl FromStr for Fit {
-    type Err = String;
+/// Text that names no fit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("fit {0:?} is unknown: use valid, overhang or shrink")]
+pub struct ParseFitError(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Fit {
+    type Err = ParseFitError;
+
+    fn from_str(text: &str) -> Result<Self, ParseFitError> {
         [Self::Valid, Self::Overhang, Self::Shrink]
             .into_iter()
             .find(|fit| fit.to_string() == text)
-            .ok_or_else(|| format!("fit {text:?} is unknown: use valid, overhang or shrink"))
+            .ok_or_else(|| ParseFitError(text.to_owned()))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::block::{Block, BlockId, TaskId};
 use super::body::{BlockResult, Body, BoxError, WorkerInfo};
 use super::conflict::Conflicts;
-use super::error::{PlanError, TaskProblem};
+use super::error::{PlanError, ProcessBlockError, TaskProblem};
 use super::fit::Fit;
 use super::grid::Grid;
 use super::input::{Input, require_readable};
@@ -116,11 +116,11 @@ impl Task {
     pub fn process_block(&self, index: u64) -> BlockResult {
         let (name, n_blocks) = (self.name(), self.grid().n_blocks());
         if index >= n_blocks {
-            return Err(format!("task {name:?} has no block {index}: it has {n_blocks}, from 0").into());
+            return Err(ProcessBlockError::NoBlock { task: name.to_owned(), index, n_blocks }.into());
         }
         let worker = WorkerInfo { rank: 0, slot: 0 };
         let Some(process) = self.body.prepare(&worker) else {
-            return Err(format!("task {name:?} has no process closure: give it one").into());
+            return Err(ProcessBlockError::NoProcess(name.to_owned()).into());
         };
         let position = self.grid().position(index);
         let id = BlockId { task: TaskId(0), index };

@@ -234,6 +234,13 @@ impl Report {
     }
 }
 
+impl RunError {
+    /// The run's error that `error` is or came from, whatever a program put around it.
+    pub(super) fn within<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+    }
+}
+
 /// An error and what it came from, on one line.
 pub(super) fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();

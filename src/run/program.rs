@@ -119,22 +119,19 @@ fn patience() -> Duration {
 
 /// The error as the other ranks get it: with the ranks that a refusal named.
 fn problem_of(error: &(dyn Error + Send + Sync + 'static)) -> Problem {
-    let mut ranks = Vec::new();
-    let mut source: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = source.filter(|_| ranks.is_empty()) {
-        if let Some(RunError::Refused { ranks: named, .. }) = error.downcast_ref() {
-            ranks.clone_from(named);
-        }
-        source = error.source();
-    }
-    let is_resumable = error.downcast_ref().is_some_and(RunError::is_resumable);
+    let of_run = RunError::within(error);
+    let ranks = match of_run {
+        Some(RunError::Refused { ranks, .. }) => ranks.clone(),
+        _ => Vec::new(),
+    };
+    let is_resumable = of_run.is_some_and(RunError::is_resumable);
     Problem { ranks, why: shorten(one_line(error)), is_resumable }
 }
 
 /// Returns whether the error is that of a run that did not complete its blocks.
 fn is_incomplete(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     matches!(
-        error.downcast_ref(),
+        RunError::within(error),
         Some(RunError::Incomplete(_) | RunError::NoWorkers { .. } | RunError::CoordinatorLost { .. })
     )
 }

@@ -22,7 +22,7 @@ use super::common::number::{Loss, Value, cast_one, with_type};
 use super::common::output::Output;
 use super::common::place::{data_type_at, is_in_n5, require_another};
 use super::common::source::Source;
-use super::error::Result;
+use super::error::{Result, ToolError};
 use crate::plan::{Fit, Task};
 use crate::run::Runner;
 use crate::storage::{ArrayInfo, DataType, describe};
@@ -94,7 +94,7 @@ impl Convert {
         // N5 keeps none but 0.
         if !is_in_n5(dst) {
             let fill_value: T = cast_one(source.info.fill_value, loss)
-                .map_err(|error| format!("the fill value of {}: {error}", src.display()))?;
+                .map_err(|source| ToolError::FillValue { path: src.clone(), source })?;
             spec = spec.fill_value(fill_value);
         }
         let (output, block) = self.blocks.create::<T>("convert", dst, spec, &self.output, &source.info)?;

@@ -21,6 +21,7 @@
 //! the voxel size grows by the factor. OME-NGFF instead keeps the *centre* of voxel 0, which moves by (factor - 1) / 2
 //! voxels with each level: that is for its metadata to say, where a number may be half.
 
+pub mod error;
 pub mod level;
 pub mod metadata;
 pub mod method;
@@ -37,6 +38,7 @@ use super::error::Result;
 use crate::plan::{Fit, Pipeline, Task, TaskBuilder};
 use crate::run::{Runner, is_coordinator};
 use crate::storage::{Array, ArrayInfo, DataType, describe};
+use error::DownsampleError;
 use level::{Odd, Step};
 use method::{Method, Reduce};
 
@@ -132,7 +134,7 @@ impl Downsample {
             levels.push(above.info.clone());
         }
         if n_levels == 0 && pipeline.n_tasks() == 0 {
-            return Err(format!("{} is one chunk already: say how many --levels", src.display()).into());
+            return Err(DownsampleError::OneChunk { path: src.clone() }.into());
         }
         let report = self.runner.run(pipeline)?;
         let elapsed_s = report.elapsed_s;

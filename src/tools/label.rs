@@ -21,6 +21,7 @@
 
 pub mod components;
 pub mod connectivity;
+pub mod error;
 pub mod merge;
 pub mod subject;
 pub mod tasks;
@@ -41,6 +42,7 @@ use crate::plan::Pipeline;
 use crate::run::Runner;
 use crate::storage::{DataType, describe};
 use connectivity::{Connectivity, Neighbours};
+use error::LabelError;
 use merge::Merged;
 use subject::Subject;
 use tasks::Labelling;
@@ -105,7 +107,7 @@ impl Label {
     pub fn run(&self) -> Result<Option<Labelled>> {
         use DataType as D;
         if matches!(self.dtype, D::F16 | D::BF16 | D::F32 | D::F64 | D::C64 | D::C128) {
-            return Err(format!("labels are whole numbers: --dtype {} holds others", self.dtype).into());
+            return Err(LabelError::NotWhole { data_type: self.dtype }.into());
         }
         with_number!(self.dtype, T => self.run_as::<T>())
     }

@@ -10,6 +10,7 @@
 
 pub mod cells;
 pub mod check;
+pub mod error;
 pub mod gaussian;
 pub mod picture;
 pub mod volume;
@@ -17,6 +18,7 @@ pub mod volume;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::common::output::require_axes;
 use super::common::place::require_another;
 use super::error::Result;
 use crate::geometry::Coordinate;
@@ -24,6 +26,7 @@ use crate::observe::Report;
 use crate::plan::{Fit, Pipeline, Task};
 use crate::run::{Runner, is_coordinator};
 use crate::storage::{Array, ArrayInfo, ArraySpec};
+use error::SmoothError;
 use gaussian::Gaussian;
 use volume::Volume;
 
@@ -116,7 +119,7 @@ impl Smooth {
 /// The task that writes a volume of cells.
 fn make_up(path: &Path, shape: &[u64]) -> Result<Task> {
     if shape.len() != 3 {
-        return Err(format!("--shape has {} numbers: the made-up volume needs 3", shape.len()).into());
+        return Err(SmoothError::MadeUpShape { n_given: shape.len() }.into());
     }
     let cells = Array::<u8>::create(path, &ArraySpec::new(shape).axis_names(["z", "y", "x"]))?;
     let task = Task::builder("make up").total_roi(cells.roi()).block_shape([64, 64, 64]).fit(Fit::Shrink);
@@ -157,21 +160,12 @@ fn block_shape(input: &Volume, asked: Option<&[u64]>) -> Result<Vec<u64>> {
     let n_axes = input.roi.n_axes();
     match asked {
         None => Ok(vec![1 << (18 / n_axes); n_axes]),
-        Some(block) => require_axes("--block", block, input).map(|()| block.to_vec()),
+        Some(block) => require_axes("--block", block, &input.info).map(|()| block.to_vec()),
     }
-}
-
-fn require_axes(option: &str, given: &[u64], input: &Volume) -> Result {
-    let n_axes = input.roi.n_axes();
-    if given.len() == n_axes {
-        return Ok(());
-    }
-    let (n_given, path) = (given.len(), input.info.path.display());
-    Err(format!("{option} has {n_given} numbers, but {path} has {n_axes} axes: give one for each").into())
 }
 
 fn create_output(path: &Path, input: &Volume, chunks: &[u64]) -> Result<Array<f32>> {
-    require_axes("--chunks", chunks, input)?;
+    require_axes("--chunks", chunks, &input.info)?;
     require_another(path, &input.info.path)?;
     let n_channel_axes = input.info.n_channel_axes();
     let spatial =
@@ -183,9 +177,8 @@ fn create_output(path: &Path, input: &Volume, chunks: &[u64]) -> Result<Array<f3
 /// Refuses now what would only be found wrong after the run.
 fn prepare_pictures(folder: &Path, input: &Volume) -> Result {
     if input.roi.n_axes() < 2 {
-        let path = input.info.path.display();
-        return Err(format!("--png shows a slice of 2 axes, and {path} has 1: leave it out").into());
+        return Err(SmoothError::NoSlice { path: input.info.path.clone() }.into());
     }
-    let make = || std::fs::create_dir_all(folder);
-    make().map_err(|error| format!("cannot make the folder {}: {error}", folder.display()).into())
+    let failed = |source| SmoothError::Folder { folder: folder.to_owned(), source };
+    Ok(std::fs::create_dir_all(folder).map_err(failed)?)
 }

@@ -14,6 +14,7 @@
 //! or infinite is counted and left out of all else.
 
 pub mod bins;
+pub mod error;
 pub mod figures;
 pub mod long_numbers;
 pub mod measure;
@@ -28,7 +29,7 @@ use super::common::scratch::Scratch;
 use super::common::source::Source;
 use super::error::Result;
 use crate::geometry::{Coordinate, Roi};
-use crate::plan::{BoxError, Fit, Pipeline, Task};
+use crate::plan::{Fit, Pipeline, Task};
 use crate::run::Runner;
 use crate::storage::describe;
 use measure::Measured;
@@ -115,7 +116,7 @@ fn map(
 ) -> Result<Task> {
     let to = to.clone();
     let task = Task::builder(name).total_roi(*roi).block_shape(block).fit(Fit::Shrink);
-    Ok(task.process(move |block| to.put(block.index(), &figures(&block.read_roi)?)).build()?)
+    Ok(task.process(move |block| Ok(to.put(block.index(), &figures(&block.read_roi)?)?)).build()?)
 }
 
 /// The task of one block that merges what the `block`s of the task before left.
@@ -130,12 +131,12 @@ fn reduce(
     let (from, to) = (from.clone(), to.clone());
     let n_blocks = roi.shape().div_ceil(&block)?.product()?.unsigned_abs();
     let task = Task::builder(name).total_roi(*roi).block_shape(*roi.shape()).fit(Fit::Shrink);
-    let process = move || -> Result<(), BoxError> {
+    let process = move || -> Result {
         let mut all = from.get(0)?;
         for index in 1..n_blocks {
             merge(&mut all, &from.get(index)?)?;
         }
         to.put(0, &all)
     };
-    Ok(task.process(move |_| process()).build()?.into())
+    Ok(task.process(move |_| Ok(process()?)).build()?.into())
 }

@@ -6,8 +6,23 @@ use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use clap::error::ErrorKind;
 use clap::value_parser;
+use thiserror::Error;
 
 use super::print;
+
+/// A mistake in the command line.
+#[derive(Debug, Error)]
+pub enum CommandLineError {
+    /// No command is named.
+    #[error("a command is missing: --help lists them")]
+    NoCommand,
+    /// An option or an argument is wrong.
+    #[error("{what}; --help lists the options")]
+    Wrong {
+        /// What is wrong, in clap's words.
+        what: String,
+    },
+}
 
 /// The command line, or `None` where only help or the version was asked for, which rank 0 then prints.
 ///
@@ -32,13 +47,13 @@ pub fn parse<A: Parser>() -> bellis::Result<Option<A>> {
         return Ok(None);
     }
     if is_asked_for {
-        return Err("a command is missing: --help lists them".into());
+        return Err(CommandLineError::NoCommand.into());
     }
     let text = error.to_string();
     // What is wrong comes first, then hints and usage.
     let wrong: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    let wrong = wrong.join(" ");
-    Err(format!("{}; --help lists the options", wrong.trim_start_matches("error: ")).into())
+    let what = wrong.join(" ").trim_start_matches("error: ").to_owned();
+    Err(CommandLineError::Wrong { what }.into())
 }
 
 /// A number of voxels.

@@ -45,9 +45,14 @@ pub struct Arguments {
     run: RunFlags,
 }
 
-fn sigma(text: &str) -> Result<f64, &'static str> {
+/// Text that is no standard deviation.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("use a number of voxels above 0 and up to 1000")]
+struct ParseSigmaError;
+
+fn sigma(text: &str) -> Result<f64, ParseSigmaError> {
     let sigma = text.parse().ok().filter(|sigma| *sigma > 0.0 && *sigma <= 1000.0);
-    sigma.ok_or("use a number of voxels above 0 and up to 1000")
+    sigma.ok_or(ParseSigmaError)
 }
 
 impl Arguments {

@@ -32,7 +32,7 @@ pub(super) enum Origin {
 impl Origin {
     /// Where an error comes from.
     pub fn of(error: &(dyn Error + Send + Sync + 'static)) -> Self {
-        match error.downcast_ref() {
+        match RunError::within(error) {
             Some(
                 RunError::Refused { .. }
                 | RunError::OneProcessOnly { .. }
@@ -144,6 +144,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_programs_own_error_around_a_runs_error_hides_nothing() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot segment: {0}")]
+        struct Mine(#[source] RunError);
+
+        assert_eq!(Origin::of(&Mine(RunError::Lost)), Origin::Shared);
+        assert_eq!(Origin::of(&Mine(RunError::WithoutMpi)), Origin::Own);
     }
 
     #[test]

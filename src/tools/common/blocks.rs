@@ -6,7 +6,7 @@ use super::output::{Output, require_axes};
 use crate::geometry::{ChunkGrid, Coordinate};
 use crate::run::{RunError, Runner};
 use crate::storage::{Array, ArrayInfo, ArraySpec, Element, Writers};
-use crate::tools::error::Result;
+use crate::tools::error::{RequestError, Result};
 
 /// The blocks that write an output.
 #[derive(Debug, Clone, Default)]
@@ -125,10 +125,6 @@ fn require_whole_chunks(block: &Coordinate, to: &ArrayInfo) -> Result {
         if is_whole(axis) { block[axis] } else { (block[axis] / chunk_shape[axis] + 1) * chunk_shape[axis] }
     };
     let (given, piece, fitting) = (text(&|axis| block[axis]), text(&|axis| chunk_shape[axis]), text(&next));
-    let (path, pieces) = (to.path.display(), if to.shards.is_some() { "shards" } else { "chunks" });
-    Err(format!(
-        "--block {given} cuts the {pieces} of {path} ({piece}), and two blocks would write one: use {fitting}, or \
-         --share-chunks, which lets them wait for each other"
-    )
-    .into())
+    let (path, pieces) = (to.path.clone(), if to.shards.is_some() { "shards" } else { "chunks" });
+    Err(RequestError::CutsChunks { given, pieces, path, piece, fitting }.into())
 }

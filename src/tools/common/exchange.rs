@@ -4,7 +4,7 @@
 //! pipeline then makes sure that nobody reads it earlier. A file appears complete or not at all, and a block that is
 //! processed twice leaves the same file twice. Numbers are unsigned 64-bit, little endian, behind their count.
 
-use crate::tools::error::Result;
+use crate::tools::error::{Result, ScratchError};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::ops::Range;
@@ -30,8 +30,10 @@ impl Exchange {
     /// Leaves `words` in the name of block `index`.
     pub fn put(&self, index: u64, words: &[u64]) -> Result {
         let path = self.path(index);
-        write(&path, words).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        Context::process().note_written(&path);
+        match write(&path, words) {
+            Ok(()) => Context::process().note_written(&path),
+            Err(source) => return Err(ScratchError::Write { path, source }.into()),
+        }
         Ok(())
     }
 
@@ -52,10 +54,7 @@ impl Exchange {
 
     fn read(&self, index: u64, part: impl FnOnce(usize) -> Range<usize>) -> Result<Vec<u64>> {
         let path = self.path(index);
-        read(&path, part).map_err(|error| {
-            let path = path.display();
-            format!("cannot read {path}: {error} (all ranks must see the same --scratch folder)").into()
-        })
+        read(&path, part).map_err(|source| ScratchError::Read { path, source }.into())
     }
 
     /// No folder gets more than a thousand files.

@@ -1,9 +1,9 @@
 //! The types of element as numbers: how one becomes another, and what may be lost on the way.
 
-use crate::tools::error::Result;
+use crate::tools::error::{RequestError, Result, ToolError, ValueError};
 use std::any::Any;
 
-use crate::storage::{Element, FillValue};
+use crate::storage::{DataType, Element, FillValue};
 use half::{bf16, f16};
 use ndarray::ArrayD;
 use num_complex::Complex;
@@ -181,11 +181,12 @@ complex!(f32, f64);
 /// # Errors
 /// The first value that does not fit, and the option that would make it fit.
 pub fn cast<S: Value, T: Value>(data: ArrayD<S>, loss: Loss) -> Result<ArrayD<T>> {
-    let data: Box<dyn Any> = Box::new(data);
-    let data = match data.downcast::<ArrayD<T>>() {
-        Ok(same) => return Ok(*same),
-        Err(other) => other.downcast::<ArrayD<S>>().map_err(|_| "data are neither of two types")?,
-    };
+    let mut data = Some(data);
+    if let Some(same) = (&mut data as &mut dyn Any).downcast_mut::<Option<ArrayD<T>>>().and_then(Option::take)
+    {
+        return Ok(same);
+    }
+    let data = data.unwrap_or_default();
     let mut values = Vec::with_capacity(data.len());
     for &value in data.iter() {
         values.push(cast_one::<T>(value.into(), loss)?);
@@ -195,36 +196,24 @@ pub fn cast<S: Value, T: Value>(data: ArrayD<S>, loss: Loss) -> Result<ArrayD<T>
 
 /// `value` as another type; the error names the option that would make it fit.
 #[inline]
-pub fn cast_one<T: Value>(value: FillValue, loss: Loss) -> Result<T, String> {
-    T::narrow(value, loss).map_err(|misfit| misfit.explain(value, T::DATA_TYPE))
+pub fn cast_one<T: Value>(value: FillValue, loss: Loss) -> Result<T, ValueError> {
+    T::narrow(value, loss).map_err(|misfit| misfit.of(value, T::DATA_TYPE))
 }
 
 impl Misfit {
-    fn explain(self, value: FillValue, data_type: crate::storage::DataType) -> String {
-        // Large numbers without all their digits.
-        let value = match value {
-            FillValue::Float(value) if value.is_finite() && value.abs() >= 1e16 => format!("{value:e}"),
-            value => value.to_string(),
-        };
+    /// The error of a value that does not become this type.
+    fn of(self, value: FillValue, data_type: DataType) -> ValueError {
         match self {
-            Self::Range => {
-                format!("the value {value} lies beyond {data_type}: choose a wider type, or --clip")
-            }
-            Self::Inexact => {
-                format!("{data_type} cannot hold the value {value} exactly: choose another type, or --round")
-            }
-            Self::Imaginary => {
-                format!(
-                    "{data_type} has no imaginary part, and the value {value} has one: choose complex64 or complex128"
-                )
-            }
+            Self::Range => ValueError::Range { value, data_type },
+            Self::Inexact => ValueError::Inexact { value, data_type },
+            Self::Imaginary => ValueError::Imaginary { value, data_type },
         }
     }
 }
 
 /// The error of a tool that compares elements, which these cannot be.
-pub fn without_order(data_type: crate::storage::DataType) -> String {
-    format!("{data_type} has no order, which this tool needs: bellis convert and bellis stats take it")
+pub fn without_order(data_type: DataType) -> ToolError {
+    RequestError::WithoutOrder { data_type }.into()
 }
 
 /// Runs `$body` with the type alias `$T` for a `DataType`.
@@ -256,7 +245,7 @@ macro_rules! with_number {
         let data_type = $data_type;
         $crate::tools::common::number::with_type!(@ data_type, $T => $body, ;
             $crate::storage::DataType::C64 | $crate::storage::DataType::C128 =>
-                Err($crate::tools::common::number::without_order(data_type).into()))
+                Err($crate::tools::common::number::without_order(data_type)))
     }};
 }
 pub(crate) use with_number;

@@ -1,6 +1,6 @@
 //! What can be said about blocks and about the output, the same way for every tool.
 
-use crate::tools::error::Result;
+use crate::tools::error::{RequestError, Result};
 use std::path::Path;
 
 use crate::storage::ArraySpec;
@@ -92,7 +92,7 @@ fn dividing(shards: &[u64], most: &[u64]) -> Vec<u64> {
 
 /// What was said for the spatial axes of the array that `info` is of, with `others` along channel axes before; or what was
 /// said for all.
-pub fn all_axes(option: &str, given: &[u64], info: &ArrayInfo, others: &[u64]) -> Result<Vec<u64>> {
+pub fn all_axes(option: &'static str, given: &[u64], info: &ArrayInfo, others: &[u64]) -> Result<Vec<u64>> {
     let (n_channel_axes, n_axes) = (info.n_channel_axes(), info.shape.len());
     if given.len() == n_axes {
         return Ok(given.to_vec());
@@ -102,15 +102,13 @@ pub fn all_axes(option: &str, given: &[u64], info: &ArrayInfo, others: &[u64]) -
 }
 
 /// Refuses another number of extents than there are spatial axes.
-pub fn require_axes(option: &str, given: &[u64], info: &ArrayInfo) -> Result {
+pub fn require_axes(option: &'static str, given: &[u64], info: &ArrayInfo) -> Result {
     let n_spatial = info.offset.n_axes();
     if given.len() == n_spatial {
         return Ok(());
     }
-    let (n_given, path) = (given.len(), info.path.display());
-    let several = if n_spatial == 1 { "axis" } else { "axes" };
-    Err(format!("{option} has {n_given} numbers, but {path} has {n_spatial} {several}: give one for each")
-        .into())
+    let (n_given, path) = (given.len(), info.path.clone());
+    Err(RequestError::Axes { option, n_given, path, n_axes: n_spatial }.into())
 }
 
 /// Refuses an array without voxels, of which nothing can be made.
@@ -118,6 +116,5 @@ pub fn require_voxels(info: &ArrayInfo) -> Result {
     if !info.shape.contains(&0) {
         return Ok(());
     }
-    let (path, shape) = (info.path.display(), &info.shape);
-    Err(format!("{path} has no voxels, its shape is {shape:?}: there is nothing to do").into())
+    Err(RequestError::NoVoxels { path: info.path.clone(), shape: info.shape.clone() }.into())
 }

@@ -1,6 +1,6 @@
 //! Where arrays lie: in which file or directory, and whether two paths are one place.
 
-use crate::tools::error::Result;
+use crate::tools::error::{RequestError, Result};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::storage::{DataType, Format};
 /// Refuses an output that is the input.
 pub fn require_another(output: &Path, input: &Path) -> Result {
     match is_same(output, input) {
-        true => Err(format!("{} is input and output: choose another output", output.display()).into()),
+        true => Err(RequestError::SameArray { path: output.to_owned() }.into()),
         false => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! The folder in which blocks leave what others read: made by the first task of a run, removed at its end by rank 0.
 
-use crate::tools::error::Result;
+use crate::tools::error::{Result, ScratchError, ToolError};
 use std::fs::{self, File, TryLockError};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, ErrorKind};
@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::geometry::Roi;
 use crate::observe::Report;
 use crate::plan::{Fit, Task};
-use crate::run::RunError;
 use crate::storage::Format;
 
 use super::exchange::Exchange;
@@ -66,21 +65,21 @@ impl Scratch {
         Ok(task.process(move |_| Ok(scratch.make()?)).build()?)
     }
 
-    fn make(&self) -> Result<(), String> {
+    fn make(&self) -> Result<(), ScratchError> {
         if self.is_kept {
             // The run directory is this run's alone.
-            return fs::create_dir_all(&self.folder).map_err(|error| self.cannot_make(&error));
+            return fs::create_dir_all(&self.folder).map_err(|source| self.cannot_make(source));
         }
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         // This process may have made it before.
         *lock = None;
         let made = make(&self.folder);
-        *lock = Some(made.map_err(|error| self.cannot_make(&error))?);
+        *lock = Some(made.map_err(|source| self.cannot_make(source))?);
         Ok(())
     }
 
-    fn cannot_make(&self, error: &io::Error) -> String {
-        format!("cannot make the scratch folder {}: {error}", self.folder.display())
+    fn cannot_make(&self, source: io::Error) -> ScratchError {
+        ScratchError::Folder { folder: self.folder.clone(), source }
     }
 
     /// What `conclude` makes of the folder on rank 0, which then removes it; `None` on all other ranks. An error if the
@@ -93,7 +92,7 @@ impl Scratch {
             completed?;
             return Ok(None);
         }
-        let outcome = completed.map_err(RunError::into).and_then(|()| conclude());
+        let outcome = completed.map_err(ToolError::Run).and_then(|()| conclude());
         if is_made
             && !self.is_kept
             && let Err(error) = remove(&self.folder)

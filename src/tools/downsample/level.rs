@@ -1,8 +1,10 @@
 //! From a level to the next: shapes, and where they lie.
 
+use super::error::DownsampleError;
 use crate::geometry::Coordinate;
 use crate::storage::ArrayInfo;
 use crate::storage::ArraySpec;
+use crate::tools::common::output::require_axes;
 use crate::tools::error::Result;
 
 /// What becomes of the voxels left over where an extent is no multiple of the factor.
@@ -30,13 +32,12 @@ impl Step {
     pub fn new(factors: &[u64], odd: Odd, info: &ArrayInfo) -> Result<Self> {
         let n_axes = info.offset.n_axes();
         let along = |axis: usize| if factors.len() == 1 { factors[0] } else { factors[axis] };
-        if factors.len() != 1 && factors.len() != n_axes {
-            let (n_given, path) = (factors.len(), info.path.display());
-            return Err(format!("--factor has {n_given} numbers, but {path} has {n_axes} axes").into());
+        if factors.len() != 1 {
+            require_axes("--factor", factors, info)?;
         }
         let factors = Coordinate::from_fn(n_axes, |axis| along(axis).cast_signed());
         if factors.all(|factor| factor == 1) {
-            return Err("--factor 1 makes no smaller volume: use 2 or more along an axis".into());
+            return Err(DownsampleError::NotSmaller.into());
         }
         Ok(Self { factors, odd })
     }
@@ -101,7 +102,6 @@ impl Step {
     }
 }
 
-fn too_small(info: &ArrayInfo, shape: &[u64]) -> String {
-    let path = info.path.display();
-    format!("a level of {path} of shape {shape:?} is too small to be cropped: use fewer --levels")
+fn too_small(info: &ArrayInfo, shape: &[u64]) -> DownsampleError {
+    DownsampleError::TooSmall { path: info.path.clone(), shape: shape.to_vec() }
 }

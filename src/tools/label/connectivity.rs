@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use super::error::{LabelError, ParseConnectivityError};
+
 /// Which voxels are neighbours, as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connectivity {
@@ -21,29 +23,27 @@ pub enum Neighbours {
 }
 
 impl FromStr for Connectivity {
-    type Err = &'static str;
+    type Err = ParseConnectivityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "faces" => Ok(Self::Named(Neighbours::Faces)),
             "all" => Ok(Self::Named(Neighbours::All)),
-            _ => text.parse().map(Self::Number).map_err(|_| "use faces or all, or a number such as 6 or 26"),
+            _ => text.parse().map(Self::Number).map_err(|_| ParseConnectivityError),
         }
     }
 }
 
 impl Connectivity {
     /// In space of so many axes.
-    pub fn among(self, n_axes: usize) -> Result<Neighbours, String> {
+    pub fn among(self, n_axes: usize) -> Result<Neighbours, LabelError> {
         let faces = 2 * n_axes as u64;
         let all = 3u64.pow(n_axes as u32) - 1;
         match self {
             Self::Named(neighbours) => Ok(neighbours),
             Self::Number(number) if number == faces => Ok(Neighbours::Faces),
             Self::Number(number) if number == all => Ok(Neighbours::All),
-            Self::Number(number) => Err(format!(
-                "--connectivity {number} is not possible in {n_axes}-D: use {faces} (faces) or {all} (all)"
-            )),
+            Self::Number(number) => Err(LabelError::NoConnectivity { number, n_axes, faces, all }),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From the components of all blocks to those of the volume.
 
 use super::components::Component;
+use super::error::LabelError;
 use super::union_find::UnionFind;
 use crate::tools::error::Result;
 
@@ -46,7 +47,7 @@ impl Merge {
         let block = usize::try_from(block)?;
         let end = self.begins.get(block + 1).copied().unwrap_or(self.found.len());
         let number = self.begins.get(block).map(|begin| begin + label as usize - 1);
-        Ok(number.filter(|number| *number < end).ok_or("a pair names a component that is not there")?)
+        Ok(number.filter(|number| *number < end).ok_or(LabelError::NoComponent)?)
     }
 
     /// Numbers the components of the volume from 1, in the order of their first voxels: for each block, the numbers of
@@ -95,7 +96,7 @@ impl Merged {
     /// From words.
     pub fn from_words(words: &[u64]) -> Result<Self> {
         let [components, largest, voxels] = *words else {
-            return Err("the merging block left something else than its figures".into());
+            return Err(LabelError::NoFigures.into());
         };
         Ok(Self { components, largest, voxels })
     }

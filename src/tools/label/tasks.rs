@@ -9,6 +9,7 @@ use crate::tools::error::Result;
 
 use super::components::Component;
 use super::connectivity::Neighbours;
+use super::error::LabelError;
 use super::merge::Merge;
 use super::subject::Subject;
 use super::touch::{self, Side};
@@ -44,7 +45,7 @@ impl Labelling {
         let n_channels: u64 = subject.info.channel_shape().iter().product();
         let n_voxels = n_voxels.unsigned_abs().saturating_mul(n_channels);
         if u32::try_from(n_voxels).is_err() {
-            return Err(format!("a block of {n_voxels} voxels is too large: 2^32 - 1 are possible").into());
+            return Err(LabelError::BlockTooLarge { n_voxels }.into());
         }
         subject.roi.shape().div_floor(&subject.info.voxel_size)?.product()?;
         Ok(Self {
@@ -74,7 +75,7 @@ impl Labelling {
             for Component { first, size } in components.found {
                 words.extend([in_volume(first), size]);
             }
-            this.blocks.put(block.index(), &words)
+            Ok(this.blocks.put(block.index(), &words)?)
         });
         Ok(task.build()?)
     }
@@ -91,7 +92,7 @@ impl Labelling {
             // It reads what another task left.
             .read_write_conflict(false);
         Ok(task
-            .process(move |block| this.pairs.put(block.index(), &this.touching(block.index())?))
+            .process(move |block| Ok(this.pairs.put(block.index(), &this.touching(block.index())?)?))
             .build()?)
     }
 
@@ -99,7 +100,7 @@ impl Labelling {
     pub fn merge<T: Number>(&self, merged: &Exchange) -> Result<Task> {
         let (this, merged) = (self.clone(), merged.clone());
         let task = Task::builder("merge").total_roi(*self.roi()).block_shape(*self.roi().shape());
-        Ok(task.process(move |_| this.merge_all::<T>(&merged)).build()?)
+        Ok(task.process(move |_| Ok(this.merge_all::<T>(&merged)?)).build()?)
     }
 
     /// Writes each block, with the numbers that its components have in the volume. Blocks may share chunks, if so said.
@@ -110,8 +111,7 @@ impl Labelling {
             let components = this.subject.components(&block.write_roi)?;
             let table = this.tables.get(block.index())?;
             if table.len() != components.found.len() {
-                let path = this.subject.info.path.display();
-                return Err(format!("{path} changed while it was labelled").into());
+                return Err(LabelError::Changed { path: this.subject.info.path.clone() }.into());
             }
             let as_label = |label: &u64| fitting::<T>(*label);
             let table = table.iter().map(as_label).collect::<Result<Vec<T>>>()?;
@@ -212,6 +212,6 @@ impl Labelling {
 /// A label as `T`.
 fn fitting<T: Number>(label: u64) -> Result<T> {
     let value = FillValue::Integer(label.into());
-    let misfit = |_| format!("{} holds no {label} labels: choose a wider --dtype", T::DATA_TYPE);
+    let misfit = |_| LabelError::TooMany { data_type: T::DATA_TYPE, label };
     Ok(T::narrow(value, Loss::default()).map_err(misfit)?)
 }

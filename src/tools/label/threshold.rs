@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::storage::{DataType, FillValue, describe};
 use crate::tools::error::Result;
 
+use super::error::{LabelError, ParseThresholdError};
 use crate::tools::common::number::{Loss, Number};
 
 /// A threshold, before it is known what it is compared with.
@@ -24,7 +25,7 @@ pub enum Above<T> {
 }
 
 impl FromStr for Threshold {
-    type Err = &'static str;
+    type Err = ParseThresholdError;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
         if let Ok(whole) = text.parse::<i128>() {
@@ -32,7 +33,7 @@ impl FromStr for Threshold {
         }
         match text.parse::<f64>() {
             Ok(value) if !value.is_nan() => Ok(Self(FillValue::Float(value))),
-            _ => Err("use a number, such as 100 or 0.5"),
+            _ => Err(ParseThresholdError),
         }
     }
 }
@@ -45,11 +46,7 @@ impl Threshold {
     pub fn of_mask(path: &Path) -> Result<Self> {
         match describe(path)?.data_type {
             DataType::Bool | DataType::U8 => Ok(Self(FillValue::Integer(0))),
-            other => {
-                let path = path.display();
-                Err(format!("{path} holds {other}, and is no mask (bool or uint8): say its --threshold")
-                    .into())
-            }
+            other => Err(LabelError::NoMask { path: path.to_owned(), data_type: other }.into()),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::storage::Array;
 use crate::tools::error::Result;
 use ndarray::ArrayD;
 
+use super::error::SmoothError;
 use super::gaussian::Gaussian;
 use super::volume::Volume;
 
@@ -28,7 +29,7 @@ pub fn check(input: &Volume, output: &Array<f32>, gaussian: &Gaussian) -> Result
             let is_right = (f64::from(*found) - expected).abs() <= 1e-4 * f64::from(largest)
                 || (found.is_nan() && expected.is_nan());
             if !is_right && largest.is_finite() {
-                return Err(format!("voxel {voxel} is {found} and should be {expected}").into());
+                return Err(SmoothError::WrongVoxel { voxel, found: *found, expected }.into());
             }
         }
     }

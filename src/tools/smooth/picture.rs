@@ -2,13 +2,15 @@
 
 use crate::tools::error::Result;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use crate::geometry::{Coordinate, Roi};
 use crate::storage::Array;
 use ndarray::ArrayD;
+use png::EncodingError::LimitsExceeded;
 
+use super::error::SmoothError;
 use super::volume::Volume;
 
 /// Writes `before.png` and `after.png` to `folder`, in the same grey values.
@@ -20,9 +22,10 @@ pub fn write_both(folder: &Path, before: &Volume, after: &Array<f32>) -> Result<
     let mut pictures = Vec::new();
     for (name, slice) in [("before.png", before), ("after.png", after)] {
         let path = folder.join(name);
-        write(&path, &slice, darkest, brightest)
-            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-        pictures.push(path);
+        match write(&path, &slice, darkest, brightest) {
+            Ok(()) => pictures.push(path),
+            Err(source) => return Err(SmoothError::Picture { path, source }.into()),
+        }
     }
     Ok(pictures)
 }
@@ -40,13 +43,16 @@ fn middle(roi: &Roi, voxel_size: &Coordinate) -> Result<Roi> {
 }
 
 /// The last two axes as rows and columns, the first of the others.
-fn write(path: &Path, slice: &ArrayD<f32>, darkest: f32, brightest: f32) -> Result {
-    let [.., rows, columns] = *slice.shape() else { return Err("a picture needs two axes".into()) };
+fn write(path: &Path, slice: &ArrayD<f32>, darkest: f32, brightest: f32) -> io::Result<()> {
+    let [.., rows, columns] = *slice.shape() else { return Err(LimitsExceeded.into()) };
+    let (Ok(height), Ok(width)) = (u32::try_from(rows), u32::try_from(columns)) else {
+        return Err(LimitsExceeded.into());
+    };
     let scale = 255.0 / (brightest - darkest).max(f32::MIN_POSITIVE);
     let grey = |value: &f32| ((value - darkest) * scale).round() as u8;
     let pixels: Vec<u8> = slice.iter().take(rows * columns).map(grey).collect();
     let file = BufWriter::new(File::create(path)?);
-    let mut encoder = png::Encoder::new(file, u32::try_from(columns)?, u32::try_from(rows)?);
+    let mut encoder = png::Encoder::new(file, width, height);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.write_header()?.write_image_data(&pixels)?;
     Ok(())

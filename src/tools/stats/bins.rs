@@ -1,5 +1,6 @@
 //! The bins of a histogram: those of `numpy.histogram` between minimum and maximum.
 
+use super::error::StatsError;
 use crate::tools::error::Result;
 
 /// The edges of bins of equal width. All but the last leave out their upper edge.
@@ -14,9 +15,7 @@ impl Edges {
         let Some((min, max)) = range else { return Ok(None) };
         let (min, max) = if min == max { (min - 0.5, max + 0.5) } else { (min, max) };
         if !(max - min).is_finite() {
-            return Err(
-                format!("{min:e} and {max:e} are too far apart for a histogram: leave out --bins").into()
-            );
+            return Err(StatsError::TooFarApart { min, max }.into());
         }
         let width = (max - min) / n_bins as f64;
         let edge = |index: usize| if index == n_bins { max } else { min + index as f64 * width };
@@ -49,7 +48,7 @@ impl Edges {
 #[allow(clippy::ptr_arg)] // as every merge
 pub fn add(all: &mut Vec<u64>, more: &[u64]) -> Result {
     if all.len() != more.len() {
-        return Err(format!("{} counts cannot be added to {}", more.len(), all.len()).into());
+        return Err(StatsError::DifferentCounts { all: all.len(), more: more.len() }.into());
     }
     all.iter_mut().zip(more).for_each(|(all, more)| *all += more);
     Ok(())

@@ -3,6 +3,7 @@
 use crate::tools::error::Result;
 use serde_json::Value;
 
+use super::error::StatsError;
 use super::long_numbers::integer;
 
 /// Minimum, maximum and sums of some voxels.
@@ -36,7 +37,7 @@ pub trait Figures: Default {
 }
 
 fn words<const N: usize>(words: &[u64]) -> Result<[u64; N]> {
-    Ok(words.try_into().map_err(|_| format!("{} words are no figures", words.len()))?)
+    Ok(words.try_into().map_err(|_| StatsError::NoFigures { n_words: words.len() })?)
 }
 
 fn split(value: u128) -> [u64; 2] {

@@ -5,6 +5,7 @@ use crate::tools::error::Result;
 use serde_json::{Map, Value, json};
 
 use super::bins::Edges;
+use super::error::StatsError;
 use super::figures::Figures;
 use super::long_numbers::unquoted;
 
@@ -30,7 +31,7 @@ impl Summary {
             // Rounding may take a mean past the range by its last digit.
             let slack = f64::EPSILON * 4.0 * min.abs().max(max.abs());
             if mean < min - slack || mean > max + slack {
-                return Err(format!("a mean of {mean:e} does not lie from {min:e} to {max:e}").into());
+                return Err(StatsError::MeanOutside { mean, min, max }.into());
             }
         }
         let [min, max, sum, squares] = figures.values();
@@ -78,9 +79,9 @@ impl Summary {
     }
 }
 
-fn require(what: &str, found: u64, expected: u64) -> Result {
+fn require(what: &'static str, found: u64, expected: u64) -> Result {
     match found == expected {
         true => Ok(()),
-        false => Err(format!("{found} {what} were counted, and there are {expected}").into()),
+        false => Err(StatsError::Miscounted { what, found, expected }.into()),
     }
 }
