@@ -18,8 +18,13 @@ struct Cursor {
     begin: Coordinate,
     end: Coordinate,
     step: Coordinate,
+    /// The position of `index`, but for the last axis, along which `index` alone moves on.
     position: Coordinate,
     index: u64,
+    /// The index at which the row along the last axis ends.
+    row_end: u64,
+    /// From one index of the row to the next.
+    stride: u64,
 }
 
 /// A cursor for each box, merged by index.
@@ -51,6 +56,13 @@ impl Order {
     /// Moves the lowest on to `index`, or out where it is at its end.
     #[inline]
     fn step(&mut self, index: Option<u64>) {
+        match (index, &mut self.first) {
+            (Some(index), Some((first, _))) if self.others.is_empty() => *first = index,
+            _ => self.step_among_others(index),
+        }
+    }
+
+    fn step_among_others(&mut self, index: Option<u64>) {
         let stepped = index.zip(self.first.map(|(_, which)| which));
         let next = self.others.peek().map(|Reverse(next)| *next);
         self.first = match (stepped, next) {
@@ -172,20 +184,28 @@ fn align(part: GridBox, step: &Coordinate) -> GridBox {
 
 impl Cursor {
     fn over(grid: &Grid, part: &GridBox, step: Coordinate) -> Self {
-        Self { begin: part.begin, end: part.end, step, position: part.begin, index: grid.index(&part.begin) }
+        let stride = step[step.n_axes() - 1].unsigned_abs();
+        let (begin, end) = (part.begin, part.end);
+        let mut cursor = Self { begin, end, step, position: begin, index: 0, row_end: 0, stride };
+        cursor.find_index(grid);
+        cursor
+    }
+
+    /// Finds the index of the position, and where its row ends.
+    fn find_index(&mut self, grid: &Grid) {
+        let last = self.position.n_axes() - 1;
+        self.index = grid.index(&self.position);
+        self.row_end = self.index + (self.end[last] - self.position[last]).unsigned_abs();
     }
 
     /// Moves to the next position; `false` at the end.
     #[inline]
     fn advance(&mut self, grid: &Grid) -> bool {
-        let last = self.position.n_axes() - 1;
-        let step = self.step[last];
-        self.position[last] += step;
-        if self.position[last] < self.end[last] {
-            self.index += step.unsigned_abs();
+        if self.row_end - self.index > self.stride {
+            self.index += self.stride;
             return true;
         }
-        self.carry_from(grid, last)
+        self.carry_from(grid, self.position.n_axes() - 1)
     }
 
     /// Moves to the begin of the next row, past the end of which the position is along `axis`.
@@ -198,7 +218,7 @@ impl Cursor {
             axis -= 1;
             self.position[axis] += self.step[axis];
             if self.position[axis] < self.end[axis] {
-                self.index = grid.index(&self.position);
+                self.find_index(grid);
                 return true;
             }
         }
@@ -229,7 +249,7 @@ impl Cursor {
                 break;
             }
         }
-        self.index = grid.index(&self.position);
+        self.find_index(grid);
         true
     }
 

@@ -71,7 +71,11 @@ impl Propagation {
 
     /// Tells at most about `budget` dependents; returns what is left of it. Dependents that end are added to `actions`.
     #[inline]
-    pub fn advance(&mut self, plan: &Plan, tasks: &mut Tasks, mut budget: u64, actions: &mut Actions) -> u64 {
+    pub fn advance(&mut self, plan: &Plan, tasks: &mut Tasks, budget: u64, actions: &mut Actions) -> u64 {
+        if self.stack.is_empty() { budget } else { self.walk_on(plan, tasks, budget, actions) }
+    }
+
+    fn walk_on(&mut self, plan: &Plan, tasks: &mut Tasks, mut budget: u64, actions: &mut Actions) -> u64 {
         while let Some(mut walk) = self.stack.pop() {
             if budget == 0 {
                 self.stack.push(walk);

@@ -259,9 +259,10 @@ impl States {
     /// The ready block of lowest index.
     #[inline]
     pub fn peek_ready(&mut self) -> Option<u64> {
-        if self.n_ready == 0 {
-            return None;
-        }
+        if self.n_ready == 0 { None } else { self.find_ready() }
+    }
+
+    fn find_ready(&mut self) -> Option<u64> {
         while let Some(&Reverse(number)) = self.ready_chunks.peek() {
             let entry = self.entry(number);
             if entry != UNTOUCHED && entry != ENDED {
