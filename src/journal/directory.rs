@@ -61,15 +61,19 @@ impl Journal {
         run_file.runs.push(RunRecord::start(info, by_task(layout, ledger.counts())));
         // Last, and whole: without it the directory is one that nobody has used yet.
         run_file.write(dir)?;
-        let mended = repairs.iter().map(|repair| Event::Repaired { message: repair.to_string() });
-        let lines: Vec<Event> = [Event::Started { command_line, job_id }].into_iter().chain(mended).collect();
-        events.append(&lines)?;
+        events.append(&[Event::Started { command_line, job_id }])?;
+        events.append(&of_repairs(&repairs))?;
         Ok(Self { dir: dir.into(), ledger, events, run_file, repairs, lock })
     }
 
     /// The run directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The names of the tasks, in the order of the layout.
+    pub fn task_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.run_file.layout.tasks.iter().map(|task| task.name.clone())
     }
 
     /// What was found damaged, and mended, at the opening.
@@ -156,6 +160,15 @@ impl Journal {
         }
         self.run_file.write(&self.dir)
     }
+}
+
+/// The repairs as events: the first of them, and how many more there were.
+fn of_repairs(repairs: &[Repair]) -> Vec<Event> {
+    const MAX_LINES: usize = 100;
+    let told = repairs.iter().take(MAX_LINES).map(ToString::to_string);
+    let n_more = repairs.len().saturating_sub(MAX_LINES);
+    let more = (n_more > 0).then(|| format!("and {n_more} more of the kind"));
+    told.chain(more).map(|message| Event::Repaired { message }).collect()
 }
 
 fn by_task(layout: &Layout, counts: &[StateCounts]) -> BTreeMap<String, StateCounts> {

@@ -75,6 +75,15 @@ pub enum Event {
         /// Why it failed last.
         message: String,
     },
+    /// Failures that are not written down one by one, at the end of a run.
+    MoreFailures {
+        /// Their task.
+        task: String,
+        /// Blocks that were tried again.
+        n_retried: u64,
+        /// Blocks that failed for good.
+        n_failed: u64,
+    },
     /// No more blocks are handed out.
     Draining {
         /// Why.

@@ -2,7 +2,7 @@
 //!
 //! * [`desk`] takes messages and the time, and writes an [`outbox`]: pure, without clock and transport.
 //! * [`event_loop`] has the clock and the transport, and decides nothing.
-//! * [`recorder`] writes down, in the run directory, what has happened.
+//! * [`recorder`] writes down, in the run directory, which blocks have ended and what has [`happened`].
 //! * [`heartbeats`] and [`ledger`] are what the desk keeps beside the scheduler: who is asked when whether it lives, and
 //!   what people want to know.
 
@@ -10,6 +10,7 @@ mod clock;
 pub(super) mod desk;
 mod epochs;
 pub(super) mod event_loop;
+mod happened;
 mod heartbeats;
 mod ledger;
 pub(super) mod outbox;

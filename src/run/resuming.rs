@@ -178,7 +178,7 @@ mod tests {
     use crate::geometry::{MaskSource, ReadSource, Roi, Source};
     use crate::journal::{StateCounts, status};
     use crate::observe::Progress;
-    use crate::plan::{BoxError, Task};
+    use crate::plan::{Block, BoxError, Task};
     use crate::run::runner::Runner;
 
     /// Something in a range, nothing elsewhere.
@@ -265,5 +265,38 @@ mod tests {
         assert_eq!([counts(dir, 0).excluded, counts(dir, 1).excluded], [1, 0]);
         assert_eq!([counts(dir, 0).done, counts(dir, 1).done], [6, 1]);
         assert_eq!(run(&runner, dir, Some(10..100), false), [set(7..10), set((0..10).filter(|at| *at != 1))]);
+    }
+
+    #[test]
+    fn what_happened_is_written_down() {
+        let dir = tempfile::tempdir().expect("a directory");
+        run(&Runner::new().slots(1), dir.path(), None, true);
+        let events = status(dir.path()).expect("a run directory").last_events;
+        let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+        assert_eq!(names, ["started", "failed", "ended"]);
+        assert_eq!(events[1]["message"], "no luck");
+        assert_eq!((&events[1]["task"], &events[1]["block"]), (&"a".into(), &6.into()));
+    }
+
+    #[test]
+    fn many_failures_do_not_fill_the_disk() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let total = Roi::new([0], [20_000]).expect("a box");
+        let task = Task::builder("t").total_roi(total).block_shape([1]).max_retries(1);
+        let fail = |block: &Block| {
+            if block.index().is_multiple_of(2) { Ok(()) } else { Err("x".repeat(3000).into()) }
+        };
+        let task = task.process(fail).build().expect("a task");
+        let runner = Runner::new().run_dir(dir.path()).progress(Progress::Off);
+        let report = runner.run(task).expect("it runs");
+        assert_eq!(report.tasks[0].counts.failed, 10_000);
+        let status = status(dir.path()).expect("a run directory");
+        assert_eq!(status.tasks[0].counts.failed, 10_000);
+        let rest = &status.last_events[status.last_events.len() - 2];
+        assert_eq!(rest["event"], "more_failures");
+        let more = ["n_retried", "n_failed"].map(|number| rest[number].as_u64().expect("a number"));
+        assert_eq!(more.iter().sum::<u64>(), 19_000);
+        let file = dir.path().join("events.jsonl");
+        assert!(file.metadata().expect("it is there").len() < 2 << 20);
     }
 }

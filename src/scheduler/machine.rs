@@ -147,6 +147,13 @@ impl Scheduler {
         self.unsynced.len_of(worker)
     }
 
+    /// Number of blocks that go back when a worker is lost: in flight with it, or unsynced. Costs a look at each block in
+    /// flight.
+    pub fn n_blocks_of(&self, worker: WorkerId) -> u64 {
+        let in_flight = self.leases.iter().filter(|flight| flight.worker == worker).count();
+        in_flight as u64 + self.n_unsynced_of(worker)
+    }
+
     /// Returns whether a slot is free for which there is no block before unsynced ones complete.
     pub fn is_waiting_for_sync(&self) -> bool {
         let has_free_slot = (self.leases.len() as u64) < self.workers.n_slots();

@@ -7,9 +7,11 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::epochs::Epochs;
+use super::happened::event_of;
 use super::heartbeats::{Heartbeats, Notice};
 use super::ledger::RunStats;
 use super::outbox::Outbox;
+use crate::journal;
 use crate::observe::{Report, Snapshot};
 use crate::run::error::RunError;
 use crate::run::interrupt::Request;
@@ -39,6 +41,8 @@ pub struct Desk {
     heartbeats: Heartbeats,
     epochs: Epochs,
     stats: RunStats,
+    /// What happened, where somebody keeps that.
+    happened: Option<Vec<journal::Event>>,
     /// The workers, from the first.
     workers: Vec<Known>,
     next_heartbeat_check: Time,
@@ -66,6 +70,7 @@ impl Desk {
         Self {
             epochs: Epochs::new(epoch),
             stats: RunStats::new(scheduler.plan().clone(), &peers),
+            happened: None,
             heartbeats: Heartbeats::new(&peers, status_interval, lost_after),
             workers: peers.into_iter().map(Known::new).collect(),
             scheduler,
@@ -74,6 +79,16 @@ impl Desk {
             notices: Vec::new(),
             silent: Vec::new(),
         }
+    }
+
+    /// From now on, what happens that is worth a line is kept until somebody [takes](Self::take_events) it.
+    pub fn keep_events(&mut self) {
+        self.happened = Some(Vec::new());
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<journal::Event> {
+        self.happened.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// All workers join.
@@ -163,6 +178,14 @@ impl Desk {
             return Ok(());
         }
         log::error!("{worker} ({}) is lost, and its blocks go to others: {why}", known.peer);
+        if let Some(happened) = &mut self.happened {
+            happened.push(journal::Event::WorkerLost {
+                worker: worker.0,
+                host: Some(known.peer.host.clone()),
+                reason: why.to_string(),
+                n_blocks: self.scheduler.n_blocks_of(worker),
+            });
+        }
         self.heartbeats.stop(worker);
         self.epochs.forget(worker);
         self.stats.add_lost();
@@ -198,6 +221,10 @@ impl Desk {
         }
         if !self.is_draining() {
             log::warn!("interrupted{place}: no more blocks are handed out, those in flight are waited for");
+            let reason = format!("interrupted{place}");
+            self.happened
+                .iter_mut()
+                .for_each(|all| all.push(journal::Event::Draining { reason: reason.clone() }));
             self.drain(now, outbox)?;
         }
         Ok(())
@@ -306,6 +333,10 @@ impl Desk {
     /// Turns the scheduler's actions into messages and records.
     #[inline]
     fn settle(&mut self, outbox: &mut Outbox) -> Result<(), RunError> {
+        if let Some(happened) = self.happened.as_mut().filter(|_| !self.actions.failures.is_empty()) {
+            let plan = self.scheduler.plan();
+            happened.extend(self.actions.failures.iter().map(|failure| event_of(plan, failure)));
+        }
         self.stats.record_failures(&mut self.actions.failures);
         outbox.add_ended(&mut self.actions.ended);
         for &Assignment { worker, lease, block } in &self.actions.assignments {

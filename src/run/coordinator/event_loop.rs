@@ -54,10 +54,14 @@ impl Coordinator {
         options: Options,
     ) -> Self {
         let Options { status_interval, lost_after, epoch, .. } = options;
+        let mut desk = Desk::new(scheduler, peers, status_interval, lost_after, epoch);
+        if recorder.is_some() {
+            desk.keep_events();
+        }
         Self {
             transport,
             recorder,
-            desk: Desk::new(scheduler, peers, status_interval, lost_after, epoch),
+            desk,
             observer: observe::observer(options.progress),
             _interrupt: Interrupt::listen(),
             clock: Clock::start(),
@@ -173,6 +177,7 @@ impl Coordinator {
             self.next_tick = now + TICK_INTERVAL;
             self.look_at_requests()?;
             self.observer.update(&self.desk.snapshot(now));
+            self.write_events();
         }
         self.desk.tick(now, &mut self.outbox)?;
         self.lose_silent()?;
@@ -184,6 +189,13 @@ impl Coordinator {
         match request() {
             Some(request) => self.desk.interrupt(self.clock.now(), request, None, &mut self.outbox),
             None => Ok(()),
+        }
+    }
+
+    /// Writes down what happened, where something keeps that.
+    fn write_events(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.tell(self.desk.take_events());
         }
     }
 
@@ -215,6 +227,7 @@ impl Coordinator {
 
     /// Tells everybody that the run is over, and how it went.
     fn end(mut self) -> Result<Report, RunError> {
+        self.write_events();
         // What came in the last moments is told, and ends the next run.
         if request().is_some() {
             self.desk.record_interrupt();
@@ -239,6 +252,7 @@ impl Coordinator {
 
     /// Tells everybody that the run broke off, as far as that goes, so that nobody waits for rank 0.
     fn break_off(mut self, error: RunError) -> RunError {
+        self.write_events();
         match stop_all(&mut *self.transport, Stop::Refused((&error).into())) {
             Ok(()) => abandon(self.transport),
             Err(_) if self.transport.has_lost_any() => abandon(self.transport),

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::journal::{BlockState, Change, Journal};
+use super::happened::Bound;
+use crate::journal::{BlockState, Change, Event, Journal};
 use crate::run::error::RunError;
 use crate::scheduler::{Ended, FinalState};
 
@@ -13,12 +14,16 @@ pub(in crate::run) struct Recorder {
     /// Blocks of each task that run without some that they wait for, as those are not of this part of the pipeline: they
     /// are done when they run after them. Ranges that rise and neither overlap nor touch.
     premature: Vec<Vec<Range<u64>>>,
+    bound: Bound,
+    /// Whether events could not be written, which was said.
+    is_mute: bool,
 }
 
 impl Recorder {
     /// Records in a journal. Blocks that are `premature` are not recorded as done.
     pub fn new(journal: Journal, premature: Vec<Vec<Range<u64>>>) -> Self {
-        Self { journal, premature }
+        let bound = Bound::new(journal.task_names());
+        Self { journal, premature, bound, is_mute: false }
     }
 
     /// Writes down which blocks have ended, and returns when that is on the disk.
@@ -46,8 +51,27 @@ impl Recorder {
         })
     }
 
+    /// Writes down what happened: not more than some lines for each task. No reason to end the run when that fails.
+    pub fn tell(&mut self, events: Vec<Event>) {
+        let told: Vec<Event> = events.into_iter().filter_map(|event| self.bound.admit(event)).collect();
+        self.append(&told);
+    }
+
+    fn append(&mut self, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
+        if let Err(error) = self.journal.record(events)
+            && !std::mem::replace(&mut self.is_mute, true)
+        {
+            log::warn!("what happens is not written down: {error}");
+        }
+    }
+
     /// Ends the run. What was committed is on the disk, however this goes.
-    pub fn close(self, outcome: &str) {
+    pub fn close(mut self, outcome: &str) {
+        let rest = self.bound.rest();
+        self.append(&rest);
         if let Err(error) = self.journal.close(outcome) {
             log::warn!(
                 "the run directory could not be closed, but holds all blocks that were recorded: {error}"
