@@ -71,7 +71,8 @@ pub mod wire;
 pub use geometry::{Coordinate, GeometryError, Roi};
 pub use observe::{Progress, Report, TaskReport};
 pub use plan::{
-    Block, BlockResult, BoxError, Fit, Outcome, Pipeline, PlanError, Task, TaskBuilder, WorkerInfo,
+    Block, BlockResult, BoxError, Fault, Fit, Outcome, Permanent, Pipeline, PlanError, Task, TaskBuilder,
+    WorkerInfo,
 };
 #[doc(hidden)]
 pub use run::bare;

@@ -43,7 +43,7 @@ pub use grid::{Grid, IndexRanges};
 pub use grid_box::{GridBox, Positions};
 pub use link::Link;
 pub use mask::{Masked, masked, masked_rows};
-pub use outcome::Outcome;
+pub use outcome::{Fault, Outcome, Permanent};
 pub use pipeline::Pipeline;
 pub use planned::PlannedTask;
 pub use selection::{Selection, SelectionError};

@@ -66,7 +66,7 @@
 //! assert!(actions.assignments.is_empty());
 //!
 //! // It fails the other one, and alone as it is gets it again, under another lease.
-//! let failed = Outcome::Failed("disk full".to_owned());
+//! let failed = Outcome::failed("disk full");
 //! actions.clear();
 //! scheduler.handle(6, Event::BlockFinished { worker, lease: first.lease, outcome: failed }, &mut actions);
 //! let [again] = actions.assignments[..] else { panic!("one block") };

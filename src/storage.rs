@@ -65,6 +65,7 @@
 //!   and how all that is written as text (`names`);
 //!   `attributes` are the part of it that Zarr, N5 and HDF5 files keep in the same way, as [funlib.persistence] does;
 //! * `context` is what arrays share beside their files: cache, sync, counters;
+//! * `error` is what can go wrong, and `fault` whose fault that is;
 //! * `backend` is what a format must offer, `format` finds out which one a path is in;
 //! * `formats` has a folder for each of Zarr (v2 and v3), N5 and HDF5: the only one that knows of its library (N5 asks zarrs
 //!   for blosc);
@@ -87,6 +88,7 @@ mod context;
 mod disk;
 mod dyn_array;
 mod error;
+mod fault;
 mod format;
 mod formats;
 mod schema;
@@ -103,6 +105,7 @@ pub(crate) use context::Statistics;
 pub(crate) use disk::notice::TARGET as NOTICES;
 pub use dyn_array::DynArray;
 pub use error::{Result, StorageError};
+pub(crate) use fault::is_place;
 pub use format::Format;
 pub use formats::driver::library_versions;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]

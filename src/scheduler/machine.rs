@@ -13,7 +13,7 @@ use super::task_state::{Counts, TaskState};
 use super::tasks::{Purpose, Tasks};
 use super::unsynced::Unsynced;
 use super::workers::Workers;
-use crate::plan::{BlockId, Outcome, Plan, TaskId};
+use crate::plan::{BlockId, Fault, Outcome, Plan, TaskId};
 
 /// How a [`Scheduler`] behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,8 +270,8 @@ impl Scheduler {
             Outcome::Success | Outcome::Skipped => {
                 self.complete(block, outcome == Outcome::Skipped, actions);
             }
-            Outcome::Failed(message) => {
-                let failed = self.tasks.change(block.task, |task| task.fail(block.index, worker));
+            Outcome::Failed { fault, message } => {
+                let failed = self.tasks.change(block.task, |task| task.fail(block.index, worker, fault));
                 self.record_failure(block, worker, Cause::Error(message), failed, actions);
             }
         }
@@ -302,7 +302,7 @@ impl Scheduler {
         for (block, _) in self.unsynced.take(worker, n_blocks) {
             let failed = self.tasks.change(block.task, |task| {
                 task.resume();
-                task.fail(block.index, worker)
+                task.fail(block.index, worker, Fault::Place)
             });
             self.record_failure(block, worker, Cause::Error(message.to_owned()), failed, actions);
         }

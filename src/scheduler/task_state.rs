@@ -7,7 +7,7 @@ use super::event::WorkerId;
 use super::initially_ready::InitiallyReady;
 use super::retries::{Attempts, Retries};
 use super::states::States;
-use crate::plan::PlannedTask;
+use crate::plan::{Fault, PlannedTask};
 
 /// How many blocks of a task are in which state. At every moment
 /// `total = pending + ready + in_flight + unsynced + completed + failed + orphaned`; at the end of a run that was not
@@ -178,11 +178,11 @@ impl TaskState {
     }
 
     /// in flight -> ready or failed, after an error. Returns the attempts so far and whether there is another one.
-    pub fn fail(&mut self, index: u64, worker: WorkerId) -> (u32, bool) {
+    pub fn fail(&mut self, index: u64, worker: WorkerId, fault: Fault) -> (u32, bool) {
         let attempts = self.retries.attempts_mut(index);
         attempts.failures += 1;
         let attempts = *attempts;
-        let again = attempts.failures <= self.max_retries;
+        let again = fault != Fault::Permanent && attempts.failures <= self.max_retries;
         (self.try_again_or_give_up(index, worker, attempts, again), again)
     }
 

@@ -3,7 +3,7 @@
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 
 /// The version of what ranks say to each other: the first byte of every message.
-pub const PROTOCOL: u8 = 4;
+pub const PROTOCOL: u8 = 5;
 
 /// Maximum size of a message in bytes.
 const MAX_BYTES: usize = 16 << 20;

@@ -1,6 +1,6 @@
 //! Any bytes decode to a message or an error, and every message survives the way there and back.
 
-use bellis::plan::{BlockId, Outcome, TaskId};
+use bellis::plan::{BlockId, Fault, Outcome, TaskId};
 use bellis::wire::{
     Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, PROTOCOL, Problem, Reads, Status, Stop,
     ToWorker, WireError, decode, encode,
@@ -26,11 +26,15 @@ fn assigned() -> impl Strategy<Value = Assigned> {
     })
 }
 
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![Just(Fault::Block), Just(Fault::Permanent), Just(Fault::Place), Just(Fault::Worker)]
+}
+
 fn finished() -> impl Strategy<Value = Finished> {
     let outcome = prop_oneof![
         Just(Outcome::Success),
         Just(Outcome::Skipped),
-        any::<String>().prop_map(Outcome::Failed)
+        (fault(), any::<String>()).prop_map(|(fault, message)| Outcome::Failed { fault, message })
     ];
     (any::<u64>(), any::<u64>(), outcome).prop_map(|(lease, busy_us, outcome)| Finished {
         lease,

@@ -46,7 +46,7 @@ impl Run {
     }
 
     fn fail(&mut self, of: Assignment) -> Vec<Assignment> {
-        self.end(of, Outcome::Failed("no".to_owned()))
+        self.end(of, Outcome::failed("no"))
     }
 
     fn succeed(&mut self, of: Assignment) -> Vec<Assignment> {

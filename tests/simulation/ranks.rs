@@ -365,7 +365,7 @@ impl World {
 
     fn done(&mut self, worker: WorkerId, number: usize, lease: u64) {
         let outcome = if self.rng.chance(self.conditions.failures) {
-            Outcome::Failed(format!("block {number} at {}", self.now))
+            Outcome::failed(format!("block {number} at {}", self.now))
         } else if self.rng.chance(self.conditions.skips) {
             Outcome::Skipped
         } else {

@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
             let next = rng.range(0, self.in_flight.len() as u64 - 1) as usize;
             let Assignment { worker, lease, block } = self.in_flight.swap_remove(next);
             let is_poison = self.is_poison[self.oracle.number(block)];
-            let outcome = if is_poison { Outcome::Failed("poison".to_owned()) } else { Outcome::Success };
+            let outcome = if is_poison { Outcome::failed("poison") } else { Outcome::Success };
             self.handle(Event::BlockFinished { worker, lease, outcome });
         }
         (self.scheduler, self.ends)

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bellis::plan::{BlockId, Plan, TaskId};
+use bellis::plan::{BlockId, Fault, Plan, TaskId};
 use bellis::scheduler::{
     Actions, Assignment, Cause, Config, Counts, Disposition, Ended, Event, Failure, FinalState, Lease,
     Outcome, Scheduler, WorkerId,
@@ -263,9 +263,10 @@ impl Shadow {
                 self.counts[task].skipped += u64::from(*outcome == Outcome::Skipped);
                 self.complete(block, task);
             }
-            Outcome::Failed(message) => {
+            Outcome::Failed { fault, message } => {
                 self.failures[block] += 1;
-                let again = self.failures[block] <= self.plan.tasks()[task].spec.max_retries();
+                let again = *fault != Fault::Permanent
+                    && self.failures[block] <= self.plan.tasks()[task].spec.max_retries();
                 self.record_failure(&assignment, block, Cause::Error(message.clone()), again);
             }
         }

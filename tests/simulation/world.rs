@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use bellis::plan::Fault;
 use bellis::scheduler::{Actions, Assignment, Config, Event, Outcome, Scheduler, Time, WorkerId};
 
 use crate::pipelines;
@@ -285,8 +286,11 @@ impl World {
         }
         self.workers[worker.0 as usize].n_busy -= 1;
         let is_poison = self.poison[self.shadow.oracle.number(block)];
-        let outcome = if is_poison || self.rng.chance(self.conditions.failures) {
-            Outcome::Failed(format!("{block} at {}", self.now))
+        // Half of them know that they are.
+        let outcome = if is_poison && block.index.is_multiple_of(2) {
+            Outcome::Failed { fault: Fault::Permanent, message: "poison".to_owned() }
+        } else if is_poison || self.rng.chance(self.conditions.failures) {
+            Outcome::failed(format!("{block} at {}", self.now))
         } else if self.rng.chance(self.conditions.skips) {
             Outcome::Skipped
         } else {

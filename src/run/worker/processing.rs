@@ -1,7 +1,8 @@
 //! The loop that runs the closures of tasks.
 
+use super::outcome::fault_of;
 use super::slot::Worker;
-use crate::plan::{Block, BoxError, Outcome, Process};
+use crate::plan::{Block, BoxError, Fault, Outcome, Process};
 use crate::run::error::one_line;
 use crate::run::panics;
 
@@ -20,7 +21,7 @@ pub(in crate::run) fn process_all(worker: &mut Worker) -> Result<(), BoxError> {
                 // What the closure keeps may be half done, and may panic again when it is dropped.
                 let state = prepared[task].take();
                 let dropped = panics::catch(|| drop(state)).err();
-                Outcome::Failed(dropped.map_or(panic.clone(), |again| format!("{panic}; then {again}")))
+                Outcome::failed(dropped.map_or(panic.clone(), |again| format!("{panic}; then {again}")))
             }
         };
         worker.release(block, outcome)?;
@@ -33,17 +34,23 @@ fn process(worker: &Worker, prepared: &mut Option<Process>, block: &Block) -> Ou
     match body.is_done(block) {
         Ok(true) => return Outcome::Skipped,
         Ok(false) => {}
-        Err(error) => return Outcome::Failed(format!("its check failed: {}", one_line(&*error))),
+        Err(error) => {
+            let message = format!("its check failed: {}", one_line(&*error));
+            return Outcome::Failed { fault: fault_of(&*error), message };
+        }
     }
     let process = match prepared {
         Some(process) => process,
         None => match body.prepare(&worker.info()) {
             Some(Ok(process)) => prepared.insert(process),
             Some(Err(error)) => {
-                let why = one_line(&*error);
-                return Outcome::Failed(format!("the worker could not be prepared: {why}"));
+                let message = format!("the worker could not be prepared: {}", one_line(&*error));
+                return Outcome::Failed { fault: Fault::Worker, message };
             }
-            None => return Outcome::Failed("its task has no process closure".to_owned()),
+            None => {
+                let message = "its task has no process closure".to_owned();
+                return Outcome::Failed { fault: Fault::Permanent, message };
+            }
         },
     };
     process(block).into()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::block_source::BlockSource;
-use crate::plan::{Block, BlockId, BoxError, Outcome, Task, WorkerInfo};
+use crate::plan::{Block, BlockId, BoxError, Fault, Outcome, Task, WorkerInfo};
 use crate::run::error::{RunError, one_line};
 use crate::run::panics;
 use crate::wire::{Assigned, Finished, shorten};
@@ -70,7 +70,7 @@ impl Worker {
         self.last_release = Some(now);
         let busy_us = u64::try_from((now - held.begin).as_micros()).unwrap_or(u64::MAX);
         let outcome = match outcome {
-            Outcome::Failed(message) => Outcome::Failed(shorten(message)),
+            Outcome::Failed { fault, message } => Outcome::Failed { fault, message: shorten(message) },
             other => other,
         };
         let finished = Finished { lease: held.lease, busy_us, outcome };
@@ -101,7 +101,8 @@ impl Worker {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let reason = || Outcome::Failed(format!("the worker's loop ended: {ended}"));
+        let reason =
+            || Outcome::Failed { fault: Fault::Worker, message: format!("the worker's loop ended: {ended}") };
         let mut is_reported = false;
         while let Some(held) = self.held.last() {
             let block = held.block;
