@@ -10,6 +10,7 @@ mod coordinator;
 mod error;
 mod history;
 mod interrupt;
+mod local_workers;
 mod messages;
 mod options;
 mod panics;

@@ -100,6 +100,7 @@ mod leases;
 mod machine;
 mod propagation;
 mod rank_set;
+mod recalls;
 mod restoring;
 mod retries;
 mod sanity;

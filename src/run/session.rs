@@ -10,6 +10,7 @@ use super::coordinator::recorder::Recorder;
 use super::error::RunError;
 use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
+use super::local_workers::with_threads;
 use super::messages::{abandon, close};
 use super::options::Options;
 use super::program::leaving::leave_at_once;
@@ -28,7 +29,6 @@ use crate::observe::Report;
 use crate::plan::{Pipeline, Plan, PlanError, Task};
 use crate::scheduler::{Config, Scheduler};
 use crate::storage::Context;
-use crate::transport::local::{LocalTransport, network};
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
 
@@ -188,7 +188,7 @@ fn join(
             let is_asked = may_share || slots > 1;
             let rank0_patience = if is_asked { options.lost_after * PATIENCE_FACTOR } else { Duration::ZERO };
             let (rank, idle) = (transport.rank(), options.idle);
-            let setup = Setup { rank, slots, idle, may_share, rank0_patience, storage };
+            let setup = Setup { rank, slots, idle, may_share, shared_helper: None, rank0_patience, storage };
             work(transport, setup, &tasks, body)?
         }
         Err(_) => {
@@ -265,46 +265,6 @@ fn schedule(
     }
 }
 
-/// Runs `lead` on this thread beside `n_threads` threads that work for it, if they can be started.
-fn with_threads(
-    n_threads: u32,
-    idle: Idle,
-    storage: &Context,
-    tasks: &Arc<[Task]>,
-    body: &Loop<'_>,
-    lead: impl FnOnce(Result<LocalTransport, RunError>) -> Result<Report, RunError>,
-) -> Result<Report, RunError> {
-    let mut endpoints = network(n_threads as usize + 1).into_iter();
-    let mut mine = endpoints.next().expect("a network has a first endpoint");
-    thread::scope(|scope| {
-        let start = |endpoint: LocalTransport| {
-            let (rank, storage) = (endpoint.rank(), storage.clone());
-            let rank0_patience = Duration::ZERO;
-            let setup = Setup { rank, slots: 1, idle, may_share: false, rank0_patience, storage };
-            let name = format!("worker {}", setup.rank);
-            let work = move || work(Box::new(endpoint), setup, tasks, body);
-            thread::Builder::new().name(name).spawn_scoped(scope, work)
-        };
-        let mut workers = Vec::new();
-        for endpoint in endpoints {
-            match start(endpoint) {
-                Ok(worker) => workers.push(worker),
-                Err(error) => {
-                    let error = RunError::Thread(error.to_string());
-                    // It fails at the endpoints without a thread, which come last.
-                    let _ = stop_all(&mut mine, refusal(&error));
-                    return lead(Err(error));
-                }
-            }
-        }
-        let report = lead(Ok(mine))?;
-        for worker in workers {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        Ok(report)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,6 +272,7 @@ mod tests {
     use crate::observe::Progress;
     use crate::run::messages::tag;
     use crate::run::worker::processing::process_all;
+    use crate::transport::local::{LocalTransport, network};
     use crate::wire::{Hello, MessageKind};
 
     /// Runs rank 0 of three beside ranks 1 and 2, each of which sends what it is given and then waits for the end.
@@ -394,6 +355,7 @@ mod tests {
                     slots: 1,
                     idle: Idle::Sleep,
                     may_share: false,
+                    shared_helper: None,
                     rank0_patience: Duration::ZERO,
                     storage,
                 };

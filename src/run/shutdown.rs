@@ -70,7 +70,7 @@ pub(super) fn wait_for_stop(transport: &mut dyn Transport, idle: Idle) -> Result
         match decode(&buffer)? {
             ToWorker::Stop(stop) => return Ok(stop),
             ToWorker::Lost(ranks) => ranks.iter().for_each(|rank| transport.forget(*rank as usize)),
-            ToWorker::Assign(_) | ToWorker::Status | ToWorker::Sync { .. } => {}
+            ToWorker::Assign(_) | ToWorker::Recall | ToWorker::Status | ToWorker::Sync { .. } => {}
         }
     }
 }

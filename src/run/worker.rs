@@ -9,6 +9,7 @@ pub(super) mod block_source;
 mod outcome;
 mod pool;
 pub(super) mod processing;
+pub(super) mod shared_helper;
 mod single_slot;
 pub(super) mod slot;
 mod sync;

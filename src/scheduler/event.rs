@@ -52,6 +52,14 @@ pub enum Event {
         /// How the block ended.
         outcome: Outcome,
     },
+    /// A worker gives back blocks that it has not begun, as it was [asked](Actions::recalls). They are ready again, and it
+    /// does not count that they were handed out.
+    Returned {
+        /// Which worker.
+        worker: WorkerId,
+        /// The leases of the blocks; none where it has begun them all.
+        leases: Vec<Lease>,
+    },
     /// What a worker wrote for the first `n_blocks` of its blocks that are [unsynced](super::Counts::unsynced), in the order
     /// in which it finished them, is on the disk.
     Synced {
@@ -76,7 +84,7 @@ pub enum Event {
     },
     /// Nothing happened: go on with what a former call left undone.
     Tick,
-    /// Hand out no more blocks; wait for those in flight.
+    /// Hand out no more blocks, and have those come back that were sent ahead; wait for the others in flight.
     Drain,
 }
 
@@ -92,6 +100,9 @@ pub struct Actions {
     pub ended: Vec<Ended>,
     /// Blocks to send to workers, in this order.
     pub assignments: Vec<Assignment>,
+    /// Workers that are to give back the blocks that they have not begun, by [`Event::Returned`]. To be sent before
+    /// `assignments`. None is asked again before it has answered.
+    pub recalls: Vec<WorkerId>,
     /// Failures to make known.
     pub failures: Vec<Failure>,
 }
@@ -101,6 +112,7 @@ impl Actions {
     pub fn clear(&mut self) {
         self.ended.clear();
         self.assignments.clear();
+        self.recalls.clear();
         self.failures.clear();
     }
 

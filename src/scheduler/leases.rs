@@ -77,6 +77,12 @@ impl Leases {
         self.end_at(lease.0 as u32, list);
     }
 
+    /// The oldest block of a list.
+    #[inline]
+    pub fn first(&self, list: &FlightList) -> Option<&Flight> {
+        self.entries.get(list.first as usize)
+    }
+
     /// Ends the oldest lease of a list.
     pub fn end_first(&mut self, list: &mut FlightList) -> Option<Flight> {
         let flight = *self.entries.get(list.first as usize)?;

@@ -8,6 +8,7 @@ use super::event::{
 };
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
+use super::recalls::Recalls;
 use super::restoring::Restoring;
 use super::task_state::{Counts, TaskState};
 use super::tasks::{Purpose, Tasks};
@@ -50,6 +51,7 @@ pub struct Scheduler {
     pub(super) leases: Leases,
     propagation: Propagation,
     restoring: Restoring,
+    recalls: Recalls,
     pub(super) unsynced: Unsynced,
     config: Config,
     budget: u64,
@@ -72,6 +74,7 @@ impl Scheduler {
             leases: Leases::default(),
             propagation: Propagation::default(),
             restoring: Restoring::default(),
+            recalls: Recalls::default(),
             unsynced: Unsynced::default(),
             config,
             budget: BUDGET,
@@ -96,6 +99,7 @@ impl Scheduler {
     /// is left is done in the next call ([`has_backlog`](Self::has_backlog)).
     pub fn handle(&mut self, now: Time, event: Event, actions: &mut Actions) {
         let is_joining = matches!(event, Event::WorkerJoined { .. });
+        let is_tick = matches!(event, Event::Tick);
         match event {
             Event::Restored { task, blocks } => self.on_restored(task, blocks),
             Event::WorkerJoined { worker, slots } => self.on_joined(worker, slots),
@@ -106,11 +110,18 @@ impl Scheduler {
             Event::SyncFailed { worker, n_blocks, message } => {
                 self.on_sync_failed(worker, n_blocks, &message, actions);
             }
+            Event::Returned { worker, leases } => self.on_returned(worker, &leases),
             Event::WorkerLost { worker } => self.on_lost(worker, actions),
             Event::Tick => {}
-            Event::Drain => (self.is_draining, self.is_cut_short) = (true, false),
+            Event::Drain => {
+                (self.is_draining, self.is_cut_short) = (true, false);
+                self.recalls.start_drain(&self.workers);
+            }
         }
         self.go_on(actions);
+        if self.recalls.is_pending() {
+            self.recalls.drain(self.budget, &mut self.workers, actions);
+        }
         if !self.is_draining && !self.is_restoring() {
             let mut left = self.budget.min(MAX_ASSIGNMENTS);
             self.assign_idle(now, &mut left, actions);
@@ -119,12 +130,19 @@ impl Scheduler {
                 self.assign_ahead(now, &mut left, actions);
             }
             self.is_cut_short = left == 0;
+            if is_tick && !self.tasks.has_work() && self.workers.n_idle() > 0 {
+                self.recalls.look(now, &mut self.workers, &self.leases, actions);
+            }
         }
     }
 
     /// Returns whether a call left work for the next: call again, with [`Event::Tick`] if nothing else happened.
     pub fn has_backlog(&self) -> bool {
-        self.propagation.is_pending() || self.is_cut_short || self.is_unsettled || self.unsynced.has_synced()
+        self.propagation.is_pending()
+            || self.is_cut_short
+            || self.is_unsettled
+            || self.unsynced.has_synced()
+            || self.recalls.is_pending()
     }
 
     /// Returns whether nothing remains to be done: every block has ended or, after [`Event::Drain`], none is in flight, and
@@ -275,6 +293,22 @@ impl Scheduler {
                 self.record_failure(block, worker, Cause::Error(message), failed, actions);
             }
         }
+    }
+
+    /// in flight -> ready, for blocks that a worker had not begun.
+    #[cold]
+    fn on_returned(&mut self, worker: WorkerId, leases: &[Lease]) {
+        if !self.workers.is_alive(worker) {
+            return;
+        }
+        for lease in leases {
+            let Some(&Flight { block, .. }) = self.leases.find(*lease, worker) else { continue };
+            let entry = self.workers.worker_mut(worker);
+            self.leases.end(*lease, &mut entry.flights);
+            entry.in_flight -= 1;
+            self.tasks.change(block.task, |task| task.give_back(block.index));
+        }
+        self.workers.end_recall(worker);
     }
 
     /// in flight -> completed.

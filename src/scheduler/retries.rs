@@ -9,7 +9,12 @@ use super::event::WorkerId;
 pub(super) struct Attempts {
     pub failures: u32,
     pub crashes: u32,
+    /// Where it did not succeed last.
+    pub last: Option<WorkerId>,
 }
+
+/// Among the workers to avoid: none.
+const NOBODY: WorkerId = WorkerId(u32::MAX);
 
 #[derive(Debug, Default)]
 pub(super) struct Retries {
@@ -47,6 +52,13 @@ impl Retries {
         if self.waiting.entry(avoid).or_default().insert(index) {
             self.n_waiting += 1;
         }
+    }
+
+    /// Makes a block ready again that was handed out and not begun: still not for the worker where it did not succeed, if it
+    /// was ever begun.
+    pub fn push_again(&mut self, index: u64) {
+        let last = self.attempts.get(&index).and_then(|attempts| attempts.last);
+        self.push(index, last.unwrap_or(NOBODY));
     }
 
     /// Takes a block that `worker` may try; when it is the only worker, any.

@@ -181,6 +181,7 @@ impl TaskState {
     pub fn fail(&mut self, index: u64, worker: WorkerId, fault: Fault) -> (u32, bool) {
         let attempts = self.retries.attempts_mut(index);
         attempts.failures += 1;
+        attempts.last = Some(worker);
         let attempts = *attempts;
         let again = fault != Fault::Permanent && attempts.failures <= self.max_retries;
         (self.try_again_or_give_up(index, worker, attempts, again), again)
@@ -190,6 +191,7 @@ impl TaskState {
     pub fn crash(&mut self, index: u64, worker: WorkerId) -> (u32, bool) {
         let attempts = self.retries.attempts_mut(index);
         attempts.crashes += 1;
+        attempts.last = Some(worker);
         let attempts = *attempts;
         let again = attempts.crashes <= self.max_crashes;
         (self.try_again_or_give_up(index, worker, attempts, again), again)
@@ -200,6 +202,13 @@ impl TaskState {
         self.counts.in_flight -= 1;
         self.counts.ready += 1;
         self.retries.push(index, worker);
+    }
+
+    /// in flight -> ready, for a block that its worker gave back.
+    pub fn give_back(&mut self, index: u64) {
+        self.counts.in_flight -= 1;
+        self.counts.ready += 1;
+        self.retries.push_again(index);
     }
 
     fn try_again_or_give_up(&mut self, index: u64, worker: WorkerId, attempts: Attempts, again: bool) -> u32 {

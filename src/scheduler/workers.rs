@@ -15,6 +15,8 @@ pub(super) struct Worker {
     pub slots: u32,
     pub in_flight: u32,
     pub flights: FlightList,
+    /// Whether it was asked to give back what it holds ahead, and has not answered.
+    is_recalled: bool,
     is_idle_queued: bool,
     is_ahead_queued: bool,
 }
@@ -37,6 +39,23 @@ impl Workers {
     /// Number of workers that are there.
     pub fn n_alive(&self) -> usize {
         self.n_alive
+    }
+
+    /// Number of workers that ever joined.
+    pub fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Number of workers with a free slot.
+    pub fn n_idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// The worker whose turn it is to be looked at, and moves on to the next.
+    pub fn next_in_turn(&self, cursor: &mut usize) -> Option<WorkerId> {
+        let index = if *cursor < self.workers.len() { *cursor } else { 0 };
+        *cursor = index + 1;
+        (index < self.workers.len()).then_some(WorkerId(index as u32))
     }
 
     /// Number of slots of all workers together.
@@ -77,6 +96,26 @@ impl Workers {
         self.n_slots -= u64::from(worker.slots);
         self.n_alive -= 1;
         worker.slots = 0;
+        worker.is_recalled = false;
+        if std::mem::take(&mut worker.is_idle_queued) {
+            self.idle.retain(|idle| *idle != id);
+        }
+    }
+
+    /// Notes that a worker is asked for the blocks that it holds ahead. Returns their number; none where it was asked before.
+    pub fn recall(&mut self, id: WorkerId) -> u32 {
+        let worker = &mut self.workers[id.0 as usize];
+        if worker.is_recalled || worker.slots == 0 || worker.in_flight <= worker.slots {
+            return 0;
+        }
+        worker.is_recalled = true;
+        worker.in_flight - worker.slots
+    }
+
+    /// Notes that a worker has answered a recall.
+    pub fn end_recall(&mut self, id: WorkerId) {
+        self.workers[id.0 as usize].is_recalled = false;
+        self.enqueue(id);
     }
 
     /// Puts a worker that can take a block into the queue that fits.
@@ -91,6 +130,7 @@ impl Workers {
         } else if worker.in_flight < worker.slots + self.credits
             && worker.slots > 0
             && !worker.is_ahead_queued
+            && !worker.is_recalled
         {
             worker.is_ahead_queued = true;
             self.ahead.push_back(id);
@@ -116,7 +156,8 @@ impl Workers {
         while let Some(id) = self.ahead.pop_front() {
             let worker = &mut self.workers[id.0 as usize];
             worker.is_ahead_queued = false;
-            if (worker.slots..worker.slots + self.credits).contains(&worker.in_flight) && worker.slots > 0 {
+            let may_hold = (worker.slots..worker.slots + self.credits).contains(&worker.in_flight);
+            if may_hold && worker.slots > 0 && !worker.is_recalled {
                 return Some(id);
             }
         }

@@ -27,6 +27,8 @@ pub enum MessageKind {
 pub enum ToWorker<'a> {
     /// Blocks to process, in this order.
     Assign(Batch<'a, Assigned>),
+    /// Give back the blocks that are not begun.
+    Recall,
     /// Tell how it is going.
     Status,
     /// Put on the disk what was written so far, and say so.
@@ -47,6 +49,11 @@ pub enum FromWorker<'a> {
     Hello(Hello),
     /// Blocks that are finished.
     Finished(Batch<'a, Finished>),
+    /// Blocks that it gives back, as it was asked to: it has not begun them, and does not hold them any more.
+    Returned {
+        /// The leases under which they were given; none where it has begun all.
+        leases: Vec<u64>,
+    },
     /// How it is going.
     Status(Status),
     /// What was written before the message [`Sync`](ToWorker::Sync) came is on the disk.
@@ -70,7 +77,7 @@ impl ToWorker<'_> {
     pub fn kind(&self) -> MessageKind {
         match self {
             Self::Assign(_) => MessageKind::Assign,
-            Self::Status | Self::Sync { .. } => MessageKind::Status,
+            Self::Status | Self::Recall | Self::Sync { .. } => MessageKind::Status,
             Self::Lost(_) | Self::Stop(_) => MessageKind::Stop,
         }
     }
@@ -82,7 +89,9 @@ impl FromWorker<'_> {
         match self {
             Self::Hello(_) => MessageKind::Hello,
             Self::Finished(_) | Self::Reads(_) => MessageKind::Finished,
-            Self::Status(_) | Self::Synced { .. } | Self::Interrupted { .. } => MessageKind::Status,
+            Self::Status(_) | Self::Returned { .. } | Self::Synced { .. } | Self::Interrupted { .. } => {
+                MessageKind::Status
+            }
         }
     }
 }

@@ -189,13 +189,15 @@ proptest! {
         stop in stop(),
         lost in any::<Vec<u32>>(),
         at_once in any::<bool>(),
+        leases in any::<Vec<u64>>(),
     ) {
-        for message in [ToWorker::Status, ToWorker::Lost(lost), ToWorker::Stop(stop)] {
+        for message in [ToWorker::Status, ToWorker::Recall, ToWorker::Lost(lost), ToWorker::Stop(stop)] {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<ToWorker>(&bytes), Ok(message));
         }
         let interrupted = FromWorker::Interrupted { at_once };
-        for message in [FromWorker::Hello(hello), FromWorker::Status(status), interrupted] {
+        let returned = FromWorker::Returned { leases };
+        for message in [FromWorker::Hello(hello), FromWorker::Status(status), interrupted, returned] {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<FromWorker>(&bytes), Ok(message));
         }

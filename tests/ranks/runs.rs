@@ -44,6 +44,16 @@ fn every_block_is_processed_once() {
 }
 
 #[test]
+fn nothing_is_held_up_behind_a_long_block() {
+    for ranks in [Alone, Mpirun(3), Mpirun(4)] {
+        let outcome = scenario(ranks, "blocks-held-up", &[]);
+        let outcome = outcome.env("BELLIS_SLOTS", if ranks == Alone { "2" } else { "1" }).run();
+        outcome.succeeded();
+        has_line(&outcome, &all_completed("late", 1));
+    }
+}
+
+#[test]
 fn conflicts_give_the_same_result_at_every_rank_count() {
     let alone = scenario(Alone, "blocks-conflicts", &[]).run();
     for ranks in ALL {

@@ -28,6 +28,18 @@ fn a_signal_on_any_rank_drains_the_run() {
 }
 
 #[test]
+fn a_drain_waits_for_the_blocks_at_work_and_for_none_that_was_sent_ahead() {
+    for (ranks, slots, n_slots) in [(Alone, "2", 2), (Mpirun(3), "1", 2), (Mpirun(2), "3", 3)] {
+        let outcome = scenario(ranks, "signals-ahead", &["first", "TERM"]).env("BELLIS_SLOTS", slots);
+        let outcome = outcome.env("BELLIS_CREDITS", "50").run();
+        outcome.failed(75, "0 blocks failed, 0 orphaned, ");
+        assert_eq!(outcome.fact("begun"), outcome.fact("ended"), "{outcome}");
+        let n_begun: u32 = outcome.fact("begun").parse().unwrap();
+        assert!(n_begun <= n_slots, "each slot has begun one when the signal comes\n{outcome}");
+    }
+}
+
+#[test]
 fn a_worker_of_one_slot_passes_a_signal_on() {
     let outcome = scenario(Mpirun(3), "signals-drain", &["last", "TERM"]).run();
     outcome.failed(75, "0 blocks failed, 0 orphaned, ");

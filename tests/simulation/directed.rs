@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::plan::{BlockId, Plan, TaskId};
 use bellis::scheduler::{
-    Actions, Assignment, Cause, Config, Disposition, Event, Failure, Outcome, Scheduler, WorkerId,
+    Actions, Assignment, Cause, Config, Disposition, Event, Failure, Lease, Outcome, Scheduler, Time,
+    WorkerId,
 };
 use bellis::{Pipeline, Roi, Task, TaskBuilder};
 
@@ -21,17 +22,18 @@ fn line(name: &str, extent: i64, block: i64) -> TaskBuilder {
 struct Run {
     scheduler: Scheduler,
     actions: Actions,
+    now: Time,
 }
 
 impl Run {
     fn of(pipeline: impl Into<Pipeline>, config: Config) -> Self {
         let plan = Plan::new(&pipeline.into()).expect("a good pipeline");
-        Self { scheduler: Scheduler::new(Arc::new(plan), config), actions: Actions::default() }
+        Self { scheduler: Scheduler::new(Arc::new(plan), config), actions: Actions::default(), now: 0 }
     }
 
     fn handle(&mut self, event: Event) {
         self.actions.clear();
-        self.scheduler.handle(0, event, &mut self.actions);
+        self.scheduler.handle(self.now, event, &mut self.actions);
         self.scheduler.sanity_check().expect("the books agree");
     }
 
@@ -283,6 +285,99 @@ fn drain_hands_out_nothing_more() {
     run.tick();
     assert!(run.scheduler.is_finished());
     assert_eq!(run.scheduler.counts(TaskId(0)).ready, 9);
+}
+
+#[test]
+fn a_drain_has_what_was_sent_ahead_come_back() {
+    let mut run = Run::of(build(line("a", 10, 1)), Config::default());
+    run.join(0, 1);
+    run.handle(Event::Tick);
+    let held = run.scheduler.counts(TaskId(0)).in_flight;
+    assert_eq!(held, 3, "one block at work, two ahead");
+    let leases: Vec<Lease> = run.actions.assignments.iter().map(|assignment| assignment.lease).collect();
+    run.handle(Event::Drain);
+    assert_eq!(run.actions.recalls, [WorkerId(0)]);
+    assert!(!run.scheduler.is_finished());
+    let worker = WorkerId(0);
+    run.handle(Event::Returned { worker, leases: leases.clone() });
+    let counts = run.scheduler.counts(TaskId(0));
+    assert_eq!((counts.ready, counts.in_flight), (9, 1), "what was begun is waited for");
+    // Answers of a worker that had begun one after all are late; what is given back twice changes nothing.
+    run.handle(Event::BlockFinished { worker, lease: leases[0], outcome: Outcome::Success });
+    run.handle(Event::Returned { worker, leases });
+    assert_eq!(run.scheduler.counts(TaskId(0)), counts);
+    assert_eq!(run.scheduler.n_late(), 1);
+}
+
+#[test]
+fn a_drain_asks_many_workers_a_bounded_number_at_a_time() {
+    let mut run = Run::of(build(line("a", 100_000, 1)), Config::default());
+    for worker in 0..5000 {
+        run.join(worker, 1);
+    }
+    run.handle(Event::Tick);
+    run.tick();
+    run.handle(Event::Drain);
+    let mut n_asked = vec![run.actions.recalls.len()];
+    while run.scheduler.has_backlog() {
+        run.handle(Event::Tick);
+        n_asked.push(run.actions.recalls.len());
+    }
+    assert_eq!(n_asked, [1024, 1024, 1024, 1024, 904]);
+}
+
+/// Two workers, of which the first has begun the first block of two tasks and holds two more, and the second has ended
+/// all others: what that one gets once the first has been looked at after `elapsed`.
+fn held_up(elapsed: Time) -> (Run, Vec<Lease>) {
+    let mut run = Run::of(build(line("a", 12, 1)) + build(line("b", 12, 11)), Config::default());
+    let first = run.join(0, 1);
+    let mut waiting = run.join(1, 1);
+    run.handle(Event::Tick);
+    let mut ahead = Vec::new();
+    waiting.append(&mut run.actions.assignments);
+    while let Some(next) = waiting.pop() {
+        if next.worker == WorkerId(0) {
+            ahead.push(next.lease);
+        } else {
+            waiting.extend(run.succeed(next));
+        }
+    }
+    assert_eq!((first.len(), ahead.len()), (1, 2));
+    assert!(!run.scheduler.has_backlog() && run.scheduler.counts(TaskId(0)).in_flight == 3);
+    run.now += elapsed;
+    run.handle(Event::Tick);
+    (run, ahead)
+}
+
+#[test]
+fn an_idle_worker_gets_what_is_held_up_behind_a_long_block() {
+    assert!(held_up(99_999).0.actions.recalls.is_empty(), "it may be about to end");
+    let (mut run, leases) = held_up(100_000);
+    assert_eq!(run.actions.recalls, [WorkerId(0)]);
+    run.now += 1_000_000;
+    run.handle(Event::Tick);
+    assert!(run.actions.recalls.is_empty(), "once is enough");
+    run.handle(Event::Returned { worker: WorkerId(0), leases });
+    let [next] = run.actions.assignments[..] else { panic!("one block: {:?}", run.actions) };
+    assert_eq!(next.worker, WorkerId(1));
+    let second = run.succeed(next);
+    assert_eq!((second.len(), second[0].worker), (1, WorkerId(1)));
+    run.succeed(second[0]);
+    assert_eq!(run.scheduler.counts(TaskId(0)).completed, 11, "all but the long one");
+}
+
+#[test]
+fn a_block_that_failed_and_was_given_back_still_avoids_its_worker() {
+    let mut run = Run::of(build(line("a", 12, 1)), Config { credits: 4, ..Config::default() });
+    let first = run.join(0, 1)[0];
+    run.join(1, 1);
+    let again = run.fail(first);
+    let on_other = again.iter().find(|assignment| assignment.block == first.block).copied();
+    let on_other = on_other.expect("it is tried again, ahead");
+    assert_eq!(on_other.worker, WorkerId(1));
+    run.handle(Event::Drain);
+    run.handle(Event::Returned { worker: WorkerId(1), leases: vec![on_other.lease] });
+    assert_eq!(run.scheduler.counts(TaskId(0)).failed, 0);
 }
 
 #[test]

@@ -192,7 +192,7 @@ fn conditions(rng: &mut Rng, is_large: bool) -> Conditions {
     let percent = |rng: &mut Rng, most: u64| if is_calm { 0 } else { rng.pick(&[0, 0, 1, most]) };
     Conditions {
         n_workers: if is_large { rng.range(1000, 4000) } else { rng.pick(&[1, 1, 2, 3, 5, 17, 60]) },
-        longest_block: rng.pick(&[1, 1000, 100_000]),
+        longest_block: rng.pick(&[1, 1000, 100_000, 1_000_000]),
         longest_delay: rng.pick(&[0, 1, 100, 10_000]),
         failures: percent(rng, 30),
         skips: percent(rng, 20),
@@ -260,6 +260,10 @@ impl World {
                 self.shadow.before(&Event::BlockFinished { worker, lease: Lease(lease), outcome });
             }
         }
+        if let FromWorker::Returned { leases } = &message {
+            let leases = leases.iter().copied().map(Lease).collect();
+            self.shadow.before(&Event::Returned { worker, leases });
+        }
         self.desk.receive(self.now, worker, message, &mut self.outbox).expect("nobody gives up");
         self.dispatch();
     }
@@ -276,7 +280,11 @@ impl World {
                 ended.extend_from_slice(blocks);
                 Ok::<(), ()>(())
             });
+            let mut recalls = Vec::new();
             for message in recorded.expect("it is recorded").messages() {
+                if decode(message.bytes) == Ok(ToWorker::Recall) {
+                    recalls.push(message.to);
+                }
                 if let ToWorker::Assign(batch) = decode(message.bytes).expect("a message") {
                     for assigned in batch.iter().map(|item| item.expect("a block")) {
                         let block = self.plan.block(assigned.block);
@@ -291,6 +299,7 @@ impl World {
                 sent.push((message.to, message.bytes.to_vec()));
             }
             self.outbox.clear();
+            recalls.into_iter().for_each(|worker| self.shadow.recalled(worker));
             self.shadow.after_events(self.desk.scheduler(), &ended, &assignments);
             if self.n_happenings.is_multiple_of(self.conditions.check_every) {
                 self.desk.scheduler().sanity_check().expect("the scheduler's books agree");

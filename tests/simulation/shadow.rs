@@ -31,6 +31,10 @@ struct Worker {
     slots: u32,
     /// Oldest first.
     flights: VecDeque<Lease>,
+    /// Whether it was asked to give back what it holds ahead, and has not answered.
+    is_recalled: bool,
+    /// Whether it has begun all that it holds: it gave the rest back, and got nothing since.
+    has_begun_all: bool,
     /// Blocks finished and not synced, oldest first, and whether each was skipped.
     unsynced: VecDeque<(BlockId, Number, bool)>,
 }
@@ -45,6 +49,8 @@ pub struct Shadow {
     crashes: Vec<u32>,
     /// The worker where the block did not succeed last.
     avoid: Vec<Option<WorkerId>>,
+    /// The same, but not for one that was lost before it began the block.
+    failed_on: Vec<Option<WorkerId>>,
     flights: BTreeMap<Lease, (Assignment, Number)>,
     workers: Vec<Worker>,
     counts: Vec<Counts>,
@@ -78,6 +84,7 @@ impl Shadow {
             failures: vec![0; n],
             crashes: vec![0; n],
             avoid: vec![None; n],
+            failed_on: vec![None; n],
             flights: BTreeMap::new(),
             workers: Vec::new(),
             counts,
@@ -104,6 +111,7 @@ impl Shadow {
                 }
             }
             Event::BlockFinished { worker, lease, outcome } => self.finished(*worker, *lease, outcome),
+            Event::Returned { worker, leases } => self.returned(*worker, leases),
             Event::WorkerLost { worker } => self.lost(*worker),
             Event::Synced { worker, n_blocks } => {
                 for (id, block, is_skipped) in self.take_unsynced(*worker, *n_blocks) {
@@ -130,6 +138,12 @@ impl Shadow {
         assert_eq!(actions.failures, self.expected_failures, "failures made known");
         for failure in &actions.failures {
             self.mix(failure.block.index << 8 | u64::from(failure.worker.0) << 1 | 1);
+        }
+        for worker in &actions.recalls {
+            let entry = &self.workers[worker.0 as usize];
+            let holds_ahead = entry.slots > 0 && entry.flights.len() > entry.slots as usize;
+            assert!(holds_ahead, "{worker} holds nothing ahead, and is asked for it");
+            self.recalled(*worker);
         }
         self.after_events(scheduler, &actions.ended, &actions.assignments);
     }
@@ -164,6 +178,13 @@ impl Shadow {
         self.check_progress(scheduler);
     }
 
+    /// Checks a worker that is asked to give back what it holds ahead.
+    pub fn recalled(&mut self, worker: WorkerId) {
+        self.mix(u64::from(worker.0) << 40);
+        let is_recalled = &mut self.workers[worker.0 as usize].is_recalled;
+        assert!(!std::mem::replace(is_recalled, true), "{worker} is asked twice");
+    }
+
     /// No worker idles while there is a block for it, and the end is noticed.
     fn check_progress(&self, scheduler: &Scheduler) {
         let has_unsynced = self.counts.iter().any(|counts| counts.unsynced > 0);
@@ -172,7 +193,15 @@ impl Shadow {
             && !scheduler.has_backlog()
             && (self.is_draining || self.counts.iter().all(|c| c.open() == 0));
         assert_eq!(scheduler.is_finished(), is_over, "is_finished");
-        if scheduler.has_backlog() || self.is_draining {
+        if scheduler.has_backlog() {
+            return;
+        }
+        if self.is_draining {
+            let holds_back = |worker: &&Worker| {
+                let is_asked = worker.is_recalled || worker.has_begun_all;
+                worker.flights.len() > worker.slots as usize && !is_asked
+            };
+            assert_eq!(self.workers.iter().filter(holds_back).count(), 0, "workers are not asked");
             return;
         }
         if self.flights.is_empty() && self.n_alive() > 0 && !has_unsynced {
@@ -288,6 +317,7 @@ impl Shadow {
             self.ready_again(block, id.task.as_usize(), worker);
         }
         let Some(entry) = self.workers.get_mut(worker.0 as usize) else { return };
+        entry.is_recalled = false;
         let n_processing = std::mem::take(&mut entry.slots) as usize;
         let flights = std::mem::take(&mut entry.flights);
         for (place, lease) in flights.into_iter().enumerate() {
@@ -304,6 +334,24 @@ impl Shadow {
         }
     }
 
+    fn returned(&mut self, worker: WorkerId, leases: &[Lease]) {
+        for lease in leases {
+            if !self.is_lease_open(*lease, worker) {
+                continue;
+            }
+            let (assignment, block) = self.flights.remove(lease).expect("it is open");
+            self.workers[worker.0 as usize].flights.retain(|other| other != lease);
+            let task = assignment.block.task.as_usize();
+            self.counts[task].in_flight -= 1;
+            self.counts[task].ready += 1;
+            self.state[block] = State::Open;
+            self.avoid[block] = self.failed_on[block];
+        }
+        if let Some(entry) = self.workers.get_mut(worker.0 as usize) {
+            (entry.is_recalled, entry.has_begun_all) = (false, true);
+        }
+    }
+
     fn record_failure(&mut self, assignment: &Assignment, block: Number, cause: Cause, again: bool) {
         let attempts = self.failures[block] + self.crashes[block];
         let disposition =
@@ -311,6 +359,7 @@ impl Shadow {
         let Assignment { block: id, worker, .. } = *assignment;
         self.expected_failures.push(Failure { block: id, worker, cause, disposition });
         if again {
+            self.failed_on[block] = Some(worker);
             self.ready_again(block, id.task.as_usize(), worker);
             return;
         }
@@ -392,6 +441,7 @@ impl Shadow {
         let entry = &mut self.workers[worker.0 as usize];
         assert!(entry.slots > 0, "an assignment to {worker}, which is lost");
         entry.flights.push_back(lease);
+        entry.has_begun_all = false;
         assert!(
             entry.flights.len() <= (entry.slots + self.config.credits) as usize,
             "{worker} holds too much"

@@ -11,6 +11,9 @@ use crate::pipelines;
 use crate::rng::Rng;
 use crate::shadow::Shadow;
 
+/// Time between two looks at how it is going.
+const LOOK_INTERVAL: Time = 50_000;
+
 /// How large a world is, and what happens in it.
 struct Conditions {
     n_workers: u64,
@@ -45,6 +48,10 @@ enum Happening {
         is_real: bool,
     },
     Tick,
+    /// A tick that comes whether there is work left over or not.
+    Look,
+    /// A worker is asked to give back what it has not begun.
+    Recall(WorkerId),
     /// A worker is asked to sync.
     Ask(WorkerId),
     /// Its answer, for so many blocks.
@@ -128,7 +135,7 @@ fn conditions(rng: &mut Rng, seed: u64) -> (Conditions, i64) {
     let conditions = Conditions {
         n_workers,
         max_slots: rng.pick(&[1, 1, 2, 5]),
-        longest_block: rng.pick(&[1, 10, 1000]),
+        longest_block: rng.pick(&[1, 10, 1000, 1_000_000]),
         longest_delay: rng.pick(&[0, 1, 10, 1000]),
         failures: percent(rng, 30),
         duplicates: percent(rng, 10),
@@ -159,6 +166,9 @@ impl World {
                 self.happen(dies, death);
             }
         }
+        if self.conditions.longest_block > LOOK_INTERVAL {
+            self.happen(LOOK_INTERVAL, Happening::Look);
+        }
         if let Some(drain_at) = self.conditions.drain_at {
             self.message_at(drain_at, Event::Drain);
         }
@@ -171,6 +181,8 @@ impl World {
             match happening {
                 Happening::Message(place) => self.handle(self.messages[place].clone()),
                 Happening::Tick => self.handle(Event::Tick),
+                Happening::Look => self.look(),
+                Happening::Recall(worker) => self.give_back(worker),
                 Happening::Arrival(place) => self.arrive(self.assignments[place]),
                 Happening::Done(place) => self.done(self.assignments[place]),
                 Happening::Ask(worker) => {
@@ -204,6 +216,10 @@ impl World {
                 self.scheduler.sanity_check()
             };
             checked.expect("the scheduler's books agree");
+        }
+        for worker in &actions.recalls {
+            let at = self.arrival(*worker);
+            self.happen(at, Happening::Recall(*worker));
         }
         for assignment in &actions.assignments {
             self.send(*assignment);
@@ -248,11 +264,32 @@ impl World {
         !self.heap.iter().any(|Reverse((_, _, happening))| *happening == Happening::Tick)
     }
 
-    fn send(&mut self, assignment: Assignment) {
+    /// When a message that leaves now reaches a worker.
+    fn arrival(&mut self, worker: WorkerId) -> Time {
         let at = self.now + self.rng.range(0, self.conditions.longest_delay);
-        let worker = &mut self.workers[assignment.worker.0 as usize];
+        let worker = &mut self.workers[worker.0 as usize];
         worker.last_arrival = worker.last_arrival.max(at);
-        let at = worker.last_arrival;
+        worker.last_arrival
+    }
+
+    /// Looks at how it is going, while anything goes on.
+    fn look(&mut self) {
+        self.handle(Event::Tick);
+        if !self.heap.is_empty() {
+            self.happen(self.now + LOOK_INTERVAL, Happening::Look);
+        }
+    }
+
+    fn give_back(&mut self, worker: WorkerId) {
+        let entry = &mut self.workers[worker.0 as usize];
+        if !entry.is_dead {
+            let leases = entry.waiting.drain(..).map(|assignment| assignment.lease).collect();
+            self.answer(worker, Event::Returned { worker, leases });
+        }
+    }
+
+    fn send(&mut self, assignment: Assignment) {
+        let at = self.arrival(assignment.worker);
         self.assignments.push(assignment);
         self.happen(at, Happening::Arrival(self.assignments.len() - 1));
     }

@@ -130,6 +130,10 @@ impl Desk {
                 return self.settle(outbox);
             }
             FromWorker::Status(status) => self.heartbeats.record(from, status),
+            FromWorker::Returned { leases } => {
+                let leases = leases.into_iter().map(Lease).collect();
+                self.handle(now, Event::Returned { worker: from, leases }, outbox)?;
+            }
             FromWorker::Synced { epoch, error } => self.record_synced(now, from, epoch, error, outbox)?,
             FromWorker::Reads(reads) => self.stats.add_reads(reads),
             FromWorker::Interrupted { at_once } => {
@@ -259,6 +263,8 @@ impl Desk {
         if now >= self.next_heartbeat_check {
             self.next_heartbeat_check = now.saturating_add(HEARTBEAT_CHECK_INTERVAL);
             self.check_heartbeats(now, outbox)?;
+            // Blocks may be held up behind long ones.
+            self.handle(now, Event::Tick, outbox)?;
         }
         Ok(())
     }
@@ -339,6 +345,9 @@ impl Desk {
         }
         self.stats.record_failures(&mut self.actions.failures);
         outbox.add_ended(&mut self.actions.ended);
+        for worker in self.actions.recalls.drain(..) {
+            outbox.post(worker, &ToWorker::Recall)?;
+        }
         for &Assignment { worker, lease, block } in &self.actions.assignments {
             let block = self.scheduler.plan().block(block);
             let (read_roi, write_roi) = (block.read_roi, block.write_roi);

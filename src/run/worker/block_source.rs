@@ -1,7 +1,9 @@
 //! Where a slot gets its blocks, and how a rank's slots are set up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::shared_helper::SharedHelper;
 use crate::run::error::RunError;
 use crate::storage::Context;
 use crate::transport::Idle;
@@ -27,6 +29,8 @@ pub(in crate::run) struct Setup {
     pub idle: Idle,
     /// Whether another thread may use the transport while this one processes a block.
     pub may_share: bool,
+    /// What helps this thread as one of many of its process.
+    pub shared_helper: Option<Arc<SharedHelper>>,
     /// Silence after which rank 0 is lost; zero for never.
     pub rank0_patience: Duration,
     /// The context whose reads it reports.

@@ -121,7 +121,10 @@ fn talk(uplink: &mut Uplink, pool: &Pool, setup: Setup) -> Result<(), RunError> 
     let mut waiting = Waiting::new(setup.idle);
     let mut answers = Vec::new();
     while uplink.stop.is_none() {
-        let has_received = uplink.receive()?;
+        let has_received = uplink.receive_beside(|leases| {
+            // What no slot has begun.
+            leases.extend(pool.lock().inbox.drain(..).map(|assigned| assigned.lease));
+        })?;
         let mut shared = pool.lock();
         if !uplink.inbox.is_empty() {
             while let Some(assigned) = uplink.inbox.pop()? {

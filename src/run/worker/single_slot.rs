@@ -1,8 +1,10 @@
 //! One slot: the thread that processes blocks also talks to rank 0.
 //!
 //! While it is busy with a block, a small helper thread polls every few milliseconds: it answers status checks,
-//! takes in blocks sent ahead and sends answers that wait. Where MPI lets only one thread call it, there is no
-//! helper: then every answer leaves at once, and status checks wait for the block to end.
+//! takes in blocks sent ahead, gives them back if rank 0 wants them, and sends answers that wait. Where MPI lets only one
+//! thread call it, there is no helper: then every answer leaves at once, and status checks wait for the block to end.
+//! Many such threads of one process share a helper, which only takes in and gives back. In any case the thread looks for
+//! messages of rank 0 before it begins a block that was sent ahead, unless the last one took next to no time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -24,6 +26,8 @@ struct SingleSlot {
     uplink: Arc<Mutex<Uplink>>,
     idle: Idle,
     has_helper: bool,
+    /// Whether so much time has passed that rank 0 may want back what was sent ahead.
+    is_look_due: bool,
 }
 
 fn lock(uplink: &Mutex<Uplink>) -> MutexGuard<'_, Uplink> {
@@ -34,6 +38,9 @@ fn lock(uplink: &Mutex<Uplink>) -> MutexGuard<'_, Uplink> {
 impl BlockSource for SingleSlot {
     fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError> {
         let mut uplink = lock(&self.uplink);
+        if std::mem::replace(&mut self.is_look_due, true) && uplink.error.is_none() {
+            uplink.receive()?;
+        }
         if let Some(assigned) = uplink.inbox.pop()? {
             return Ok((Some(assigned), false));
         }
@@ -60,6 +67,7 @@ impl BlockSource for SingleSlot {
     }
 
     fn finish(&mut self, finished: Finished, is_urgent: bool) -> Result<(), RunError> {
+        self.is_look_due = is_urgent;
         let mut uplink = lock(&self.uplink);
         uplink.answer(&finished)?;
         // Half of what was sent ahead is answered before the other half runs out: neither side waits.
@@ -79,7 +87,15 @@ pub(super) fn work(
     let mut uplink = Uplink::new(transport, setup.storage.clone());
     uplink.watch_rank_0(setup.rank0_patience);
     let uplink = Arc::new(Mutex::new(uplink));
-    let source = SingleSlot { uplink: uplink.clone(), idle: setup.idle, has_helper: setup.may_share };
+    let source = SingleSlot {
+        uplink: uplink.clone(),
+        idle: setup.idle,
+        has_helper: setup.may_share,
+        is_look_due: false,
+    };
+    if let Some(helper) = &setup.shared_helper {
+        helper.add(&uplink);
+    }
     let info = WorkerInfo { rank: setup.rank, slot: 0 };
     let mut worker = Worker::new(Box::new(source), info, tasks.clone());
     let is_over = AtomicBool::new(false);
@@ -100,6 +116,9 @@ pub(super) fn work(
         driven.or_else(|error| lock(&uplink).give_up(&error).and(Err(error)))
     });
     drop(worker);
+    if let Some(helper) = &setup.shared_helper {
+        helper.remove(&uplink);
+    }
     let uplink =
         Arc::into_inner(uplink).map(|uplink| uplink.into_inner().unwrap_or_else(PoisonError::into_inner));
     let uplink = uplink.expect("the helper and the worker are gone, and held the only other references");

@@ -1,15 +1,16 @@
 //! Workers whose uplink carries what makes no sense, and loops that fail.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use super::block_source::Setup;
 use super::processing::process_all;
-use super::slot::Loop;
+use super::slot::{Loop, Worker};
 use super::work::work;
 use crate::geometry::Roi;
-use crate::plan::{Pipeline, Plan, Task};
+use crate::plan::{BlockId, Pipeline, Plan, Task, TaskId};
 use crate::run::error::RunError;
 use crate::run::messages::tag;
 use crate::run::shutdown::stop_all;
@@ -36,7 +37,8 @@ fn with_worker(
     let worker = endpoints.pop().expect("there are two");
     let mut mine = endpoints.pop().expect("there are two");
     let (rank0_patience, storage) = (Duration::ZERO, Context::new());
-    let setup = Setup { rank: 1, slots, idle: Idle::Sleep, may_share, rank0_patience, storage };
+    let setup =
+        Setup { rank: 1, slots, idle: Idle::Sleep, may_share, shared_helper: None, rank0_patience, storage };
     let tasks: Arc<[Task]> = [task()].into();
     thread::scope(|scope| {
         let worker = scope.spawn(|| work(Box::new(worker), setup, &tasks, body));
@@ -84,14 +86,7 @@ fn nonsense_while_a_block_is_processed_is_not_lost() {
         Ok(())
     };
     let ended = with_worker(1, true, slow, |mine| {
-        let plan = Plan::new(&Pipeline::from(task())).expect("a plan");
-        let block = plan.block(crate::plan::BlockId { task: crate::plan::TaskId(0), index: 0 });
-        let mut batch = BatchWriter::default();
-        let (read_roi, write_roi) = (block.read_roi, block.write_roi);
-        batch.push(&Assigned { block: block.id, lease: 1, read_roi, write_roi }).expect("it fits");
-        let mut buffer = Vec::new();
-        encode(&ToWorker::Assign(batch.batch()), &mut buffer).expect("it fits");
-        mine.send(1, tag(MessageKind::Assign), &buffer).expect("the worker is there");
+        assign(mine, 1);
         // The helper takes this in while the block is processed.
         thread::sleep(Duration::from_millis(10));
         mine.send(1, tag(MessageKind::Assign), &[]).expect("the worker is there");
@@ -100,6 +95,61 @@ fn nonsense_while_a_block_is_processed_is_not_lost() {
         stop_all(mine, refused("nonsense")).expect("the worker is there");
     });
     assert!(matches!(ended, Err(RunError::Wire(_))), "{ended:?}");
+}
+
+/// Sends the first `n` blocks of the task, the block of index i under lease i.
+fn assign(mine: &mut LocalTransport, n: u64) {
+    let plan = Plan::new(&Pipeline::from(task())).expect("a plan");
+    let mut batch = BatchWriter::default();
+    for index in 0..n {
+        let block = plan.block(BlockId { task: TaskId(0), index });
+        let (read_roi, write_roi) = (block.read_roi, block.write_roi);
+        batch.push(&Assigned { block: block.id, lease: index, read_roi, write_roi }).expect("it fits");
+    }
+    let mut buffer = Vec::new();
+    encode(&ToWorker::Assign(batch.batch()), &mut buffer).expect("it fits");
+    mine.send(1, tag(MessageKind::Assign), &buffer).expect("the worker is there");
+}
+
+#[test]
+fn what_is_recalled_comes_back_unless_it_was_begun() {
+    for (slots, may_share) in [(1, false), (1, true), (2, false)] {
+        let n_begun = AtomicU64::new(0);
+        let (begin, end) = (Barrier::new(slots as usize + 1), Barrier::new(slots as usize + 1));
+        let slow = |worker: &mut Worker| {
+            while let Some(block) = worker.acquire()? {
+                n_begun.fetch_add(1, Ordering::Relaxed);
+                begin.wait();
+                end.wait();
+                worker.release(block, Ok(()))?;
+            }
+            Ok(())
+        };
+        let ended = with_worker(slots, may_share, &slow, |mine| {
+            assign(mine, 5);
+            begin.wait();
+            let mut buffer = Vec::new();
+            encode(&ToWorker::Recall, &mut buffer).expect("it fits");
+            mine.send(1, tag(MessageKind::Status), &buffer).expect("the worker is there");
+            let next = |mine: &mut LocalTransport| {
+                hear(mine, |message| match message {
+                    FromWorker::Returned { leases } => Some(leases),
+                    _ => None,
+                })
+            };
+            // Without a helper it answers between blocks: the one at work is over.
+            let mut returned = if may_share || slots > 1 { next(mine) } else { None };
+            thread::sleep(Duration::from_millis(1));
+            end.wait();
+            while returned.is_none() {
+                returned = next(mine);
+            }
+            assert_eq!(returned, Some((u64::from(slots)..5).collect()), "{slots} slots");
+            stop_all(mine, refused("enough")).expect("the worker is there");
+        });
+        assert_eq!(ended, Ok(refused("enough")));
+        assert_eq!(n_begun.into_inner(), u64::from(slots));
+    }
 }
 
 #[test]

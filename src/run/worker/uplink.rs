@@ -83,6 +83,16 @@ impl Uplink {
     /// Rank 0 cannot be reached or understood, here as everywhere below.
     #[inline]
     pub fn receive(&mut self) -> Result<bool, RunError> {
+        self.receive_beside(|_| ())
+    }
+
+    /// As [`receive`](Self::receive), where blocks that are not begun wait elsewhere than in the inbox: when rank 0 wants
+    /// them back, `take` takes them from there, and adds their leases.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    #[inline]
+    pub(super) fn receive_beside(&mut self, mut take: impl FnMut(&mut Vec<u64>)) -> Result<bool, RunError> {
         let mut has_received = false;
         while self.stop.is_none()
             && receive_from_coordinator(&mut *self.transport, &mut self.received)?.is_some()
@@ -91,6 +101,7 @@ impl Uplink {
             self.watch.hear();
             match decode(&self.received)? {
                 ToWorker::Assign(batch) => self.inbox.push(&batch),
+                ToWorker::Recall => self.give_blocks_back(&mut take)?,
                 ToWorker::Status => self.send_status()?,
                 ToWorker::Sync { epoch } => self.sync = Some(Sync::start(epoch, &self.storage)),
                 ToWorker::Lost(ranks) => ranks.iter().for_each(|rank| self.transport.forget(*rank as usize)),
@@ -193,6 +204,19 @@ impl Uplink {
         // The thread of a rank 0 in the same process, which heard it too, may have ended.
         drop(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent));
         Ok(())
+    }
+
+    /// Gives back the blocks that are not begun.
+    #[cold]
+    fn give_blocks_back(&mut self, take: &mut dyn FnMut(&mut Vec<u64>)) -> Result<(), RunError> {
+        let mut leases = Vec::new();
+        take(&mut leases);
+        while let Some(assigned) = self.inbox.pop()? {
+            leases.push(assigned.lease);
+        }
+        let message = FromWorker::Returned { leases };
+        encode(&message, &mut self.sent)?;
+        Ok(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?)
     }
 
     /// Tells rank 0 how a sync ended.

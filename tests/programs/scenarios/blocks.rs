@@ -31,6 +31,7 @@ pub fn run(call: &Call) -> Result {
         "blocks-prepare-fails" => prepare_fails(call),
         "blocks-check" => check(call),
         "blocks-twice" => twice(call),
+        "blocks-held-up" => held_up(call),
         other => Err(format!("scenario {other:?} is unknown").into()),
     }
 }
@@ -39,6 +40,23 @@ fn plain(pipeline: impl Into<Pipeline>) -> Result {
     let report = Runner::new().run(pipeline)?;
     facts(&report);
     Ok(report.into_result()?)
+}
+
+/// The first block waits for one that reads what all others write, so that nothing may be held up behind it.
+fn held_up(call: &Call) -> Result {
+    let record = Record::new(&call.directory);
+    let notes = record.clone();
+    let many = line("many", 40)?.process(move |block| {
+        sleep(Duration::from_millis(5));
+        if block.index() == 0 {
+            record.wait_for("late");
+        }
+        Ok(())
+    });
+    let total = Roi::new([1], [39])?;
+    let late = Task::builder("late").total_write_roi(total).block_shape([39]);
+    let late = late.process(move |block| notes.note("late", &block.index().to_string()));
+    plain(many.build()? + late.build()?)
 }
 
 fn once(call: &Call) -> Result {

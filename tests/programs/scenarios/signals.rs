@@ -12,7 +12,7 @@ use super::{Call, fact, facts, line};
 
 pub fn run(call: &Call) -> Result {
     match call.scenario.as_str() {
-        "signals-drain" => drain(call, &[0, 200]),
+        "signals-drain" | "signals-ahead" => drain(call, &[0, 200]),
         "signals-stop" => drain(call, &[0, 5500]),
         "signals-between" => between(call),
         "signals-late" => late(call),
@@ -44,7 +44,11 @@ fn send(signal: i32, pauses_ms: &'static [u64]) {
 fn drain(call: &Call, pauses_ms: &'static [u64]) -> Result {
     static HAS_SENT: AtomicBool = AtomicBool::new(false);
     let (signal, is_meant) = (number(call), call.is_meant());
-    let block_ms = if call.scenario == "signals-stop" { 40_000 } else { 300 };
+    let block_ms = match call.scenario.as_str() {
+        "signals-stop" => 40_000,
+        "signals-ahead" => 2000,
+        _ => 300,
+    };
     let record = Record::new(&call.directory);
     if is_meant && call.rank == 0 {
         // It processes no blocks where there are other ranks.
