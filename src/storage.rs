@@ -115,6 +115,7 @@ pub use num_complex::Complex;
 pub use schema::element::{DataType, Element, FillValue};
 pub use schema::info::ArrayInfo;
 pub use schema::names::{ParseCompressionError, ParseDataTypeError, ParseZarrVersionError};
+pub use schema::open_options::{Channels, OpenOptions};
 pub use schema::spec::{ArraySpec, Compression, ZarrVersion};
 pub use usage::{Usage, arrays, usage};
 pub use voxels::border::Border;
@@ -126,8 +127,16 @@ pub use voxels::border::Border;
 /// # Errors
 /// As [`Array::open`], but for the data type.
 pub fn describe(path: impl AsRef<Path>) -> Result<ArrayInfo> {
+    describe_with(path, &OpenOptions::new())
+}
+
+/// As [`describe`], of an array that these options say more of.
+///
+/// # Errors
+/// As [`Array::open_with`], but for the data type.
+pub fn describe_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<ArrayInfo> {
     let path = path.as_ref();
-    format::of_existing(path)?.describe(path)
+    format::of_existing(path)?.describe(path, options)
 }
 
 /// Says in the Zarr group at `path` that these arrays in it are the levels of one pyramid, the finest first: OME-Zarr

@@ -15,6 +15,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::formats::hdf5::mpio::{self, MpiIo};
 use crate::storage::schema::element::Element;
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options::{Channels, OpenOptions};
 use crate::storage::schema::spec::ArraySpec;
 use crate::storage::voxels::border::{self, AxisPlan, Border};
 use crate::storage::voxels::uninit;
@@ -70,6 +71,23 @@ impl<T: Element> Array<T> {
     /// Nothing there, or no array; another type of element; metadata that cannot be read or is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         DynArray::open(path)?.typed()
+    }
+
+    /// Opens the array at `path`, which `options` say more of: where it lies, what its file does not say or says wrongly, which of its axes are
+    /// channels, and which channels are wanted. The file stays as it is.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); options that do not go with the array.
+    pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        DynArray::open_with(path, options)?.typed()
+    }
+
+    /// As [`open_with`](Self::open_with), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    pub fn open_with_in(context: &Context, path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        DynArray::open_with_in(context, path, options)?.typed()
     }
 
     /// As [`open`](Self::open), in another context than the process's.
@@ -131,6 +149,29 @@ impl<T: Element> Array<T> {
     pub fn open_mpio(path: impl AsRef<Path>, ranks: MpiIo) -> Result<Self> {
         DynArray::from_opened(mpio::open_mpio(path.as_ref(), T::DATA_TYPE, ranks)?, Context::process())?
             .typed()
+    }
+
+    /// The same array, of which only these channels are seen, read and written: a range for each channel axis, or one number. Cheap, so that
+    /// the function of a task may ask for one channel or time point after the other.
+    ///
+    /// ```
+    /// # #[cfg(feature = "zarr")] {
+    /// use bellis::{Array, ArraySpec};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("a.zarr");
+    /// let movie = Array::<u8>::create(&path, &ArraySpec::new([50, 2, 30, 40]).channel_axes(2))?;
+    /// let frame = movie.channels([7..8, 0..2])?;
+    /// assert_eq!(frame.read(&movie.roi())?.shape(), [1, 2, 30, 40]);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Chunks that hold several channels stay what no two may write at the same time, whichever channels each writes.
+    ///
+    /// # Errors
+    /// Not one range for each channel axis, or one that is empty or reaches past the end.
+    pub fn channels(&self, channels: impl Into<Channels>) -> Result<Self> {
+        Ok(Self { array: self.array.channels(channels)?, element: PhantomData })
     }
 
     /// The context that it was opened in.

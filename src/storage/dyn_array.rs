@@ -14,6 +14,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::format::{self, Format};
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options::{Channels, OpenOptions};
 use crate::storage::schema::spec::ArraySpec;
 use crate::storage::voxels::buffer::VoxelsMut;
 use crate::storage::voxels::{plain, uninit};
@@ -52,7 +53,9 @@ struct Inner {
     chunk_grid: ChunkGrid,
     /// The bytes of a voxel that nobody wrote.
     fill_value: Vec<u8>,
-    backend: Box<dyn Backend>,
+    backend: Arc<dyn Backend>,
+    /// Which channels these are of all that the file has.
+    channels: Vec<Range<u64>>,
     context: Context,
 }
 
@@ -87,8 +90,30 @@ impl DynArray {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_in(context: &Context, path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with_in(context, path, &OpenOptions::new())
+    }
+
+    /// Opens the array at `path`, which `options` say more of: see
+    /// [`Array::open_with`](crate::storage::Array::open_with).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); options that do not go with the array.
+    pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        Self::open_with_in(Context::process(), path, options)
+    }
+
+    /// As [`open_with`](Self::open_with), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    pub fn open_with_in(context: &Context, path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_opened(format::of_existing(path)?.open(path, context)?, context)
+        let opened = format::of_existing(path)?.open(path, context, options)?;
+        let array = Self::from_opened(opened, context)?;
+        match &options.channels {
+            Some(channels) => array.channels(channels.clone()),
+            None => Ok(array),
+        }
     }
 
     /// Creates the array of `data_type` at `path`, or opens it if it exists: see
@@ -120,8 +145,31 @@ impl DynArray {
             plain::make_bool(&mut fill_value);
         }
         let chunk_grid = info.chunk_grid()?;
-        let context = context.clone();
-        Ok(Self { inner: Arc::new(Inner { info, chunk_grid, fill_value, backend, context }) })
+        let channels = info.channel_shape().iter().map(|&extent| 0..extent).collect();
+        let (backend, context) = (Arc::from(backend), context.clone());
+        Ok(Self { inner: Arc::new(Inner { info, chunk_grid, fill_value, backend, channels, context }) })
+    }
+
+    /// The same array, of which only these channels are seen: see [`Array::channels`](crate::storage::Array::channels).
+    ///
+    /// # Errors
+    /// Not one range for each channel axis, or one that is empty or reaches past the end.
+    pub fn channels(&self, channels: impl Into<Channels>) -> Result<Self> {
+        let of = &*self.inner;
+        let wanted = of.info.channel_ranges(&channels.into())?;
+        let info = of.info.of_channels(&wanted);
+        let in_file =
+            |(all, wanted): (&Range<u64>, Range<u64>)| all.start + wanted.start..all.start + wanted.end;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                info,
+                chunk_grid: of.chunk_grid,
+                fill_value: of.fill_value.clone(),
+                backend: of.backend.clone(),
+                channels: of.channels.iter().zip(wanted).map(in_file).collect(),
+                context: of.context.clone(),
+            }),
+        })
     }
 
     /// The context that it was opened in.
@@ -243,10 +291,9 @@ impl DynArray {
         self.range_inside(roi, &voxels)
     }
 
-    /// A range of voxels with the channel axes before it.
+    /// A range of voxels with the channel axes before it, as the file has them.
     pub(super) fn with_channels(&self, spatial: impl IntoIterator<Item = Range<u64>>) -> VoxelBox {
-        let channels = self.inner.info.channel_shape().iter().map(|&extent| 0..extent);
-        channels.chain(spatial).collect()
+        self.inner.channels.iter().cloned().chain(spatial).collect()
     }
 
     /// The voxels of a range, which lies inside the array.
@@ -319,7 +366,9 @@ impl DynArray {
         };
         let both = voxels.iter().zip(self.inner.info.spatial_shape()).map(axis);
         let (in_array, in_roi): (Vec<_>, Vec<_>) = both.collect::<Option<Vec<_>>>()?.into_iter().unzip();
-        Some(Overlap { in_array: self.with_channels(in_array), in_roi: self.with_channels(in_roi) })
+        let channels = self.inner.info.channel_shape().iter().map(|&extent| 0..extent);
+        let in_roi = channels.chain(in_roi).collect();
+        Some(Overlap { in_array: self.with_channels(in_array), in_roi })
     }
 
     /// An error, rather than an abort, where the system has no memory for so much.

@@ -105,6 +105,18 @@ pub enum StorageError {
         /// What it must be.
         rule: &'static str,
     },
+    /// [`OpenOptions`](crate::storage::OpenOptions) that the array cannot be opened with.
+    #[error("cannot open {path} like that: its {property} is said to be {value} but must be {rule}")]
+    InvalidOptions {
+        /// The path.
+        path: PathBuf,
+        /// What was said of it.
+        property: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        rule: String,
+    },
     /// An attribute that makes no sense.
     #[error("{path}: attribute {name} is {value} but must {rule}")]
     Attribute {
@@ -148,8 +160,8 @@ pub enum StorageError {
     },
     /// More axes than coordinates have.
     #[error(
-        "{path} has {n_axes} spatial axes, and bellis handles at most 8: mark channel axes in its attribute axis_names, as in \
-         c^, or write it again as several arrays"
+        "{path} has {n_axes} spatial axes, and bellis handles at most 8: say how many of them are channels \
+         (--channel-axes, or OpenOptions), or mark those in its attribute axis_names, as in c^"
     )]
     TooManyAxes {
         /// The array.

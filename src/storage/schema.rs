@@ -4,6 +4,7 @@ pub mod attributes;
 pub mod element;
 pub mod info;
 pub mod names;
+pub mod open_options;
 pub mod placement;
 pub mod resolve;
 pub mod rounding;

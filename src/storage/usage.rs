@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Result, StorageError};
 use super::format::{Format, arrays_within, of_existing};
+use super::schema::open_options::OpenOptions;
 
 /// What an array takes on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Usage {
 pub fn usage(path: impl AsRef<Path>) -> Result<Usage> {
     let path = path.as_ref();
     let format = of_existing(path)?;
-    let info = format.describe(path)?;
+    let info = format.describe(path, &OpenOptions::new())?;
     format.usage(&info)
 }
 
@@ -42,7 +43,7 @@ pub fn usage(path: impl AsRef<Path>) -> Result<Usage> {
 /// Nothing there; what is neither an array nor holds any.
 pub fn arrays(path: impl AsRef<Path>, max: usize) -> Result<Vec<PathBuf>> {
     let path = path.as_ref();
-    let reason = match of_existing(path).and_then(|format| format.describe(path)) {
+    let reason = match of_existing(path).and_then(|format| format.describe(path, &OpenOptions::new())) {
         Ok(_) => return Ok(vec![path.to_path_buf()]),
         Err(reason @ StorageError::NotAnArray { .. }) => reason,
         Err(other) => return Err(other),

@@ -25,13 +25,15 @@ use super::common::source::Source;
 use super::error::{Result, ToolError};
 use crate::plan::{Fit, Task};
 use crate::run::Runner;
-use crate::storage::{ArrayInfo, DataType, describe};
+use crate::storage::{ArrayInfo, DataType, OpenOptions, describe_with};
 
 /// Copies an array into another format, chunking, compression or type of element.
 #[derive(Debug, Clone)]
 pub struct Convert {
     /// The array, such as `volume.n5/raw`.
     pub src: PathBuf,
+    /// What is said of `src` that its file does not say, or over what it says.
+    pub open: OpenOptions,
     /// The array that is made, such as `volume.zarr/raw`, or, if it is there and fits, written over.
     pub dst: PathBuf,
     /// The blocks that write it.
@@ -62,6 +64,7 @@ impl Convert {
     pub fn new(src: impl Into<PathBuf>, dst: impl Into<PathBuf>) -> Self {
         Self {
             src: src.into(),
+            open: OpenOptions::new(),
             dst: dst.into(),
             blocks: Blocks::default(),
             dtype: None,
@@ -80,16 +83,16 @@ impl Convert {
     pub fn run(&self) -> Result<Converted> {
         let data_type = match self.dtype {
             Some(data_type) => data_type,
-            None => data_type_at(&self.dst, describe(&self.src)?.data_type),
+            None => data_type_at(&self.dst, describe_with(&self.src, &self.open)?.data_type),
         };
         with_type!(data_type, T => self.run_as::<T>())
     }
 
     fn run_as<T: Value>(&self) -> Result<Converted> {
-        let Self { src, dst, clip, round, .. } = self;
+        let Self { src, open, dst, clip, round, .. } = self;
         let loss = Loss { clip: *clip, round: *round };
         require_another(dst, src)?;
-        let source = Source::<T>::open(src, loss)?;
+        let source = Source::<T>::open(src, open, loss)?;
         let mut spec = source.spec.clone();
         // N5 keeps none but 0.
         if !is_in_n5(dst) {

@@ -37,7 +37,7 @@ use super::common::source::Source;
 use super::error::Result;
 use crate::plan::{Fit, Pipeline, Task, TaskBuilder};
 use crate::run::{Runner, is_coordinator};
-use crate::storage::{Array, ArrayInfo, DataType, describe};
+use crate::storage::{Array, ArrayInfo, DataType, OpenOptions, describe, describe_with};
 use error::DownsampleError;
 use level::{Odd, Step};
 use method::{Method, Reduce};
@@ -47,6 +47,8 @@ use method::{Method, Reduce};
 pub struct Downsample {
     /// The array, such as `volume.zarr/raw`.
     pub src: PathBuf,
+    /// What is said of `src` that its file does not say, or over what it says.
+    pub open: OpenOptions,
     /// The group whose arrays 0, 1, 2, ... are made or, if they are there and fit, written over.
     pub dst: PathBuf,
     /// How many levels follow level 0. Where `None`, until the volume is one chunk, or 64 voxels along an axis where it has
@@ -82,6 +84,7 @@ impl Downsample {
     pub fn new(src: impl Into<PathBuf>, dst: impl Into<PathBuf>) -> Self {
         Self {
             src: src.into(),
+            open: OpenOptions::new(),
             dst: dst.into(),
             levels: None,
             method: Method::Mean,
@@ -101,14 +104,14 @@ impl Downsample {
     pub fn run(&self) -> Result<Downsampled> {
         let data_type = match self.dtype {
             Some(data_type) => data_type,
-            None => data_type_at(&self.dst, describe(&self.src)?.data_type),
+            None => data_type_at(&self.dst, describe_with(&self.src, &self.open)?.data_type),
         };
         with_number!(data_type, T => self.run_as::<T>())
     }
 
     fn run_as<T: Reduce>(&self) -> Result<Downsampled> {
-        let Self { src, dst, method, blocks, .. } = self;
-        let source = Source::<T>::open(src, Loss::default())?;
+        let Self { src, open, dst, method, blocks, .. } = self;
+        let source = Source::<T>::open(src, open, Loss::default())?;
         require_voxels(&source.info)?;
         let step = Step::new(&self.factor, self.odd, &source.info)?;
         if let Some(n_levels) = self.levels {
@@ -116,7 +119,10 @@ impl Downsample {
         }
         let first = level_path(dst, 0);
         let (top, mut pipeline) = match is_same(&first, src) {
-            true => (source.clone(), Pipeline::new()),
+            true => {
+                require_said_there(&source.info)?;
+                (source.clone(), Pipeline::new())
+            }
             false => copy(self, &source, &first)?,
         };
         let n_levels = self.levels.unwrap_or_else(|| step.n_levels(&top.info));
@@ -144,6 +150,15 @@ impl Downsample {
         }
         Ok(Downsampled { levels, elapsed_s })
     }
+}
+
+/// Refuses an input that is level 0 and lies elsewhere than it says itself: it stays as it is, and the levels would not fit.
+fn require_said_there(info: &ArrayInfo) -> Result {
+    let path = &info.path;
+    if describe(path)?.is_placed_as(info) {
+        return Ok(());
+    }
+    Err(DownsampleError::SaidOfLevel0 { path: path.clone() }.into())
 }
 
 /// Where a level lies.

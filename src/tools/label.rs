@@ -40,7 +40,7 @@ use super::common::source::Source;
 use super::error::Result;
 use crate::plan::Pipeline;
 use crate::run::Runner;
-use crate::storage::{DataType, describe};
+use crate::storage::{DataType, OpenOptions, describe_with};
 use connectivity::{Connectivity, Neighbours};
 use error::LabelError;
 use merge::Merged;
@@ -53,6 +53,8 @@ use threshold::Threshold;
 pub struct Label {
     /// The array, such as `volume.zarr/raw`.
     pub src: PathBuf,
+    /// What is said of `src` that its file does not say, or over what it says.
+    pub open: OpenOptions,
     /// The array of labels that is made or, if it is there and fits, written over.
     pub dst: PathBuf,
     /// A voxel belongs to a component if it is larger than this.
@@ -89,6 +91,7 @@ impl Label {
     pub fn new(src: impl Into<PathBuf>, dst: impl Into<PathBuf>, threshold: Threshold) -> Self {
         Self {
             src: src.into(),
+            open: OpenOptions::new(),
             dst: dst.into(),
             threshold,
             blocks: Blocks::default(),
@@ -113,13 +116,13 @@ impl Label {
     }
 
     fn run_as<T: Number>(&self) -> Result<Option<Labelled>> {
-        let Self { src, dst, .. } = self;
+        let Self { src, open, dst, .. } = self;
         require_another(dst, src)?;
-        let info = describe(src)?;
+        let info = describe_with(src, open)?;
         require_voxels(&info)?;
         let connectivity = self.connectivity.among(info.offset.n_axes())?;
         let subject = with_number!(info.data_type, S => {
-            Subject::new(Source::<S>::open(src, Loss::default())?, self.threshold, connectivity)
+            Subject::new(Source::<S>::open(src, open, Loss::default())?, self.threshold, connectivity)
         })?;
         let spec = subject.spec.clone().fill_value(0u8);
         let (output, block) = self.blocks.create::<T>("relabel", dst, spec, &self.output, &info)?;

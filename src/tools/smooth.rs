@@ -25,7 +25,7 @@ use crate::geometry::Coordinate;
 use crate::observe::Report;
 use crate::plan::{Fit, Pipeline, Task};
 use crate::run::{Runner, is_coordinator};
-use crate::storage::{Array, ArrayInfo, ArraySpec};
+use crate::storage::{Array, ArrayInfo, ArraySpec, OpenOptions};
 use error::SmoothError;
 use gaussian::Gaussian;
 use volume::Volume;
@@ -35,6 +35,8 @@ use volume::Volume;
 pub struct Smooth {
     /// The array to smooth, such as `volume.zarr/raw`, or `made-up`: cells, written to `made-up.zarr` beside the output.
     pub input: PathBuf,
+    /// What is said of `input` that its file does not say, or over what it says.
+    pub open: OpenOptions,
     /// The array of `float32` that is made or, if it is there and fits, written over.
     pub output: PathBuf,
     /// Standard deviation of the Gaussian in voxels, above 0 and up to 1000; it is cut off at 4 of them, and continued past
@@ -70,6 +72,7 @@ impl Smooth {
     pub fn new(input: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
         Self {
             input: input.into(),
+            open: OpenOptions::new(),
             output: output.into(),
             sigma: 2.0,
             block: None,
@@ -88,8 +91,11 @@ impl Smooth {
     pub fn run(&self) -> Result<Option<Smoothed>> {
         let is_made_up = self.input.as_os_str() == "made-up";
         let path = if is_made_up { self.output.with_file_name("made-up.zarr") } else { self.input.clone() };
+        if is_made_up && self.open != OpenOptions::new() {
+            return Err(SmoothError::MadeUpPlace.into());
+        }
         let make = if is_made_up { Some(make_up(&path, &self.shape)?) } else { None };
-        let input = Arc::new(Volume::open(&path)?);
+        let input = Arc::new(Volume::open(&path, &self.open)?);
         if let Some(folder) = &self.png {
             prepare_pictures(folder, &input)?;
         }

@@ -31,7 +31,7 @@ use super::error::Result;
 use crate::geometry::{Coordinate, Roi};
 use crate::plan::{Fit, Pipeline, Task};
 use crate::run::Runner;
-use crate::storage::describe;
+use crate::storage::{OpenOptions, describe_with};
 use measure::Measured;
 use summary::Summary;
 
@@ -40,6 +40,8 @@ use summary::Summary;
 pub struct Stats {
     /// The array, such as `volume.zarr/raw`; channels are measured together.
     pub src: PathBuf,
+    /// What is said of `src` that its file does not say, or over what it says.
+    pub open: OpenOptions,
     /// Shape of a block in voxels; whole chunks, about 2 million voxels, where `None`.
     pub block: Option<Vec<u64>>,
     /// Bins of the histogram, between minimum and maximum. Where `None`, one for each value of 8 or 16 bits, none for wider
@@ -54,7 +56,8 @@ pub struct Stats {
 impl Stats {
     /// The figures of `src`.
     pub fn new(src: impl Into<PathBuf>) -> Self {
-        Self { src: src.into(), block: None, bins: None, scratch: None, runner: Runner::new() }
+        let (src, open) = (src.into(), OpenOptions::new());
+        Self { src, open, block: None, bins: None, scratch: None, runner: Runner::new() }
     }
 
     /// Measures. All ranks call it with the same; rank 0 gets the figures, `None` all others.
@@ -62,12 +65,12 @@ impl Stats {
     /// # Errors
     /// An input that cannot be read, a scratch folder that cannot be made, blocks that failed.
     pub fn run(&self) -> Result<Option<Summary>> {
-        let path = &self.src;
-        with_type!(describe(path)?.data_type, T => self.run_as::<T>())
+        let info = describe_with(&self.src, &self.open)?;
+        with_type!(info.data_type, T => self.run_as::<T>())
     }
 
     fn run_as<T: Measured>(&self) -> Result<Option<Summary>> {
-        let source = Source::<T>::open(&self.src, Loss::default())?;
+        let source = Source::<T>::open(&self.src, &self.open, Loss::default())?;
         let voxel_size = source.info.voxel_size;
         // Without voxels one place is looked at, where there is none.
         let (roi, block) = match source.roi.is_empty() {

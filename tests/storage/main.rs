@@ -20,6 +20,7 @@ mod neighbours;
 #[cfg(feature = "mpi")]
 #[path = "../common/noise.rs"]
 mod noise;
+mod open_options;
 #[cfg(feature = "mpi")]
 mod outputs;
 mod parts_of_shards;

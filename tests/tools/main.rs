@@ -22,6 +22,8 @@ mod program;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod refused;
 mod resume;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
+mod said;
 mod scratch;
 #[allow(dead_code)] // Other tests use the rest.
 #[path = "../common/spawn.rs"]

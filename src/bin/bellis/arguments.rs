@@ -1,6 +1,8 @@
 //! The command line of every command: mistakes in one line, and what several commands take.
 
-use bellis::storage::{Compression, DataType, ZarrVersion};
+use std::ops::Range;
+
+use bellis::storage::{Compression, DataType, OpenOptions, ZarrVersion};
 use bellis::tools;
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
@@ -66,6 +68,37 @@ pub fn data_type(text: &str) -> Result<DataType, <DataType as std::str::FromStr>
     text.parse()
 }
 
+/// What is said of the input.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "What SRC does not say itself, or says wrongly")]
+pub struct Input {
+    /// World units per voxel, along the spatial axes
+    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', value_parser = value_parser!(i64).range(1..))]
+    voxel_size: Option<Vec<i64>>,
+    /// Where voxel 0 begins, in world units, along the spatial axes
+    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', allow_hyphen_values = true)]
+    offset: Option<Vec<i64>>,
+    /// Name of the world unit, such as nm, along all spatial axes or along each; converts no number
+    #[arg(long, value_name = "UNIT", value_delimiter = ',')]
+    units: Option<Vec<String>>,
+    /// How many axes are channels or time points, the first ones; all others are spatial
+    #[arg(long, value_name = "N")]
+    channel_axes: Option<usize>,
+    /// Of each channel axis only these: 2 for one, 2:5 for 2, 3 and 4, : for all
+    #[arg(long, value_name = "C", value_delimiter = ',', value_parser = channels)]
+    channels: Option<Vec<Range<u64>>>,
+}
+
+/// Channels along one axis. What ends nowhere ends with the axis.
+fn channels(text: &str) -> Result<Range<u64>, &'static str> {
+    let number = |text: &str, default| if text.is_empty() { Some(default) } else { text.parse::<u64>().ok() };
+    let range = match text.split_once(':') {
+        Some((begin, end)) => number(begin, 0).zip(number(end, u64::MAX)).map(|(begin, end)| begin..end),
+        None => text.parse::<u64>().ok().and_then(|only| Some(only..only.checked_add(1)?)),
+    };
+    range.filter(|range| !range.is_empty()).ok_or("use a number, such as 2, or a range, such as 2:5 or :")
+}
+
 /// The blocks that write an output.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Blocks {
@@ -98,6 +131,28 @@ pub struct Output {
     /// Version of the Zarr format, 2 or 3 [default: that of the group the array lies in, or 3]
     #[arg(long, value_name = "VERSION")]
     zarr_version: Option<ZarrVersion>,
+}
+
+impl From<Input> for OpenOptions {
+    fn from(Input { voxel_size, offset, units, channel_axes, channels }: Input) -> Self {
+        let mut options = Self::new();
+        if let Some(voxel_size) = voxel_size {
+            options = options.voxel_size(voxel_size);
+        }
+        if let Some(offset) = offset {
+            options = options.offset(offset);
+        }
+        if let Some(units) = units {
+            options = options.units_per_axis(units);
+        }
+        if let Some(n_channel_axes) = channel_axes {
+            options = options.channel_axes(n_channel_axes);
+        }
+        if let Some(channels) = channels {
+            options = options.channels(channels);
+        }
+        options
+    }
 }
 
 impl From<Blocks> for tools::Blocks {

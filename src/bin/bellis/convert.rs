@@ -6,7 +6,7 @@ use bellis::storage::DataType;
 use bellis::tools::{Convert, Converted};
 use serde_json::json;
 
-use super::arguments::{Blocks, Output, data_type};
+use super::arguments::{Blocks, Input, Output, data_type};
 use super::print;
 use super::run_options::RunFlags;
 
@@ -31,15 +31,18 @@ pub struct Arguments {
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
+    of_input: Input,
+    #[command(flatten)]
     run: RunFlags,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self, json: bool) -> bellis::Result {
-        let Self { src, dst, blocks, dtype, clip, round, output, run } = self;
+        let Self { src, dst, blocks, dtype, clip, round, output, of_input, run } = self;
         let (blocks, output, runner) = (blocks.into(), output.into(), run.runner()?);
-        let convert = Convert { src, dst, blocks, dtype, clip, round, output, runner };
+        let open = of_input.into();
+        let convert = Convert { src, open, dst, blocks, dtype, clip, round, output, runner };
         let Converted { info, elapsed_s } = convert.run()?;
         let (path, n_voxels) = (convert.dst.display().to_string(), info.shape.iter().product::<u64>());
         print::either(

@@ -7,7 +7,7 @@ use bellis::tools::{self, Downsampled};
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::arguments::{Blocks, Output, data_type};
+use super::arguments::{Blocks, Input, Output, data_type};
 use super::print;
 use super::run_options::RunFlags;
 
@@ -40,6 +40,8 @@ pub struct Arguments {
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
+    of_input: Input,
+    #[command(flatten)]
     run: RunFlags,
 }
 
@@ -66,7 +68,7 @@ enum Odd {
 impl Arguments {
     /// Runs the command.
     pub fn run(self, json: bool) -> bellis::Result {
-        let Self { src, dst, levels, method, factor, odd, dtype, blocks, output, run } = self;
+        let Self { src, dst, levels, method, factor, odd, dtype, blocks, output, of_input, run } = self;
         let method = match method {
             Method::Mean => tools::Method::Mean,
             Method::Mode => tools::Method::Mode,
@@ -77,8 +79,9 @@ impl Arguments {
             Odd::Crop => tools::Odd::Crop,
         };
         let (blocks, output, runner) = (blocks.into(), output.into(), run.runner()?);
+        let open = of_input.into();
         let downsample =
-            tools::Downsample { src, dst, levels, method, factor, odd, dtype, blocks, output, runner };
+            tools::Downsample { src, open, dst, levels, method, factor, odd, dtype, blocks, output, runner };
         let Downsampled { levels, elapsed_s } = downsample.run()?;
         let path = downsample.dst.display().to_string();
         print::either(

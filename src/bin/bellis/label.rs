@@ -6,7 +6,7 @@ use bellis::storage::DataType;
 use bellis::tools::{Connectivity, Label, Labelled, Threshold};
 use serde_json::json;
 
-use super::arguments::{Blocks, Output, data_type};
+use super::arguments::{Blocks, Input, Output, data_type};
 use super::print;
 use super::run_options::RunFlags;
 
@@ -36,16 +36,19 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
     #[command(flatten)]
+    of_input: Input,
+    #[command(flatten)]
     run: RunFlags,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self, _json: bool) -> bellis::Result {
-        let Self { src, dst, threshold, blocks, connectivity, dtype, output, scratch, run } = self;
+        let Self { src, dst, threshold, blocks, connectivity, dtype, output, scratch, of_input, run } = self;
         let (blocks, output, runner) = (blocks.into(), output.into(), run.runner()?);
-        let threshold = threshold.map_or_else(|| Threshold::of_mask(&src), Ok)?;
-        let label = Label { src, dst, threshold, blocks, connectivity, dtype, output, scratch, runner };
+        let open = of_input.into();
+        let threshold = threshold.map_or_else(|| Threshold::of_mask(&src, &open), Ok)?;
+        let label = Label { src, open, dst, threshold, blocks, connectivity, dtype, output, scratch, runner };
         if let Some(Labelled { components, largest, voxels, elapsed_s }) = label.run()? {
             let shown = json!({
                 "path": label.dst.display().to_string(),

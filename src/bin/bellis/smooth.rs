@@ -6,7 +6,7 @@ use bellis::tools::{Smooth, Smoothed};
 use bellis::{Report, TaskReport};
 use serde_json::json;
 
-use super::arguments::extent;
+use super::arguments::{Input, extent};
 use super::print;
 use super::run_options::RunFlags;
 
@@ -42,6 +42,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     png: Option<PathBuf>,
     #[command(flatten)]
+    of_input: Input,
+    #[command(flatten)]
     run: RunFlags,
 }
 
@@ -58,9 +60,10 @@ fn sigma(text: &str) -> Result<f64, ParseSigmaError> {
 impl Arguments {
     /// Runs the command.
     pub fn run(self, json: bool) -> bellis::Result {
-        let Self { src, dst, input, output, sigma, block, chunks, shape, png, run } = self;
+        let Self { src, dst, input, output, sigma, block, chunks, shape, png, of_input, run } = self;
         let (input, output) = (src.or(input).unwrap_or_default(), dst.or(output).unwrap_or_default());
-        let smooth = Smooth { input, output, sigma, block, chunks, shape, png, runner: run.runner()? };
+        let (open, runner) = (of_input.into(), run.runner()?);
+        let smooth = Smooth { input, open, output, sigma, block, chunks, shape, png, runner };
         let Some(smoothed) = smooth.run()? else { return Ok(()) };
         let Smoothed { input, output, pictures, report } = smoothed;
         let n_voxels: u64 = input.shape.iter().product();

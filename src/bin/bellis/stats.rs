@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bellis::tools::Stats;
 
-use super::arguments::extent;
+use super::arguments::{Input, extent};
 use super::print;
 use super::run_options::RunFlags;
 
@@ -24,14 +24,17 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
     #[command(flatten)]
+    of_input: Input,
+    #[command(flatten)]
     run: RunFlags,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self, _json: bool) -> bellis::Result {
-        let Self { src, block, bins, scratch, run } = self;
-        if let Some(summary) = (Stats { src, block, bins, scratch, runner: run.runner()? }).run()? {
+        let Self { src, block, bins, scratch, of_input, run } = self;
+        let (open, runner) = (of_input.into(), run.runner()?);
+        if let Some(summary) = (Stats { src, open, block, bins, scratch, runner }).run()? {
             print::line(&summary.to_json())?;
         }
         Ok(())

@@ -8,6 +8,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::format::Format;
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options::OpenOptions;
 use crate::storage::schema::spec::ArraySpec;
 use crate::storage::usage::Usage;
 
@@ -22,17 +23,29 @@ pub fn library_versions() -> Vec<(&'static str, String)> {
 }
 
 impl Format {
-    /// What the array at `path` is.
-    pub(in crate::storage) fn describe(self, path: &Path) -> Result<ArrayInfo> {
+    /// What the array at `path` is, with what `options` say of it.
+    pub(in crate::storage) fn describe(self, path: &Path, options: &OpenOptions) -> Result<ArrayInfo> {
+        let mut info = self.described(path, options)?;
+        options.over(&mut info)?;
+        match &options.channels {
+            Some(channels) => Ok(info.of_channels(&info.channel_ranges(channels)?)),
+            None => Ok(info),
+        }
+    }
+
+    fn described(self, path: &Path, options: &OpenOptions) -> Result<ArrayInfo> {
         match self {
             #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::array::describe(path),
+            Self::Zarr => super::zarr::array::describe(path, options),
             #[cfg(feature = "n5")]
-            Self::N5 => super::n5::array::describe(path),
+            Self::N5 => super::n5::array::describe(path, options),
             #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::array::describe(path),
+            Self::Hdf5 => super::hdf5::array::describe(path, options),
             #[allow(unreachable_patterns)]
-            missing => Err(missing.unavailable(path)),
+            missing => {
+                let _ = options;
+                Err(missing.unavailable(path))
+            }
         }
     }
 
@@ -62,18 +75,29 @@ impl Format {
         }
     }
 
-    /// Opens the array at `path`.
-    pub(in crate::storage) fn open(self, path: &Path, context: &Context) -> Result<Opened> {
+    /// Opens the array at `path`, which `options` say more of. What they say of channels is left to the caller.
+    pub(in crate::storage) fn open(
+        self,
+        path: &Path,
+        context: &Context,
+        options: &OpenOptions,
+    ) -> Result<Opened> {
+        let mut opened = self.opened(path, context, options)?;
+        options.over(&mut opened.info)?;
+        Ok(opened)
+    }
+
+    fn opened(self, path: &Path, context: &Context, options: &OpenOptions) -> Result<Opened> {
         match self {
             #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::array::open(path, context),
+            Self::Zarr => super::zarr::array::open(path, context, options),
             #[cfg(feature = "n5")]
-            Self::N5 => super::n5::array::open(path, context),
+            Self::N5 => super::n5::array::open(path, context, options),
             #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::array::open(path, context),
+            Self::Hdf5 => super::hdf5::array::open(path, context, options),
             #[allow(unreachable_patterns)]
             missing => {
-                let _ = context;
+                let _ = (context, options);
                 Err(missing.unavailable(path))
             }
         }

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::info::{ArrayInfo, default_axis_names};
+use super::open_options::{OpenOptions, axis_names};
 use super::placement::{Decimal, Placed, Said};
 use crate::geometry::{Coordinate, MAX_AXES};
 use crate::storage::disk::notice;
@@ -28,12 +29,19 @@ pub struct Attributes {
 /// Reads the attributes of the array of this shape at `path`. What no array can be is set aside, with a warning: others use
 /// the same names for other things, and the voxels are what they are.
 ///
+/// `options` say how many axes are channels, if they do, and what need not be warned of, as it counts for nothing.
+///
 /// # Errors
-/// More axes in space than there can be.
-pub fn parse(path: &Path, shape: &[u64], attributes: &Map<String, Value>) -> Result<Attributes> {
-    let reader = Reader { path, attributes };
+/// More axes in space than there can be; more channel axes than there are axes.
+pub fn parse(
+    path: &Path,
+    shape: &[u64],
+    attributes: &Map<String, Value>,
+    options: &OpenOptions,
+) -> Result<Attributes> {
+    let reader = Reader { path, attributes, options };
     let n_axes = shape.len();
-    let axes = reader.axes(n_axes);
+    let axes = reader.axes(n_axes)?;
     let size_name = if attributes.contains_key("voxel_size") { "voxel_size" } else { "resolution" };
     let mut voxel_size = reader.numbers(size_name, &axes, Decimal::ONE);
     let mut offset = reader.numbers("offset", &axes, Decimal::ZERO);
@@ -104,6 +112,7 @@ pub fn to_json(info: &ArrayInfo) -> Value {
 struct Reader<'a> {
     path: &'a Path,
     attributes: &'a Map<String, Value>,
+    options: &'a OpenOptions,
 }
 
 /// What the axes are.
@@ -111,6 +120,8 @@ struct Axes {
     names: Option<Vec<String>>,
     /// How many are channels, before those in space, where names say it.
     n_channels: usize,
+    /// Whether that is known for sure.
+    is_said: bool,
     /// Which are channels that lie elsewhere, and so are taken like the others.
     misplaced: Vec<bool>,
 }
@@ -118,9 +129,13 @@ struct Axes {
 impl Reader<'_> {
     /// Warns, once, that an attribute says nothing that an array can be.
     fn set_aside(&self, name: &str, why: &str) {
+        if self.options.replaces(name) {
+            return;
+        }
         let (path, value) = (self.path.display(), &self.attributes[name]);
         notice::once(&format!(
-            "{path}: attribute {name} is {value}, which is set aside, as {why}: that is taken by index, from 0 in steps of 1"
+            "{path}: attribute {name} is {value}, which is set aside, as {why}: that is taken by index, from 0 in steps of 1, \
+             unless it is said when the array is opened (--voxel-size, --offset, --units, or OpenOptions)"
         ));
     }
 
@@ -137,12 +152,17 @@ impl Reader<'_> {
     }
 
     /// The names of the axes, and what they mark.
-    fn axes(&self, n_axes: usize) -> Axes {
-        let mut axes = Axes { names: None, n_channels: 0, misplaced: vec![false; n_axes] };
-        let Some(names) = self.list("axis_names") else { return axes };
+    fn axes(&self, n_axes: usize) -> Result<Axes> {
+        let mut axes = Axes { names: None, n_channels: 0, is_said: false, misplaced: vec![false; n_axes] };
+        if let Some(n_channels) = self.options.n_channel_axes(self.path, n_axes)? {
+            let names = self.list("axis_names").and_then(|names| texts(names));
+            let names = Some(axis_names(names, n_channels, n_axes));
+            return Ok(Axes { names, n_channels, is_said: true, ..axes });
+        }
+        let Some(names) = self.list("axis_names") else { return Ok(axes) };
         let Some(mut names) = texts(names).filter(|names| names.len() == n_axes) else {
             self.set_aside("axis_names", "there must be one name per axis");
-            return axes;
+            return Ok(axes);
         };
         let marked: Vec<bool> = names.iter().map(|name| name.contains('^')).collect();
         let n_marked = marked.iter().filter(|is_marked| **is_marked).count();
@@ -154,7 +174,7 @@ impl Reader<'_> {
             axes.misplaced = marked;
         }
         axes.names = Some(names);
-        axes
+        Ok(axes)
     }
 
     /// One number for each axis in space, with `default` along channels that are taken for such.
@@ -176,7 +196,8 @@ impl Reader<'_> {
             return axes.misplaced.iter().map(spread).collect();
         }
         // Without names, channels are what the others leave out.
-        let is_free = axes.n_channels == 0 && n_misplaced == 0 && (1..n_axes).contains(&numbers.len());
+        let is_free =
+            !axes.is_said && axes.n_channels == 0 && n_misplaced == 0 && (1..n_axes).contains(&numbers.len());
         if is_free || numbers.len() + n_channels == n_axes {
             return Some(numbers);
         }
@@ -218,7 +239,7 @@ mod tests {
 
     fn parsed(n_axes: usize, attributes: Value) -> Result<Attributes> {
         let Value::Object(attributes) = attributes else { panic!("the test's own attributes") };
-        parse(Path::new("a.zarr"), &vec![10; n_axes], &attributes)
+        parse(Path::new("a.zarr"), &vec![10; n_axes], &attributes, &OpenOptions::new())
     }
 
     #[test]

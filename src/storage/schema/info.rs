@@ -80,6 +80,12 @@ impl ArrayInfo {
         Ok(ChunkGrid { extent: self.roi()?, chunk_shape })
     }
 
+    /// Whether both say that their voxels lie at the same place.
+    pub(crate) fn is_placed_as(&self, other: &Self) -> bool {
+        (self.offset, self.voxel_size, &self.units) == (other.offset, other.voxel_size, &other.units)
+            && self.shape == other.shape
+    }
+
     fn in_world_units(&self, extents: &[u64]) -> Result<Coordinate, GeometryError> {
         let spatial = &extents[self.n_channel_axes()..];
         // An extent beyond i64 becomes the largest one, whose product or sum overflows in turn or lies past any data.

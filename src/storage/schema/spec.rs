@@ -146,6 +146,45 @@ impl ArraySpec {
         self
     }
 
+    /// Other channel axes, of these extents, before the spatial axes, which stay as they are: none, if there are none. For an
+    /// array that is [`like`](Self::like) one with other channels: its spatial axes keep their names, units and chunks. Channel axes
+    /// keep their names where there are as many as before, and chunks have one channel.
+    ///
+    /// ```
+    /// # #[cfg(feature = "zarr")] {
+    /// use bellis::{Array, ArraySpec};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let (raw, affinities) = (dir.path().join("raw.zarr"), dir.path().join("affinities.zarr"));
+    /// let raw = Array::<u8>::create(&raw, &ArraySpec::new([30, 40]).axis_names(["y", "x"]).units("nm"))?;
+    /// let affinities = Array::<f32>::create(&affinities, &ArraySpec::like(&raw).channels([2]))?;
+    /// assert_eq!(affinities.info().shape, [2, 30, 40]);
+    /// assert_eq!(affinities.info().axis_names, ["c0^", "y", "x"]);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn channels(mut self, extents: impl Into<Vec<u64>>) -> Self {
+        let extents = extents.into();
+        let (n_before, n_axes) = (self.n_channel_axes.min(self.shape.len()), self.shape.len());
+        let spatial = |along: &[u64]| (along.len() == n_axes).then(|| along[n_before..].to_vec());
+        let in_pieces_of_one = |pieces: Vec<u64>| match spatial(&pieces) {
+            Some(spatial) => [vec![1; extents.len()], spatial].concat(),
+            // They do not go with the shape, which is refused when the array is made.
+            None => pieces,
+        };
+        self.chunks = self.chunks.map(in_pieces_of_one);
+        self.shards = self.shards.map(in_pieces_of_one);
+        self.axis_names = self.axis_names.map(|names| match names.split_at_checked(n_before) {
+            Some((_, spatial)) if names.len() == n_axes && n_before != extents.len() => {
+                let channels = (0..extents.len()).map(|axis| format!("c{axis}^"));
+                channels.chain(spatial.iter().cloned()).collect()
+            }
+            _ => names,
+        });
+        self.n_channel_axes = extents.len();
+        self.shape = [extents, self.shape[n_before..].to_vec()].concat();
+        self
+    }
+
     /// Where voxel 0 begins, in world units, spatial axes only. Default: 0.
     pub fn offset(mut self, offset: impl Into<Coordinate>) -> Self {
         self.offset = Some(offset.into());

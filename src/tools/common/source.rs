@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::geometry::Roi;
 use crate::geometry::{ChunkGrid, WriteTarget};
-use crate::storage::{Array, ArraySpec};
-use crate::storage::{ArrayInfo, describe};
+use crate::storage::{Array, ArraySpec, OpenOptions};
+use crate::storage::{ArrayInfo, describe_with};
 use ndarray::ArrayD;
 
 use super::number::{Loss, Value, cast, with_type};
@@ -29,9 +29,10 @@ pub struct Source<T> {
 }
 
 impl<T: Value> Source<T> {
-    /// Opens the array at `path`.
-    pub fn open(path: &Path, loss: Loss) -> Result<Self> {
-        with_type!(describe(path)?.data_type, S => Ok(Self::of(Array::<S>::open(path)?, loss)))
+    /// Opens the array at `path`, of which `options` say more.
+    pub fn open(path: &Path, options: &OpenOptions, loss: Loss) -> Result<Self> {
+        let data_type = describe_with(path, options)?.data_type;
+        with_type!(data_type, S => Ok(Self::of(Array::<S>::open_with(path, options)?, loss)))
     }
 
     /// The same of an array that is open.

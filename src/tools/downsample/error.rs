@@ -14,6 +14,12 @@ pub enum DownsampleError {
         /// The input.
         path: PathBuf,
     },
+    /// Something is said of level 0 that is its own file's to say.
+    #[error("{path} is level 0 itself, and does not say what was said of it: choose another output")]
+    SaidOfLevel0 {
+        /// The input.
+        path: PathBuf,
+    },
     /// Every level would be as large as the one before.
     #[error("--factor 1 makes no smaller volume: use 2 or more along an axis")]
     NotSmaller,

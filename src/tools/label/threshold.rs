@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::storage::{DataType, FillValue, describe};
+use crate::storage::{DataType, FillValue, OpenOptions, describe_with};
 use crate::tools::error::Result;
 
 use super::error::{LabelError, ParseThresholdError};
@@ -39,12 +39,12 @@ impl FromStr for Threshold {
 }
 
 impl Threshold {
-    /// What voxels of a mask have to be larger than: 0, in an array of `bool` or `uint8` at `path`.
+    /// What voxels of a mask have to be larger than: 0, in an array of `bool` or `uint8` at `path`, of which `options` say more.
     ///
     /// # Errors
     /// An array that cannot be read, or is of another type: what belongs to a component has to be said.
-    pub fn of_mask(path: &Path) -> Result<Self> {
-        match describe(path)?.data_type {
+    pub fn of_mask(path: &Path, options: &OpenOptions) -> Result<Self> {
+        match describe_with(path, options)?.data_type {
             DataType::Bool | DataType::U8 => Ok(Self(FillValue::Integer(0))),
             other => Err(LabelError::NoMask { path: path.to_owned(), data_type: other }.into()),
         }

@@ -17,6 +17,9 @@ pub enum SmoothError {
         /// How many numbers were given.
         n_given: usize,
     },
+    /// Something is said of the volume that is made up.
+    #[error("the made-up volume lies where it is made: say of another input where it lies")]
+    MadeUpPlace,
     /// A volume of one axis has no slices.
     #[error("--png shows a slice of 2 axes, and {path} has 1: leave it out")]
     NoSlice {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::geometry::Roi;
-use crate::storage::{Array, ArraySpec, Border, StorageError};
-use crate::storage::{ArrayInfo, Element, describe};
+use crate::storage::{Array, ArraySpec, Border, OpenOptions, StorageError};
+use crate::storage::{ArrayInfo, Element, describe_with};
 use crate::tools::common::number::with_number;
 use crate::tools::common::output::require_voxels;
 use half::{bf16, f16};
@@ -24,15 +24,15 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Opens the array at `path`.
-    pub fn open(path: &Path) -> crate::tools::error::Result<Self> {
-        let info = describe(path)?;
+    /// Opens the array at `path`, of which `options` say more.
+    pub fn open(path: &Path, options: &OpenOptions) -> crate::tools::error::Result<Self> {
+        let info = describe_with(path, options)?;
         require_voxels(&info)?;
-        with_number!(info.data_type, T => Ok(Self::of::<T>(path)?))
+        with_number!(info.data_type, T => Ok(Self::of::<T>(path, options)?))
     }
 
-    fn of<T: Number>(path: &Path) -> Result<Self, StorageError> {
-        let array = Array::<T>::open(path)?;
+    fn of<T: Number>(path: &Path, options: &OpenOptions) -> Result<Self, StorageError> {
+        let array = Array::<T>::open_with(path, options)?;
         let (info, roi, spec) = (array.info().clone(), array.roi(), ArraySpec::like(&array));
         let read = Box::new(move |roi: &Roi| Ok(array.read_with(roi, Border::Nearest)?.mapv(T::to_f32)));
         Ok(Self { info, roi, spec, read })

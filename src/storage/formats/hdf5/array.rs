@@ -16,22 +16,23 @@ use crate::storage::context::Context;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options::OpenOptions;
 use crate::storage::schema::spec::ArraySpec;
 
 /// What the array at `path` is.
-pub fn describe(path: &Path) -> Result<ArrayInfo> {
+pub fn describe(path: &Path, options: &OpenOptions) -> Result<ArrayInfo> {
     let at = Location::of(path);
     creation_lock::wait(&at.file);
     let at = resolve_link(at)?;
     let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
-    metadata.info(&at)
+    metadata.info(&at, options)
 }
 
 /// Opens the array at `path`.
-pub fn open(path: &Path, context: &Context) -> Result<Opened> {
+pub fn open(path: &Path, context: &Context, options: &OpenOptions) -> Result<Opened> {
     let at = Location::of(path);
     creation_lock::wait(&at.file);
-    opened(resolve_link(at)?, context)
+    opened(resolve_link(at)?, context, options)
 }
 
 /// What [`create`] would return at `path`, without making it.
@@ -42,7 +43,7 @@ pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Arr
     if !wanted.is_there(&at)? {
         return Ok(wanted.info);
     }
-    let found = describe(path)?;
+    let found = describe(path, &OpenOptions::new())?;
     found.require_matches(&wanted.info)?;
     Ok(found)
 }
@@ -54,11 +55,12 @@ pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec, context: &Cont
     wanted.create(&at)?;
     let at = resolve_link(at)?;
     let metadata = Handle::of(&at.file).with(&at, |dataset| Metadata::of(&at, dataset))?;
-    metadata.info(&at)?.require_matches(&wanted.info)?;
-    opened(at, context)
+    let options = OpenOptions::new();
+    metadata.info(&at, &options)?.require_matches(&wanted.info)?;
+    opened(at, context, &options)
 }
 
-fn opened(at: Location, context: &Context) -> Result<Opened> {
+fn opened(at: Location, context: &Context, options: &OpenOptions) -> Result<Opened> {
     let handle = Handle::of(&at.file);
     let metadata = handle.with(&at, |dataset| {
         let metadata = Metadata::of(&at, dataset)?;
@@ -67,7 +69,7 @@ fn opened(at: Location, context: &Context) -> Result<Opened> {
         }
         Ok(metadata)
     })?;
-    let info = metadata.info(&at)?;
+    let info = metadata.info(&at, options)?;
     let fill_value = metadata.fill_value.clone();
     handle.close();
     let backend: Box<dyn Backend> =

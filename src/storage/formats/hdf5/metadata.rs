@@ -15,6 +15,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::FillValue;
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options::OpenOptions;
 
 /// The format's name.
 pub(super) const FORMAT: &str = "HDF5";
@@ -100,9 +101,9 @@ impl Metadata {
         Writers::OneProcess { why: why.to_owned() }
     }
 
-    pub(super) fn info(&self, at: &Location) -> Result<ArrayInfo> {
+    pub(super) fn info(&self, at: &Location, options: &OpenOptions) -> Result<ArrayInfo> {
         let data_type = self.stored.data_type;
-        let found = attributes::parse(&at.path, &self.shape, &self.attributes)?;
+        let found = attributes::parse(&at.path, &self.shape, &self.attributes, options)?;
         Ok(ArrayInfo {
             path: at.path.clone(),
             format: FORMAT,

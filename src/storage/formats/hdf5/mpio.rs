@@ -28,6 +28,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::format::{self, Format};
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options;
 use crate::storage::schema::spec::{ArraySpec, Compression};
 
 /// The ranks that have HDF5 files open together.
@@ -155,7 +156,10 @@ pub fn create_mpio(path: &Path, data_type: DataType, spec: &ArraySpec, ranks: Mp
         Ok(())
     };
     ranks.agree(made)?;
-    ranks.agree(array::describe(path).and_then(|made| made.require_matches(&wanted)))?;
+    ranks.agree(
+        array::describe(path, &open_options::OpenOptions::new())
+            .and_then(|made| made.require_matches(&wanted)),
+    )?;
     let candidate =
         ranks.agree(inspect(Location::of(path), data_type).and_then(Candidate::require_writable))?;
     open_collectively(candidate, ranks)
@@ -228,7 +232,7 @@ fn inspect(at: Location, data_type: DataType) -> Result<Candidate> {
         Metadata::of(&at, dataset)
     })?;
     handle.close();
-    let info = metadata.info(&at)?;
+    let info = metadata.info(&at, &open_options::OpenOptions::new())?;
     if metadata.stored.data_type != data_type {
         let (path, on_disk) = (at.path.clone(), metadata.stored.data_type);
         return Err(StorageError::DataTypeDiffers { path, on_disk, asked: data_type });

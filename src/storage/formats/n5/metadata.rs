@@ -16,6 +16,7 @@ use crate::storage::format::arrays_below;
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options::OpenOptions;
 use crate::storage::schema::resolve::byte_size;
 
 /// The format's name.
@@ -107,8 +108,13 @@ impl Dataset {
         Ok(Self { data_type, shape, chunks, codec, attributes })
     }
 
-    pub(super) fn info(&self, path: &Path, fill_value: FillValue) -> Result<ArrayInfo> {
-        let found = attributes::parse(path, &self.shape, &in_c_order(&self.attributes))?;
+    pub(super) fn info(
+        &self,
+        path: &Path,
+        fill_value: FillValue,
+        options: &OpenOptions,
+    ) -> Result<ArrayInfo> {
+        let found = attributes::parse(path, &self.shape, &in_c_order(&self.attributes), options)?;
         Ok(ArrayInfo {
             path: path.to_path_buf(),
             format: FORMAT,

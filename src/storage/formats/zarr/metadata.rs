@@ -16,6 +16,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
+use crate::storage::schema::open_options::OpenOptions;
 use crate::storage::schema::resolve::byte_size;
 use crate::storage::schema::spec::ZarrVersion;
 
@@ -71,6 +72,7 @@ pub(super) fn info(
     zarr: &ZarrArray,
     data_type: DataType,
     fill_value: FillValue,
+    options: &OpenOptions,
 ) -> Result<ArrayInfo> {
     let ZarrArray { array, version, attributes, is_scalar } = zarr;
     let grid = array.chunk_grid();
@@ -99,7 +101,7 @@ pub(super) fn info(
         true => None,
         false => ome::attributes(path)?,
     };
-    let found = attributes::parse(path, array.shape(), of_pyramid.as_ref().unwrap_or(attributes))?;
+    let found = attributes::parse(path, array.shape(), of_pyramid.as_ref().unwrap_or(attributes), options)?;
     Ok(ArrayInfo {
         path: path.to_path_buf(),
         format: version.format(),
