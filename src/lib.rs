@@ -77,7 +77,8 @@ pub use plan::{
 #[doc(hidden)]
 pub use run::bare;
 pub use run::{
-    Incomplete, Options, OptionsError, RunError, RunOption, Runner, Worker, is_coordinator, main, run,
+    Durability, Incomplete, Options, OptionsError, RunError, RunOption, Runner, Worker, is_coordinator, main,
+    run,
 };
 pub use storage::{Array, ArraySpec, Border, StorageError};
 pub use transport::Idle;

@@ -26,7 +26,7 @@ mod topology;
 mod worker;
 
 pub use error::{Incomplete, RunError};
-pub use options::{Options, OptionsError, RunOption};
+pub use options::{Durability, Options, OptionsError, RunOption};
 pub use program::{is_coordinator, main};
 pub use runner::{Runner, run};
 pub use worker::slot::Worker;

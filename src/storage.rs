@@ -102,6 +102,7 @@ pub use crate::geometry::Writers;
 pub use array::Array;
 pub use context::Context;
 pub(crate) use context::Statistics;
+pub(crate) use context::SyncBy;
 pub(crate) use disk::notice::TARGET as NOTICES;
 pub use dyn_array::DynArray;
 pub use error::{Result, StorageError};

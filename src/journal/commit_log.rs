@@ -18,6 +18,8 @@ pub(super) struct CommitLog {
     next_sequence: u64,
     /// There may be part of a record behind `length`, which could not be cut off.
     is_torn: bool,
+    /// Whether a commit returns only once it is on the disk.
+    is_synced: bool,
 }
 
 impl CommitLog {
@@ -25,7 +27,7 @@ impl CommitLog {
     pub fn create(path: &Path) -> Result<Self, JournalError> {
         let file = LedgerFile::create(path)?;
         file.sync()?;
-        Ok(Self { file, length: 0, next_sequence: first_sequence(), is_torn: false })
+        Ok(Self { file, length: 0, next_sequence: first_sequence(), is_torn: false, is_synced: true })
     }
 
     /// Opens the log, cuts off what is no whole record, and puts the rest on the disk.
@@ -35,7 +37,8 @@ impl CommitLog {
             return Self::create(path);
         };
         let end = file.length()?;
-        let mut log = Self { file, length: end, next_sequence: first_sequence(), is_torn: false };
+        let mut log =
+            Self { file, length: end, next_sequence: first_sequence(), is_torn: false, is_synced: true };
         let (whole, sequence) = log.scan(|_| Ok(()))?;
         log.next_sequence = sequence.unwrap_or(log.next_sequence);
         if whole < end {
@@ -47,19 +50,26 @@ impl CommitLog {
         Ok(log)
     }
 
+    /// Sets whether a commit returns only once it is on the disk.
+    pub fn set_sync(&mut self, is_synced: bool) {
+        self.is_synced = is_synced;
+    }
+
     /// Bytes in the log.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Appends a commit and puts it on the disk. After an error the log holds what it held before.
+    /// Appends a commit and puts it on the disk, unless it [need not](Self::set_sync) be there. After an error the log holds
+    /// what it held before.
     pub fn append(&mut self, pages: &[PageEdit]) -> Result<(), JournalError> {
         if self.is_torn {
             self.cut(self.length)?;
         }
         let mut bytes = Vec::new();
         let next_sequence = record::encode(self.next_sequence, pages, &mut bytes);
-        if let Err(error) = self.file.write(self.length, &bytes).and_then(|()| self.file.sync()) {
+        let sync = |()| if self.is_synced { self.file.sync() } else { Ok(()) };
+        if let Err(error) = self.file.write(self.length, &bytes).and_then(sync) {
             // A commit that is reported as failed must not come back. Cut off, it is also written anew, and not taken
             // for written by the system, when it is tried again.
             self.is_torn = true;

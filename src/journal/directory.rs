@@ -66,6 +66,12 @@ impl Journal {
         Ok(Self { dir: dir.into(), ledger, events, run_file, repairs, lock })
     }
 
+    /// Sets whether a commit returns only once it is on the disk: so unless set. Without that, a node that goes down may
+    /// take what was committed, a page of a done map at a time.
+    pub fn sync_commits(&mut self, is_synced: bool) {
+        self.ledger.sync_commits(is_synced);
+    }
+
     /// The run directory.
     pub fn dir(&self) -> &Path {
         &self.dir

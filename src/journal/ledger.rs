@@ -97,6 +97,11 @@ impl Ledger {
         Ok(Self { maps, counts, log, is_behind: false })
     }
 
+    /// Sets whether a commit returns only once it is on the disk.
+    pub fn sync_commits(&mut self, is_synced: bool) {
+        self.log.set_sync(is_synced);
+    }
+
     /// The map of a task.
     pub fn map(&self, task: TaskId) -> Result<&DoneMap, JournalError> {
         self.maps.get(task.as_usize()).ok_or(JournalError::NoSuchBlocks {

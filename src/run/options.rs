@@ -4,6 +4,7 @@
 //! The `table` defines each option once. What the environment may say, the flags of the program `bellis`, their help and the
 //! README's table follow from it.
 
+mod durability;
 mod error;
 mod reading;
 mod table;
@@ -11,6 +12,7 @@ mod table;
 mod tests;
 mod values;
 
+pub use durability::Durability;
 pub use error::OptionsError;
 pub use table::RunOption;
 pub use values::Options;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::coordinator::recorder::{Recorder, n_blocks, parts};
 use super::error::RunError;
+use super::options::{Durability, Options};
 use super::topology::Peer;
 use crate::journal::{BlockState, Change, Journal, JournalError, Layout, RunInfo};
 use crate::plan::{Plan, Selection, TaskId};
@@ -22,10 +23,12 @@ pub(super) fn resume(
     dir: &Path,
     plan: &Plan,
     peers: &[Peer],
+    options: &Options,
     selection: Option<&Selection>,
     scheduler: &mut Scheduler,
 ) -> Result<Recorder, RunError> {
     let mut journal = open(dir, plan, peers)?;
+    journal.sync_commits(options.durability != Durability::None);
     forget_what_is_gone(&mut journal, plan)?;
     follow_masks(&mut journal, plan, selection)?;
     let premature = selection.map_or(Ok(Vec::new()), |selection| premature(&journal, plan, selection))?;
@@ -179,7 +182,9 @@ mod tests {
     use crate::journal::{StateCounts, status};
     use crate::observe::Progress;
     use crate::plan::{Block, BoxError, Task};
+    use crate::run::options::Durability;
     use crate::run::runner::Runner;
+    use crate::storage::Context;
 
     /// Something in a range, nothing elsewhere.
     #[derive(Clone)]
@@ -265,6 +270,35 @@ mod tests {
         assert_eq!([counts(dir, 0).excluded, counts(dir, 1).excluded], [1, 0]);
         assert_eq!([counts(dir, 0).done, counts(dir, 1).done], [6, 1]);
         assert_eq!(run(&runner, dir, Some(10..100), false), [set(7..10), set((0..10).filter(|at| *at != 1))]);
+    }
+
+    #[test]
+    fn a_block_is_done_when_its_data_is_on_the_disk_as_far_as_it_has_to_be() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("file"), "").expect("it can be written");
+        for (durability, has_run_dir, fails) in [
+            (Durability::Epoch, true, true),
+            (Durability::Epoch, false, false),
+            (Durability::Block, true, true),
+            (Durability::Block, false, true),
+            (Durability::None, true, false),
+            (Durability::None, false, false),
+        ] {
+            let context = Context::new();
+            // What can never be synced.
+            let (noted, below) = (context.clone(), dir.path().join("file/below"));
+            let task = Task::builder("t").total_roi(Roi::new([0], [1]).expect("a box")).block_shape([1]);
+            let task = task.max_retries(0).process(move |_| {
+                noted.note_written(&below);
+                Ok(())
+            });
+            let runner = Runner::new().storage(&context).durability(durability).progress(Progress::Off);
+            let run_dir = dir.path().join(durability.to_string());
+            let runner = if has_run_dir { runner.run_dir(&run_dir) } else { runner };
+            let report = runner.run(task.build().expect("a task")).expect("it runs");
+            assert_eq!(report.tasks[0].counts.failed > 0, fails, "{durability} {has_run_dir}");
+            assert!(!has_run_dir || counts(&run_dir, 0).done == u64::from(!fails), "{durability}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::RunError;
-use super::options::{Options, OptionsError, RunOption};
+use super::options::{Durability, Options, OptionsError, RunOption};
 use super::session::{self, Prepared};
 use super::startup::membership::ranks;
 use super::topology;
@@ -14,9 +14,9 @@ use crate::geometry::Roi;
 use crate::mpi::Comm;
 use crate::observe::{Progress, Report};
 use crate::plan::{BoxError, Pipeline};
-use crate::storage::Context;
 #[cfg(all(feature = "hdf5", feature = "mpi"))]
 use crate::storage::MpiIo;
+use crate::storage::{Context, SyncBy};
 use crate::transport::Idle;
 
 /// Runs a pipeline with the [options](Options) of the environment: [`Runner::new`]`.run(pipeline)`.
@@ -126,8 +126,8 @@ impl<'c> Runner<'c> {
     }
 
     /// The context of the arrays that tasks read and write, the process's unless set. What is said of
-    /// [`cache_mib`](Self::cache_mib) and [`sync`](Self::sync), here or by the environment, is set in it, and stays; its
-    /// reads are what the report counts.
+    /// [`cache_mib`](Self::cache_mib), here or by the environment, is set in it, and stays; its reads are what the report
+    /// counts.
     ///
     /// ```
     /// # use bellis::{Progress, Roi, Runner, Task};
@@ -186,10 +186,10 @@ impl<'c> Runner<'c> {
         self
     }
 
-    /// [`Options::sync`].
+    /// [`Options::durability`]: see [`Durability`].
     #[must_use]
-    pub fn sync(mut self, sync: bool) -> Self {
-        self.options.sync = Some(sync);
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.options.durability = durability;
         self
     }
 
@@ -353,10 +353,11 @@ impl<'c> Runner<'c> {
         if let Some(mib) = options.cache_mib {
             storage.set_cache_bytes(mib << 20);
         }
-        if let Some(is_synced) = options.sync {
-            storage.set_sync(is_synced);
-        }
-        storage.keep_note(options.run_dir.is_some());
+        storage.keep_note(match options.durability {
+            Durability::Epoch if options.run_dir.is_some() => Some(SyncBy::Asking),
+            Durability::Block => Some(SyncBy::Block),
+            Durability::Epoch | Durability::None => None,
+        });
         Ok(Prepared::new(pipeline, options, storage.clone())?)
     }
 }
@@ -383,7 +384,7 @@ mod tests {
         mine.set_sync(true);
         let silent = Runner::new().storage(&mine).progress(Progress::Off);
         let options = Options::default().over([("HOME".to_owned(), "x".to_owned())]);
-        assert_eq!(options.map(|options| (options.cache_mib, options.sync)), Ok((None, None)));
+        assert_eq!(options.map(|options| options.cache_mib), Ok(None));
         silent.run(pipeline.clone()).expect("it runs").into_result().expect("all blocks do");
         assert_eq!(settings(&mine), (3 << 20, true));
         silent
@@ -394,8 +395,9 @@ mod tests {
             .into_result()
             .expect("all blocks do");
         assert_eq!(settings(&mine), (5 << 20, true));
-        silent.sync(false).run(pipeline).expect("it runs").into_result().expect("all blocks do");
-        assert_eq!(settings(&mine), (5 << 20, false));
+        let durable = silent.durability(Durability::Block);
+        durable.run(pipeline).expect("it runs").into_result().expect("all blocks do");
+        assert_eq!(settings(&mine), (5 << 20, true));
         assert_eq!(settings(Context::process()), process);
     }
 }

@@ -12,7 +12,7 @@ use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
 use super::local_workers::with_threads;
 use super::messages::{abandon, close};
-use super::options::Options;
+use super::options::{Durability, Options};
 use super::program::leaving::leave_at_once;
 use super::resuming::resume;
 use super::selecting::{leave_out, selection};
@@ -239,14 +239,14 @@ fn begin(
 ) -> Result<(Scheduler, Option<Recorder>), RunError> {
     // The first loss is none that follows another.
     let max_crashes = options.max_crashes.saturating_sub(1);
-    // Also where each write syncs its file: the file's name is on the disk with its directory.
-    let config = Config { credits: options.credits, max_crashes, awaits_sync: options.run_dir.is_some() };
+    let awaits_sync = options.run_dir.is_some() && options.durability == Durability::Epoch;
+    let config = Config { credits: options.credits, max_crashes, awaits_sync };
     let mut scheduler = Scheduler::new(plan.clone(), config);
     let selection = selection(plan, tasks, options, storage)?;
     if let Some(selection) = &selection {
         leave_out(&mut scheduler, plan, selection);
     }
-    let resume = |dir: &Path| resume(dir, plan, peers, selection.as_ref(), &mut scheduler);
+    let resume = |dir: &Path| resume(dir, plan, peers, options, selection.as_ref(), &mut scheduler);
     let recorder = options.run_dir.as_deref().map(resume).transpose()?;
     Ok((scheduler, recorder))
 }

@@ -52,11 +52,21 @@ pub struct Context {
 struct Inner {
     cache: Cache<Key, Entry, Bytes>,
     is_synced: AtomicBool,
+    is_synced_by_block: AtomicBool,
     unsynced: Unsynced,
     n_hits: AtomicU64,
     n_misses: AtomicU64,
     bytes_read: AtomicU64,
     bytes_decoded: AtomicU64,
+}
+
+/// Who asks for what was written to be put on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SyncBy {
+    /// Rank 0, for all blocks since it asked last.
+    Asking,
+    /// The worker, for each block before it reports it.
+    Block,
 }
 
 /// How much of what was read came out of memory.
@@ -107,6 +117,7 @@ impl Context {
         let inner = Inner {
             cache: Cache::with_options(options, Bytes, DefaultHashBuilder::default(), lifecycle),
             is_synced: AtomicBool::new(false),
+            is_synced_by_block: AtomicBool::new(false),
             unsynced: Unsynced::default(),
             n_hits: AtomicU64::new(0),
             n_misses: AtomicU64::new(0),
@@ -161,9 +172,16 @@ impl Context {
         self.inner.unsynced.sync()
     }
 
-    /// Sets whether note is kept of what is written from now on, for [`sync_written`](Self::sync_written).
-    pub(crate) fn keep_note(&self, is_kept: bool) {
-        self.inner.unsynced.switch(is_kept);
+    /// Sets whether note is kept of what is written from now on, and who then calls [`sync_written`](Self::sync_written).
+    pub(crate) fn keep_note(&self, sync: Option<SyncBy>) {
+        self.inner.unsynced.switch(sync.is_some());
+        self.inner.is_synced_by_block.store(sync == Some(SyncBy::Block), Ordering::Relaxed);
+    }
+
+    /// Returns whether each block is synced before it is reported.
+    #[inline]
+    pub(crate) fn is_synced_by_block(&self) -> bool {
+        self.inner.is_synced_by_block.load(Ordering::Relaxed)
     }
 
     /// Returns whether a file whose content others rely on is to be on the disk before it takes the place of the former.

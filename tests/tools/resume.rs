@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const SHAPE: [usize; 3] = [60, 60, 16];
 const N_BLOCKS: usize = 15 * 15 * 4;
 
 /// `bellis convert` on two worker ranks, of a volume in chunks of 4, block by block.
-fn convert(folder: &Path) -> Command {
+fn convert(folder: &Path, durability: &str) -> Command {
     let arguments = [
         "a.zarr",
         "b.zarr",
@@ -25,6 +25,8 @@ fn convert(folder: &Path) -> Command {
         "run",
         "--epoch-s",
         "0.05",
+        "--durability",
+        durability,
         "--progress",
         "off",
     ];
@@ -40,14 +42,20 @@ fn n_done(folder: &Path) -> usize {
 }
 
 /// Runs until some blocks are done, then sends a signal to the launcher.
-fn run_and_signal(folder: &Path, signal: i32) -> (ExitStatus, String) {
+fn run_and_signal(folder: &Path, durability: &str, signal: i32) -> (ExitStatus, String) {
     let n_before = n_done(folder);
-    let mut child = spawn(&mut convert(folder)).unwrap();
+    let mut child = spawn(&mut convert(folder, durability)).unwrap();
     let begin = Instant::now();
-    while n_done(folder) < n_before + 100 && begin.elapsed() < Duration::from_secs(30) {
+    let is_running = |child: &mut Child| child.try_wait().unwrap().is_none();
+    while n_done(folder) < n_before + 100
+        && is_running(&mut child)
+        && begin.elapsed() < Duration::from_secs(30)
+    {
         sleep(Duration::from_millis(1));
     }
-    mpirun::signal(child.id(), signal);
+    if is_running(&mut child) {
+        mpirun::signal(child.id(), signal);
+    }
     let mut errors = child.stderr.take().unwrap();
     let text = std::io::read_to_string(&mut errors).unwrap_or_default();
     (child.wait().unwrap(), text)
@@ -55,12 +63,26 @@ fn run_and_signal(folder: &Path, signal: i32) -> (ExitStatus, String) {
 
 #[test]
 fn what_is_ended_goes_on_and_the_end_is_the_same() {
+    goes_on("epoch");
+}
+
+#[test]
+fn what_is_ended_goes_on_where_each_block_is_synced() {
+    goes_on("block");
+}
+
+#[test]
+fn what_is_ended_goes_on_where_nothing_is_synced() {
+    goes_on("none");
+}
+
+fn goes_on(durability: &str) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "a.zarr", &Random(5).array(&SHAPE, |random| random as u16));
     // A request to end, which is waited for; then the end of rank 0 and all others, at once.
     for signal in [libc::SIGTERM, libc::SIGKILL] {
-        let (status, text) = run_and_signal(folder, signal);
+        let (status, text) = run_and_signal(folder, durability, signal);
         let n_done = n_done(folder);
         assert!(n_done >= 100, "{n_done} blocks are done: {text}");
         if signal == libc::SIGTERM && n_done < N_BLOCKS {

@@ -120,17 +120,15 @@ pub(super) static TABLE: [RunOption; 15] = [
         },
     },
     RunOption {
-        name: "sync",
-        variable: "BELLIS_SYNC",
-        value_name: "WHETHER",
-        docs: "whether what a block wrote is on the disk before the block counts as completed, even if the node goes down",
-        default: "off",
+        name: "durability",
+        variable: "BELLIS_DURABILITY",
+        value_name: "WHEN",
+        docs: "when what a block wrote has to be on the disk: with a run directory every few seconds, before each block is \
+               reported, or never",
+        default: "epoch",
         takes: Takes::Word {
-            choices: &["on", "off"],
-            set: |options, word| {
-                options.sync = Some(word == "on");
-                true
-            },
+            choices: &["epoch", "block", "none"],
+            set: |options, word| word.parse().map(|durability| options.durability = durability).is_ok(),
         },
     },
     RunOption {

@@ -31,7 +31,7 @@ fn wrong_values_say_what_is_right() {
         ("BELLIS_PROGRESS", "loud", "auto, bars, lines or off"),
         ("BELLIS_CACHE_MIB", "-1", "a whole number of MiB"),
         ("BELLIS_CACHE_MIB", "2000000000", "at most 2^30"),
-        ("BELLIS_SYNC", "yes", "on or off"),
+        ("BELLIS_DURABILITY", "on", "epoch, block or none"),
         ("BELLIS_STATUS_S", "-3", "a number of seconds"),
         ("BELLIS_CREDIT", "3", "BELLIS_CREDITS, BELLIS_SLOTS"),
     ] {
@@ -68,8 +68,8 @@ fn the_table_agrees_with_itself_and_with_the_defaults() {
         assert_eq!(option.variable, format!("{PREFIX}{}", option.name.to_uppercase().replace('-', "_")));
         assert!(option.choices().iter().all(|word| Options::default().with(option, word).is_ok()));
         // The default of the slots depends on the machine, others' are the storage context's, or not to be said.
-        let is_elsewhere = ["slots", "cache-mib", "sync"].contains(&option.name)
-            || ["all", "none"].contains(&option.default);
+        let is_elsewhere =
+            ["slots", "cache-mib"].contains(&option.name) || ["all", "none"].contains(&option.default);
         let default = Options::default().with(option, option.default);
         assert!(is_elsewhere || default == Ok(Options::default()), "{option:?}");
     }

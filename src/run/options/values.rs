@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::durability::Durability;
 use crate::geometry::Roi;
 use crate::observe::Progress;
 use crate::transport::Idle;
@@ -28,11 +29,8 @@ pub struct Options {
     /// keeps none. No chunk larger than an eighth of it is kept. Unless set, the [`Context`](crate::storage::Context) stays
     /// as it is: 512 where nobody set it.
     pub cache_mib: Option<u64>,
-    /// `BELLIS_SYNC`: whether what a block wrote is on the disk before the block counts as completed: `on` or `off`.
-    /// With `off` the end of a process takes nothing that it wrote, but the end of a node takes what its system had not
-    /// written out yet. `on` costs about a millisecond for each chunk. Unless set, the
-    /// [`Context`](crate::storage::Context) stays as it is: `off` where nobody set it.
-    pub sync: Option<bool>,
+    /// `BELLIS_DURABILITY`: when what a block wrote has to be on the disk: `epoch`, `block` or `none`. `epoch` unless set.
+    pub durability: Durability,
     /// `BELLIS_STATUS_S`: seconds between two status checks of a worker. 10 unless set; 0 for none.
     pub status_interval: Duration,
     /// `BELLIS_LOST_AFTER_S`: seconds without a word of a worker rank after which it counts as lost: its blocks go to
@@ -68,7 +66,7 @@ impl Default for Options {
             idle: Idle::default(),
             progress: Progress::default(),
             cache_mib: None,
-            sync: None,
+            durability: Durability::default(),
             status_interval: Duration::from_secs(10),
             lost_after: Duration::from_secs(15),
             run_dir: None,

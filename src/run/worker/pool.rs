@@ -87,7 +87,8 @@ pub(super) fn work(
     let driven = thread::scope(|scope| {
         let start = |slot| {
             let info = WorkerInfo { rank: setup.rank, slot };
-            let mut worker = Worker::new(Box::new(Slot(pool.clone())), info, tasks.clone());
+            let (source, storage) = (Box::new(Slot(pool.clone())), setup.storage.clone());
+            let mut worker = Worker::new(source, info, tasks.clone(), storage);
             let drive = move || worker.drive(body);
             thread::Builder::new().name(format!("slot {slot}")).spawn_scoped(scope, drive)
         };

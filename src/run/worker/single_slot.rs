@@ -97,7 +97,7 @@ pub(super) fn work(
         helper.add(&uplink);
     }
     let info = WorkerInfo { rank: setup.rank, slot: 0 };
-    let mut worker = Worker::new(Box::new(source), info, tasks.clone());
+    let mut worker = Worker::new(Box::new(source), info, tasks.clone(), setup.storage.clone());
     let is_over = AtomicBool::new(false);
     let driven = thread::scope(|scope| {
         let help = || help(&uplink, &is_over);

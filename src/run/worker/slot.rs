@@ -7,6 +7,7 @@ use super::block_source::BlockSource;
 use crate::plan::{Block, BlockId, BoxError, Fault, Outcome, Task, WorkerInfo};
 use crate::run::error::{RunError, one_line};
 use crate::run::panics;
+use crate::storage::Context;
 use crate::wire::{Assigned, Finished, shorten};
 
 /// What a worker thread does: its loop over blocks.
@@ -28,6 +29,7 @@ pub struct Worker {
     source: Box<dyn BlockSource>,
     info: WorkerInfo,
     tasks: Arc<[Task]>,
+    storage: Context,
     held: Vec<Held>,
     /// What went wrong between this worker and rank 0; nothing more can be said to it.
     error: Option<RunError>,
@@ -36,8 +38,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(source: Box<dyn BlockSource>, info: WorkerInfo, tasks: Arc<[Task]>) -> Self {
-        Self { source, info, tasks, held: Vec::new(), error: None, last_release: None }
+    pub(super) fn new(
+        source: Box<dyn BlockSource>,
+        info: WorkerInfo,
+        tasks: Arc<[Task]>,
+        storage: Context,
+    ) -> Self {
+        Self { source, info, tasks, storage, held: Vec::new(), error: None, last_release: None }
     }
 
     /// Waits for the next block. `None` when the run is over.
@@ -66,6 +73,7 @@ impl Worker {
     fn give_back(&mut self, block: BlockId, outcome: Outcome) -> Result<(), RunError> {
         let index = self.held.iter().position(|held| held.block == block);
         let held = self.held.swap_remove(index.ok_or(RunError::NotAcquired(block))?);
+        let outcome = if outcome == Outcome::Success { self.sync() } else { outcome };
         let now = Instant::now();
         self.last_release = Some(now);
         let busy_us = u64::try_from((now - held.begin).as_micros()).unwrap_or(u64::MAX);
@@ -75,6 +83,18 @@ impl Worker {
         };
         let finished = Finished { lease: held.lease, busy_us, outcome };
         self.source.finish(finished, busy_us > BUSY_US).inspect_err(|error| self.error = Some(error.clone()))
+    }
+
+    /// The outcome of a block that was processed: where each is to be synced, that depends on the disk.
+    #[inline]
+    fn sync(&self) -> Outcome {
+        if !self.storage.is_synced_by_block() {
+            return Outcome::Success;
+        }
+        match self.storage.sync_written() {
+            Ok(()) => Outcome::Success,
+            Err(error) => Outcome::Failed { fault: Fault::Place, message: error.to_string() },
+        }
     }
 
     /// Who works.
