@@ -1,7 +1,6 @@
 //! The whole job killed in the middle of writing, at many moments: what rank 0 had counted as completed is in the file
 //! and right, others can open the file, and further runs over it complete it.
 
-mod job;
 #[path = "../programs/killed/volume.rs"]
 mod volume;
 
@@ -16,9 +15,9 @@ use ndarray::ArrayD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::job::Job;
 use super::mpirun::{Ranks, testbed};
 use super::python::Python;
-use job::Job;
 use volume::{SHAPE, blocks, content, path_of};
 
 /// One schedules, two write.
@@ -84,7 +83,7 @@ fn a_worker_that_is_lost_in_the_middle_of_writing_leaves_a_whole_array() {
         let mut life = Life::new(kind);
         let (log, place) = (life.new_log(), life.place());
         let variables = [("OMPI_MCA_orte_enable_recovery", "1"), ("BELLIS_LOST_AFTER_S", "4")];
-        let mut job = Job::start(kind, &log, &[], &place, &variables);
+        let mut job = start(kind, &log, &[], &place, &variables);
         job.wait_until(|| counted(&log).len() >= 10);
         assert!(job.harm(2, harm), "{kind}: rank 2 is there");
         let said = job.finish();
@@ -111,6 +110,14 @@ fn kill_and_go_on(kind: &'static str) {
     // A slow machine may let a run come to its end first.
     assert!(n_killed > n_moments * 3 / 4, "{kind}: only {n_killed} of {n_moments} runs were killed");
     assert!(n_amid > n_moments / 4, "{kind}: only {n_amid} of {n_moments} runs left a part of the blocks");
+}
+
+/// Starts `killed KIND LOG ..` in `directory`, with variables.
+fn start(kind: &str, log: &Path, more: &[&str], directory: &Path, variables: &[(&str, &str)]) -> Job {
+    let arguments = [&[kind, log.to_str().unwrap()], more].concat();
+    let mut command = testbed(RANKS, "killed", &arguments).inside(directory).into_command();
+    command.envs(variables.iter().copied());
+    Job::start(command, log, log.parent().unwrap())
 }
 
 /// An array, and which of its blocks have ever been counted as completed.
@@ -143,7 +150,7 @@ impl Life {
     /// Runs the program and kills it: whether it was at work.
     fn run_until(&mut self, moment: Moment, more: &[&str]) -> bool {
         let (log, place) = (self.new_log(), self.place());
-        let mut job = Job::start(self.kind, &log, more, &place, &[]);
+        let mut job = start(self.kind, &log, more, &place, &[]);
         let delay = match moment {
             Moment::Created(delay) => {
                 job.wait_until(|| fs::read_dir(&place).unwrap().next().is_some());

@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used)] // A test may stop at a surprise, its helpers too.
 
 #[cfg(all(feature = "hdf5", feature = "n5", feature = "zarr"))]
+#[allow(dead_code)] // Other tests use the rest.
+#[path = "../common/job.rs"]
+mod job;
+#[cfg(all(feature = "hdf5", feature = "n5", feature = "zarr"))]
 mod kills;
 mod losses;
 #[allow(dead_code)] // Other tests use the rest.

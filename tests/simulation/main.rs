@@ -12,6 +12,7 @@ mod oracle;
 mod pipelines;
 mod ranks;
 mod restored;
+#[path = "../common/rng.rs"]
 mod rng;
 mod shadow;
 mod world;
