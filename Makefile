@@ -6,6 +6,9 @@ MPIRUN ?= mpirun
 # Ranks of the demo: one schedules, the others work.
 NP ?= 4
 DEMO_ARGS ?= --input made-up --output demo-out/smooth.zarr --sigma 2 --png demo-out
+# In the long form of the tests under faults: processes killed by each test of chaos, and seeds of each simulation.
+KILLS ?= 50
+SEEDS ?= 100000
 BENCHES := scheduler dispatch scale storage
 # What the storage bench is measured beside.
 PEER := $(TARGET_DIR)/peer/bin/zarrs_reencode
@@ -37,13 +40,14 @@ export OMPI_MCA_btl_vader_single_copy_mechanism ?= none
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check peer bench bench-short clean-demo
+.PHONY: help setup setup-test demo test test-faults check peer bench bench-short clean-demo
 
 help:
 	@echo 'make setup        install what is missing (Debian, Ubuntu), or say which modules to load'
 	@echo 'make setup-test   the same, and what only tests need: h5dump, Python libraries in $(TARGET_DIR)/interop'
 	@echo 'make demo         smooth a made-up 256^3 volume on $(NP) ranks (NP=...), into demo-out/'
 	@echo 'make test         all tests: unit, integration, examples, documentation'
+	@echo 'make test-faults  what CI runs in short form, in full: kills, crashes, damaged files (hours; see tests/README.md)'
 	@echo 'make check        formatting, lints, documentation, and the build without MPI and Zarr'
 	@echo 'make peer         build zarrs_reencode, which the storage bench is measured beside'
 	@echo 'make bench        all benchmarks in full'
@@ -64,6 +68,11 @@ demo: setup clean-demo
 
 test: setup-test
 	$(CARGO) test
+
+# In the profile of the tests, whose checks stay on. Each step is one of tests/README.md's.
+test-faults: setup-test
+	BELLIS_CHAOS_KILLS=$(KILLS) $(CARGO) test --test chaos -- --nocapture
+	BELLIS_SIM_SEEDS=$(SEEDS) $(CARGO) test --test simulation -- --nocapture
 
 check: setup
 	$(CARGO) fmt --check

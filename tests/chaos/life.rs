@@ -22,7 +22,7 @@ const LOST_AFTER_S: &str = "4";
 /// After the last misfortune a run takes no longer than this: a frozen worker is lost, and all blocks are processed.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Without rank 0 the others wait for a while: no need to see that each time.
-const WITHOUT_RANK_0: Duration = Duration::from_secs(3);
+const WITHOUT_RANK_0: Duration = Duration::from_millis(1500);
 /// Between two looks at thousands of files: no block is processed, recorded, and processed again in that time.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// No output takes so many runs: each records some blocks.

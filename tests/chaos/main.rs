@@ -38,7 +38,7 @@ use rng::Rng;
 use subject::Subject;
 
 /// In the short form, each test goes on until so many processes were killed.
-const N_KILLS: u64 = 3;
+const N_KILLS: u64 = 2;
 
 /// Eight ranks are enough for a machine: one job at a time.
 static MACHINE: Mutex<()> = Mutex::new(());

@@ -1,5 +1,6 @@
 //! Whole runs in small worlds, on a virtual clock: a seed decides everything that happens. In one kind of world (`world`)
-//! the scheduler is alone; in the other (`ranks`) rank 0's desk exchanges messages with the uplinks of workers.
+//! the scheduler is alone; in another (`ranks`) rank 0's desk exchanges messages with the uplinks of workers; in a third
+//! (`resumes`) it also keeps a run directory, and everything crashes and is resumed.
 //!
 //! A failing seed prints itself. `BELLIS_SIM_SEED=n` runs that seed alone, `BELLIS_SIM_TRACE=1` with every event and
 //! action, and `BELLIS_SIM_SEEDS=n` sets how many seeds are run.
@@ -7,11 +8,14 @@
 #![allow(clippy::print_stderr, reason = "a failing seed says how to run it alone")]
 
 mod directed;
+mod disk;
 mod heartbeats;
+mod network;
 mod oracle;
 mod pipelines;
 mod ranks;
 mod restored;
+mod resumes;
 #[path = "../common/rng.rs"]
 mod rng;
 mod shadow;
@@ -21,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const N_SEEDS: u64 = 40_000;
 const N_SEEDS_OF_RANKS: u64 = 10_000;
+const N_SEEDS_OF_RESUMES: u64 = 4_000;
 
 fn number_from_env(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -35,6 +40,11 @@ fn seeds() {
 #[test]
 fn ranks_that_exchange_messages() {
     run_all("ranks_that_exchange_messages", N_SEEDS_OF_RANKS, ranks::run);
+}
+
+#[test]
+fn runs_that_crash_and_are_resumed() {
+    run_all("runs_that_crash_and_are_resumed", N_SEEDS_OF_RESUMES, resumes::run);
 }
 
 /// Runs one kind of world for many seeds, or for the one that the environment names.

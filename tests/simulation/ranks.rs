@@ -2,76 +2,19 @@
 //! arrive later, on a virtual clock. Every message is encoded, and decoded where it arrives.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bellis::bare::{Desk, Outbox, Peer, Uplink};
 use bellis::plan::{Outcome, Plan, TaskId};
 use bellis::scheduler::{Assignment, Config, Ended, Event, Lease, Scheduler, Time, WorkerId};
-use bellis::transport::{Envelope, Tag, Transport, TransportError};
 use bellis::wire::{Assigned, Finished, FromWorker, Stop, ToWorker, decode, encode};
 
+use crate::network::{Network, Recording, lock};
 use crate::pipelines;
 use crate::rng::Rng;
 use crate::shadow::Shadow;
-
-/// What the endpoints share.
-#[derive(Default)]
-struct Network {
-    /// Messages of workers to rank 0 that are not under way yet.
-    sent: VecDeque<(WorkerId, Vec<u8>)>,
-    /// For each worker from 1, the messages that have arrived.
-    inboxes: Vec<VecDeque<Vec<u8>>>,
-}
-
-/// A worker's endpoint.
-struct Recording {
-    worker: WorkerId,
-    network: Arc<Mutex<Network>>,
-}
-
-fn lock(network: &Mutex<Network>) -> MutexGuard<'_, Network> {
-    network.lock().expect("nobody panics while it is locked")
-}
-
-impl Transport for Recording {
-    fn rank(&self) -> usize {
-        self.worker.0 as usize
-    }
-
-    fn size(&self) -> usize {
-        lock(&self.network).inboxes.len() + 1
-    }
-
-    fn send(&mut self, to: usize, _: Tag, bytes: &[u8]) -> Result<(), TransportError> {
-        assert_eq!(to, 0, "a worker talks to rank 0 alone");
-        lock(&self.network).sent.push_back((self.worker, bytes.to_vec()));
-        Ok(())
-    }
-
-    fn try_receive(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Envelope>, TransportError> {
-        let message = lock(&self.network).inboxes[self.worker.0 as usize - 1].pop_front();
-        Ok(message.map(|bytes| {
-            *buffer = bytes;
-            Envelope { from: 0, tag: Tag(0) }
-        }))
-    }
-
-    fn sleep(&mut self, _: Duration) {}
-
-    fn flush(&mut self) -> Result<(), TransportError> {
-        Ok(())
-    }
-
-    fn forget(&mut self, _: usize) {}
-
-    fn free(self: Box<Self>) -> Result<(), TransportError> {
-        Ok(())
-    }
-
-    fn abandon(self: Box<Self>) {}
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
@@ -150,8 +93,7 @@ pub fn run(seed: u64) -> u64 {
     let scheduler = Scheduler::new(plan.clone(), config).with_budget(rng.pick(&[1, 7, 50, 1 << 16]));
     let shadow = Shadow::new(plan.clone(), &told, config);
     let n_blocks = shadow.oracle.n_blocks();
-    let network = Arc::new(Mutex::new(Network::default()));
-    lock(&network).inboxes.resize_with(conditions.n_workers as usize, VecDeque::new);
+    let network = Network::of(conditions.n_workers as usize);
     let worker = |number| {
         let endpoint = Recording { worker: WorkerId(number), network: network.clone() };
         (Uplink::new(Box::new(endpoint), bellis::storage::Context::new()), rng.pick(&[1, 1, 2, 5]))
