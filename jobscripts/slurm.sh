@@ -4,8 +4,12 @@
 #     sbatch jobscripts/slurm.sh PROGRAM [ARGUMENT...]
 #     sbatch --nodes=4 --ntasks=257 jobscripts/slurm.sh PROGRAM [ARGUMENT...]    # options here win over those below
 #
+# The program stops before the time limit and goes on in the same job, requeued, until all is done. When a rank or a node is
+# lost, it goes on at once on the nodes that are left.
+#
 #SBATCH --job-name=bellis
 #SBATCH --output=%x-%j.out
+#SBATCH --open-mode=append
 #SBATCH --nodes=1
 # Ranks: one schedules, the others work.
 #SBATCH --ntasks=4
@@ -13,6 +17,11 @@
 #SBATCH --cpus-per-task=1
 #SBATCH --mem-per-cpu=2G
 #SBATCH --time=01:00:00
+# The job may be requeued, and goes on when a node is lost.
+#SBATCH --requeue
+#SBATCH --no-kill
+# Two minutes before the end all ranks are told, should they not know when it comes.
+#SBATCH --signal=USR1@120
 ##SBATCH --account=PROJECT
 ##SBATCH --partition=PARTITION
 
@@ -33,8 +42,42 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 
-# srun does not take --cpus-per-task over from sbatch by itself. Sites differ in --mpi; `srun --mpi=list` names what there is.
-srun --mpi=pmix --cpus-per-task="$SLURM_CPUS_PER_TASK" "$@"
+# What is done is remembered here. A requeued job keeps its number; to go on with another job's: BELLIS_RUN_DIR=.. sbatch ..
+export BELLIS_RUN_DIR=${BELLIS_RUN_DIR:-$PWD/bellis-run-$SLURM_JOB_ID}
 
-# Instead of srun, where Open MPI was built without the site's PMI:
-# mpirun -n "$SLURM_NTASKS" --map-by node --bind-to none "$@"
+# When the job ends, in seconds since 1970. Newer versions of Slurm say so themselves.
+end=${SLURM_JOB_END_TIME:-}
+if [ -z "$end" ] && end=$(date --date="$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)" +%s); then
+    export BELLIS_DEADLINE=$end
+fi
+
+# No new start in the last seconds of a job, and no more than these starts of one job, and of all that it is requeued to.
+min_left_s=${MIN_LEFT_S:-180}
+max_starts=5
+max_restarts=100
+
+for ((start = 1; start <= max_starts; start++)); do
+    # Nodes may have been lost since the job began.
+    n_nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%D)
+    n_tasks=$((SLURM_NTASKS * n_nodes / SLURM_JOB_NUM_NODES))
+    code=0
+    # srun does not take --cpus-per-task over from sbatch by itself. Sites differ in --mpi; `srun --mpi=list` names what there is.
+    srun --mpi=pmix --nodes="$n_nodes" --ntasks="$n_tasks" --cpus-per-task="$SLURM_CPUS_PER_TASK" "$@" || code=$?
+    # Instead of srun, where Open MPI was built without the site's PMI:
+    # mpirun -n "$n_tasks" --map-by node --bind-to none "$@" || code=$?
+
+    # All is done (0), blocks failed (1), something is wrong with the program's input (2): another start changes nothing.
+    # Otherwise it was interrupted (75), or ranks were lost, and the same run goes on where it ended.
+    if [ "$code" -le 2 ]; then
+        exit "$code"
+    fi
+    if [ -n "$end" ] && [ $((end - $(date +%s))) -lt "$min_left_s" ]; then
+        if [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
+            echo "exit code $code at the end of the job's time: it is requeued" >&2
+            scontrol requeue "$SLURM_JOB_ID"
+        fi
+        exit "$code"
+    fi
+    echo "exit code $code, with time left: the run goes on" >&2
+done
+exit "$code"

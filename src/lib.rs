@@ -77,8 +77,8 @@ pub use plan::{
 #[doc(hidden)]
 pub use run::bare;
 pub use run::{
-    Durability, Incomplete, Options, OptionsError, RunError, RunOption, Runner, Worker, is_coordinator, main,
-    run,
+    Durability, Incomplete, Losses, Options, OptionsError, Protection, RunDir, RunError, RunOption, Runner,
+    Worker, forget_interrupt, is_coordinator, main, run,
 };
 pub use storage::{Array, ArraySpec, Border, StorageError};
 pub use transport::Idle;

@@ -7,6 +7,7 @@
 #[doc(hidden)]
 pub mod bare;
 mod coordinator;
+mod deadline;
 mod error;
 mod history;
 mod interrupt;
@@ -15,6 +16,7 @@ mod messages;
 mod options;
 mod panics;
 mod program;
+mod protection;
 mod resuming;
 mod runner;
 mod selecting;
@@ -26,7 +28,10 @@ mod topology;
 mod worker;
 
 pub use error::{Incomplete, RunError};
+pub use interrupt::forget_interrupt;
 pub use options::{Durability, Options, OptionsError, RunOption};
 pub use program::{is_coordinator, main};
+pub use protection::{Protection, RunDir};
 pub use runner::{Runner, run};
+pub use startup::losses::Losses;
 pub use worker::slot::Worker;

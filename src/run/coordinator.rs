@@ -3,8 +3,8 @@
 //! * [`desk`] takes messages and the time, and writes an [`outbox`]: pure, without clock and transport.
 //! * [`event_loop`] has the clock and the transport, and decides nothing.
 //! * [`recorder`] writes down, in the run directory, which blocks have ended and what has [`happened`].
-//! * [`heartbeats`] and [`ledger`] are what the desk keeps beside the scheduler: who is asked when whether it lives, and
-//!   what people want to know.
+//! * [`heartbeats`], [`limits`] and [`ledger`] are what the desk keeps beside the scheduler: who is asked when whether it
+//!   lives, how much time there is, and what people want to know.
 
 mod clock;
 pub(super) mod desk;
@@ -13,5 +13,6 @@ pub(super) mod event_loop;
 mod happened;
 mod heartbeats;
 mod ledger;
+mod limits;
 pub(super) mod outbox;
 pub(super) mod recorder;

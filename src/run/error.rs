@@ -1,6 +1,7 @@
 //! Why a run did not begin, broke off, or did not complete its blocks.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -99,6 +100,19 @@ pub enum RunError {
         /// Blocks that have not ended.
         remaining: u64,
     },
+    /// Blocks in flight did not end in the time that a run waits for them when it was asked to end, or its time is over.
+    #[error(
+        "{in_flight} blocks in flight did not end within {} s and are given up, {remaining} blocks remain: run again to go on",
+        grace.as_secs_f64().round()
+    )]
+    GivenUp {
+        /// Blocks that were in flight.
+        in_flight: u64,
+        /// Blocks that have not ended, these among them.
+        remaining: u64,
+        /// For how long they were waited for.
+        grace: Duration,
+    },
     /// Rank 0 is lost, which nobody can replace.
     #[error("rank 0 is lost, and the run cannot go on: {why}")]
     CoordinatorLost {
@@ -174,7 +188,10 @@ impl RunError {
         match self {
             Self::Incomplete(incomplete) => incomplete.is_interrupted && incomplete.remaining > 0,
             Self::NoWorkers { n_lost, .. } => *n_lost > 0,
-            Self::Interrupted { .. } | Self::CoordinatorLost { .. } | Self::BrokenOff { .. } => true,
+            Self::Interrupted { .. }
+            | Self::GivenUp { .. }
+            | Self::CoordinatorLost { .. }
+            | Self::BrokenOff { .. } => true,
             _ => false,
         }
     }

@@ -4,8 +4,9 @@
 //! what comes within some seconds is the same one. A second request stops the run at once; a third one, for a process that
 //! does not even do that, does what the signal does without bellis, and so does the second while there is no run.
 //!
-//! A request stays for as long as the process lives: one that comes between two runs, or in the last moments of one, ends
-//! the next one as it begins. Until the first run, signals do what they do without bellis.
+//! A request stays for as long as the process lives, unless the program [forgets](forget_interrupt) it: one that comes between
+//! two runs, or in the last moments of one, ends the next one as it begins. Until the first run, signals do what they do
+//! without bellis.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -31,12 +32,13 @@ pub(super) enum Request {
 struct Requests {
     first_ms: AtomicU64,
     second_ms: AtomicU64,
+    /// When the last one came that the program has forgotten.
+    forgotten_ms: AtomicU64,
     /// Number of runs under way in this process.
     n_runs: AtomicUsize,
 }
 
-static REQUESTS: Requests =
-    Requests { first_ms: AtomicU64::new(0), second_ms: AtomicU64::new(0), n_runs: AtomicUsize::new(0) };
+static REQUESTS: Requests = Requests::none();
 
 /// When the process first listened.
 static BEGIN: OnceLock<Instant> = OnceLock::new();
@@ -80,6 +82,18 @@ pub(super) fn request() -> Option<Request> {
     }
 }
 
+/// Forgets that a signal asked this process to end, and returns whether one did.
+///
+/// A request to end ends all runs that follow as well, for jobs that are to end. A program that goes on afterwards, such as an
+/// interactive session in which somebody pressed Ctrl-C, calls this before its next run, on all ranks.
+///
+/// ```
+/// assert!(!bellis::forget_interrupt(), "nobody asked");
+/// ```
+pub fn forget_interrupt() -> bool {
+    REQUESTS.forget()
+}
+
 /// In the signal handler.
 fn on_signal(signal: i32) {
     let elapsed = BEGIN.get().map_or(0, |begin| begin.elapsed().as_millis());
@@ -90,9 +104,32 @@ fn on_signal(signal: i32) {
 }
 
 impl Requests {
+    const fn none() -> Self {
+        Self {
+            first_ms: AtomicU64::new(0),
+            second_ms: AtomicU64::new(0),
+            forgotten_ms: AtomicU64::new(0),
+            n_runs: AtomicUsize::new(0),
+        }
+    }
+
+    /// Forgets the requests; `false` where there were none. Further deliveries of them are forgotten, too.
+    fn forget(&self) -> bool {
+        let second = self.second_ms.swap(0, Ordering::Relaxed);
+        let first = self.first_ms.swap(0, Ordering::Relaxed);
+        if first > 0 {
+            self.forgotten_ms.store(first.max(second), Ordering::Relaxed);
+        }
+        first > 0
+    }
+
     /// Takes in a signal that came at a time; `false` where it must end the process, since nobody hears it.
     fn take_in(&self, ms: u64) -> bool {
         let ms = ms.max(1);
+        let forgotten = self.forgotten_ms.load(Ordering::Relaxed);
+        if forgotten > 0 && ms.saturating_sub(forgotten) < ONE_REQUEST_MS {
+            return true;
+        }
         is_same(&self.first_ms, ms) || self.n_runs.load(Ordering::Relaxed) > 0 && is_same(&self.second_ms, ms)
     }
 }
@@ -110,11 +147,7 @@ mod tests {
     use super::*;
 
     fn requests(n_runs: usize) -> Requests {
-        Requests {
-            first_ms: AtomicU64::new(0),
-            second_ms: AtomicU64::new(0),
-            n_runs: AtomicUsize::new(n_runs),
-        }
+        Requests { n_runs: AtomicUsize::new(n_runs), ..Requests::none() }
     }
 
     /// Which of the signals at these times are heard, and when the first and the second request came.
@@ -135,6 +168,15 @@ mod tests {
             heard(1, &[100, 5100, 5300, 10_099, 10_100]),
             (vec![true, true, true, true, false], 100, 5100)
         );
+    }
+
+    #[test]
+    fn what_is_forgotten_stays_so_and_what_comes_later_is_new() {
+        let requests = requests(0);
+        assert!(!requests.forget(), "there is nothing yet");
+        assert!(requests.take_in(100) && requests.forget());
+        assert!(requests.take_in(200) && !requests.forget(), "a delivery of the same");
+        assert!(requests.take_in(5100) && requests.forget(), "a request of its own");
     }
 
     #[test]

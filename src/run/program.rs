@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::deadline::record_begin;
 use super::error::{RunError, one_line};
 use super::history::{has_run, is_leader};
 use super::panics;
@@ -52,6 +53,7 @@ pub fn is_coordinator() -> bool {
 /// }
 /// ```
 pub fn main(program: impl FnOnce() -> Result<(), BoxError>) -> ExitCode {
+    record_begin();
     start_logging();
     let outcome = panics::catch(program).unwrap_or_else(|panic| Err(panic.into()));
     let error = outcome.err();

@@ -1,10 +1,11 @@
 //! How a program runs a pipeline: the options, and the calls.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::error::RunError;
 use super::options::{Durability, Options, OptionsError, RunOption};
+use super::protection::Protection;
 use super::session::{self, Prepared};
 use super::startup::membership::ranks;
 use super::topology;
@@ -125,6 +126,30 @@ impl<'c> Runner<'c> {
         Ok(topology::workers(size).len() + usize::from(options.rank0_slots > 0))
     }
 
+    /// What would protect a run, and what to change for more: on the ranks that it would have, which initializes MPI where a
+    /// launcher started several. On rank 0 it tries whether the run directory's lock works.
+    ///
+    /// ```
+    /// let protection = bellis::Runner::new().protection()?;
+    /// assert!(protection.advice().iter().any(|advice| advice.contains("--run-dir")));
+    /// # Ok::<(), bellis::RunError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`n_processes`](Self::n_processes).
+    pub fn protection(&self) -> Result<Protection, RunError> {
+        let options = self.resolved()?;
+        let (rank, n_ranks) = match ranks(self.communicator)? {
+            Some((comm, _)) => comm.rank_and_size().map_err(|error| RunError::Transport(error.into()))?,
+            None => (0, 1),
+        };
+        let mut protection = Protection::find(&options, n_ranks);
+        if rank == 0 {
+            protection.try_lock();
+        }
+        Ok(protection)
+    }
+
     /// The context of the arrays that tasks read and write, the process's unless set. What is said of
     /// [`cache_mib`](Self::cache_mib), here or by the environment, is set in it, and stays; its reads are what the report
     /// counts.
@@ -236,6 +261,37 @@ impl<'c> Runner<'c> {
     #[must_use]
     pub fn lost_after(mut self, silence: Duration) -> Self {
         self.options.lost_after = silence;
+        self
+    }
+
+    /// [`Options::time_limit`].
+    ///
+    /// ```
+    /// # use bellis::{Progress, Roi, Runner, Task};
+    /// # use std::time::Duration;
+    /// let task = Task::builder("t").total_roi(Roi::new([0], [10])?).block_shape([1]).process(|_| Ok(())).build()?;
+    /// let runner = Runner::new().time_limit(Duration::ZERO).progress(Progress::Off);
+    /// let error = runner.run(task)?.into_result().expect_err("there is no time for it");
+    /// assert!(error.is_resumable());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.options.time_limit = Some(limit);
+        self
+    }
+
+    /// [`Options::deadline`].
+    #[must_use]
+    pub fn deadline(mut self, end: SystemTime) -> Self {
+        self.options.deadline = Some(end);
+        self
+    }
+
+    /// [`Options::grace`].
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.options.grace = Some(grace);
         self
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::coordinator::event_loop::Coordinator;
 use super::coordinator::recorder::Recorder;
+use super::deadline::record_begin;
 use super::error::RunError;
 use super::history::{record_leader, record_run};
 use super::interrupt::Interrupt;
@@ -14,6 +15,7 @@ use super::local_workers::with_threads;
 use super::messages::{abandon, close};
 use super::options::{Durability, Options};
 use super::program::leaving::leave_at_once;
+use super::protection::Protection;
 use super::resuming::resume;
 use super::selecting::{leave_out, selection};
 use super::shutdown::{stop_all, wait_for_stop};
@@ -63,6 +65,7 @@ pub(super) fn run(
     prepared: Result<Prepared, RunError>,
     body: &Loop<'_>,
 ) -> Result<Report, RunError> {
+    record_begin();
     record_leader(true);
     let report = match Membership::find(communicator)? {
         Membership::Alone => alone(prepared?, body),
@@ -113,6 +116,7 @@ fn coordinate(
         }
     };
     tell_doubts(&plan);
+    tell_protection(&options, transport.size());
     let n_working = peers.len() + usize::from(options.rank0_slots > 0);
     let refused = one_process_refusal(&plan, n_working).map_or(Ok(()), Err);
     let begun = refused.and_then(|()| begin(&plan, &tasks, &peers, &options, &storage));
@@ -163,6 +167,13 @@ fn tell_doubts(plan: &Plan) {
     doubts.iter().take(MAX_DOUBTS).for_each(|doubt| log::warn!("{doubt}"));
     if doubts.len() > MAX_DOUBTS {
         log::warn!("{} more of the kind", doubts.len() - MAX_DOUBTS);
+    }
+}
+
+/// Says what protects the run, on the rank that schedules.
+fn tell_protection(options: &Options, n_ranks: usize) {
+    if log::log_enabled!(log::Level::Info) {
+        log::info!("{}", Protection::find(options, n_ranks));
     }
 }
 
@@ -218,6 +229,7 @@ fn refusal(error: &RunError) -> Stop {
 fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
     let Prepared { plan, tasks, options, storage } = prepared;
     tell_doubts(&plan);
+    tell_protection(&options, 1);
     let n_cores = thread::available_parallelism().map_or(1, usize::from);
     let n_threads = options.slots.unwrap_or_else(|| u32::try_from(n_cores).unwrap_or(1));
     // Threads of this process need no checking.
@@ -260,7 +272,7 @@ fn schedule(
 ) -> Result<Report, RunError> {
     match Coordinator::new(transport, scheduler, peers, recorder, options).run() {
         // Workers are in the middle of blocks, and nobody waits for those.
-        Err(error @ RunError::Interrupted { .. }) => leave_at_once(&error),
+        Err(error @ (RunError::Interrupted { .. } | RunError::GivenUp { .. })) => leave_at_once(&error),
         report => report,
     }
 }

@@ -2,4 +2,5 @@
 
 pub(super) mod handshake;
 pub(super) mod launcher;
+pub(super) mod losses;
 pub(super) mod membership;

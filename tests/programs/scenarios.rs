@@ -6,6 +6,7 @@
 mod blocks;
 mod embedded;
 mod ends;
+mod limits;
 mod loops;
 mod lost;
 mod record;
@@ -100,6 +101,7 @@ pub fn main(words: &[&str]) -> ExitCode {
     }
     bellis::main(|| match call.scenario.split_once('-').map_or("", |(kind, _)| kind) {
         "blocks" => blocks::run(&call),
+        "limits" => limits::run(&call),
         "loops" => loops::run(&call),
         "ends" => ends::run(&call),
         "lost" => lost::run(&call),

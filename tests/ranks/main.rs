@@ -9,6 +9,7 @@
 mod job;
 #[cfg(all(feature = "hdf5", feature = "n5", feature = "zarr"))]
 mod kills;
+mod limits;
 mod losses;
 #[allow(dead_code)] // Other tests use the rest.
 #[path = "../common/mpirun.rs"]

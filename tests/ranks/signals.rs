@@ -74,3 +74,13 @@ fn a_signal_between_two_runs_ends_the_second_as_it_begins() {
         assert_eq!(outcome.fact("interrupted"), "true", "{outcome}");
     }
 }
+
+#[test]
+fn a_program_that_goes_on_forgets_a_signal_in_so_many_words() {
+    for ranks in [Alone, Mpirun(3)] {
+        let outcome = scenario(ranks, "signals-forgotten", &["first", "TERM"]).run();
+        outcome.succeeded();
+        assert_eq!((outcome.fact("first"), outcome.fact("second")), ("20", "20"), "{outcome}");
+        assert_eq!((outcome.fact("forgotten"), outcome.fact("interrupted")), ("true", "false"), "{outcome}");
+    }
+}

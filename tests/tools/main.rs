@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod convert;
+mod doctor;
 mod downsample;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
 mod formats;

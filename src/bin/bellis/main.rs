@@ -6,6 +6,7 @@
 mod arguments;
 mod completions;
 mod convert;
+mod doctor;
 mod downsample;
 mod info;
 mod label;
@@ -33,6 +34,7 @@ struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     Convert(convert::Arguments),
+    Doctor(doctor::Arguments),
     Downsample(downsample::Arguments),
     Info(info::Arguments),
     Label(label::Arguments),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         let Some(Arguments { command, json }) = arguments::parse()? else { return Ok(()) };
         match command {
             Command::Convert(arguments) => arguments.run(json),
+            Command::Doctor(arguments) => arguments.run(json),
             Command::Downsample(arguments) => arguments.run(json),
             Command::Info(arguments) => arguments.run(json),
             Command::Label(arguments) => arguments.run(json),

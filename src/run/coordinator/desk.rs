@@ -10,6 +10,7 @@ use super::epochs::Epochs;
 use super::happened::event_of;
 use super::heartbeats::{Heartbeats, Notice};
 use super::ledger::RunStats;
+use super::limits::Limits;
 use super::outbox::Outbox;
 use crate::journal;
 use crate::observe::{Report, Snapshot};
@@ -40,6 +41,7 @@ pub struct Desk {
     actions: Actions,
     heartbeats: Heartbeats,
     epochs: Epochs,
+    limits: Limits,
     stats: RunStats,
     /// What happened, where somebody keeps that.
     happened: Option<Vec<journal::Event>>,
@@ -69,6 +71,7 @@ impl Desk {
     ) -> Self {
         Self {
             epochs: Epochs::new(epoch),
+            limits: Limits::default(),
             stats: RunStats::new(scheduler.plan().clone(), &peers),
             happened: None,
             heartbeats: Heartbeats::new(&peers, status_interval, lost_after),
@@ -89,6 +92,11 @@ impl Desk {
     /// What happened since the last call.
     pub fn take_events(&mut self) -> Vec<journal::Event> {
         self.happened.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The run has only so much time.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// All workers join.
@@ -159,6 +167,7 @@ impl Desk {
         let lease = Lease(finished.lease);
         if let Some(block) = self.scheduler.block_of(worker, lease) {
             self.stats.add_busy(block.task, finished.busy_us);
+            self.limits.see_block(finished.busy_us);
         }
         let outcome = finished.outcome;
         self.scheduler.handle(now, Event::BlockFinished { worker, lease, outcome }, &mut self.actions);
@@ -221,7 +230,7 @@ impl Desk {
         let place = from.map_or_else(String::new, |worker| format!(" at {worker}"));
         if request == Request::Stop {
             log::error!("interrupted again{place}: the run stops at once, blocks in flight are lost");
-            return Err(RunError::Interrupted { remaining: self.stats.n_open(&self.scheduler) });
+            return Err(RunError::Interrupted { remaining: self.n_open() });
         }
         if !self.is_draining() {
             log::warn!("interrupted{place}: no more blocks are handed out, those in flight are waited for");
@@ -240,7 +249,41 @@ impl Desk {
     /// As [`start`](Self::start).
     pub fn drain(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
         self.stats.interrupt();
+        self.limits.begin_drain(now);
         self.handle(now, Event::Drain, outbox)
+    }
+
+    /// Whether it is time to drain, or a drain has waited for long enough.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); [`RunError::GivenUp`] when blocks in flight are not waited for any longer.
+    pub(super) fn look_at_limits(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
+        if self.limits.is_drain_due(now) {
+            let left = self.limits.left(now).unwrap_or_default().as_secs();
+            log::warn!("{left} s are left: no more blocks are handed out, those in flight are waited for");
+            let reason = format!("{left} s are left");
+            self.happened.iter_mut().for_each(|all| {
+                all.push(journal::Event::Draining { reason: reason.clone() });
+            });
+            self.drain(now, outbox)?;
+        }
+        let Some(grace) = self.limits.grace_that_is_over(now).filter(|_| !self.is_finished()) else {
+            return Ok(());
+        };
+        let in_flight = self.stats.n_in_flight(&self.scheduler);
+        Err(RunError::GivenUp { in_flight, remaining: self.n_open(), grace })
+    }
+
+    /// Asks the workers to put on the disk what they wrote, unless they are at it; returns whether anything is not there yet.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub(super) fn sync_all(&mut self, now: Time, outbox: &mut Outbox) -> Result<bool, RunError> {
+        let is_open = self.scheduler.n_unsynced() > 0;
+        if is_open && !self.epochs.is_awaited() {
+            self.end_epoch(now, outbox)?;
+        }
+        Ok(is_open)
     }
 
     /// A signal came when there was nothing left to drain.
@@ -357,6 +400,11 @@ impl Desk {
         Ok(outbox.close_batch()?)
     }
 
+    /// Number of blocks that have not ended.
+    pub(super) fn n_open(&self) -> u64 {
+        self.stats.n_open(&self.scheduler)
+    }
+
     /// Returns whether nothing remains to be done.
     pub fn is_finished(&self) -> bool {
         self.scheduler.is_finished()
@@ -396,8 +444,7 @@ impl Desk {
         if self.scheduler.n_workers() > 0 {
             return Ok(());
         }
-        let remaining = self.stats.n_open(&self.scheduler);
-        Err(RunError::NoWorkers { remaining, n_lost: self.stats.n_lost() })
+        Err(RunError::NoWorkers { remaining: self.n_open(), n_lost: self.stats.n_lost() })
     }
 
     /// The scheduler, to look at.

@@ -58,6 +58,11 @@ impl Epochs {
         n_blocks
     }
 
+    /// Returns whether a worker that was asked has not answered yet.
+    pub fn is_awaited(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
     /// A worker will not answer.
     pub fn forget(&mut self, worker: WorkerId) {
         self.awaited.remove(&worker);

@@ -7,9 +7,11 @@ use std::fmt::Display;
 
 use super::clock::Clock;
 use super::desk::Desk;
+use super::limits::Limits;
 use super::outbox::Outbox;
 use super::recorder::Recorder;
 use crate::observe::{self, Observer, Report};
+use crate::run::deadline::time_left;
 use crate::run::error::RunError;
 use crate::run::interrupt::{Interrupt, request};
 use crate::run::messages::{abandon, close, tag};
@@ -24,6 +26,8 @@ use crate::wire::{Stop, WireError, decode};
 const MAX_MESSAGES: usize = 256;
 /// Number of rounds of the loop between two looks at the clock, unless there is nothing to do.
 const CLOCK_ROUNDS: u32 = 16;
+/// Microseconds that a run which is given up waits for what is finished to be on the disk.
+const LAST_SYNC: Time = 8_000_000;
 /// Microseconds between two looks at signals and the display.
 const TICK_INTERVAL: Time = 100_000;
 
@@ -53,8 +57,9 @@ impl Coordinator {
         recorder: Option<Recorder>,
         options: Options,
     ) -> Self {
-        let Options { status_interval, lost_after, epoch, .. } = options;
+        let Options { status_interval, lost_after, epoch, grace, .. } = options;
         let mut desk = Desk::new(scheduler, peers, status_interval, lost_after, epoch);
+        desk.limit(Limits::new(time_left(&options).map(|limit| limit.left), grace));
         if recorder.is_some() {
             desk.keep_events();
         }
@@ -77,13 +82,17 @@ impl Coordinator {
     pub fn run(mut self) -> Result<Report, RunError> {
         match self.schedule().and_then(|()| self.drain_status()) {
             Ok(()) => self.end(),
+            Err(error @ (RunError::GivenUp { .. } | RunError::Interrupted { .. })) => {
+                Err(self.give_up(error))
+            }
             Err(error) => Err(self.break_off(error)),
         }
     }
 
     fn schedule(&mut self) -> Result<(), RunError> {
-        // What came before, between runs, asks this one to end before it begins.
+        // What came before, between runs, asks this one to end before it begins, and so does a limit that is reached.
         self.look_at_requests()?;
+        self.desk.look_at_limits(self.clock.now(), &mut self.outbox)?;
         self.desk.start(self.clock.now(), &mut self.outbox)?;
         self.dispatch()?;
         let mut waiting = Waiting::new(self.options.idle);
@@ -176,6 +185,7 @@ impl Coordinator {
         if now >= self.next_tick {
             self.next_tick = now + TICK_INTERVAL;
             self.look_at_requests()?;
+            self.desk.look_at_limits(now, &mut self.outbox)?;
             self.observer.update(&self.desk.snapshot(now));
             self.write_events();
         }
@@ -248,6 +258,39 @@ impl Coordinator {
         };
         self.recorder.into_iter().for_each(|recorder| recorder.close(outcome));
         Ok(report)
+    }
+
+    /// Ends the run without the blocks in flight: what is finished is put on the disk and recorded before that.
+    fn give_up(mut self, mut error: RunError) -> RunError {
+        if let Err(further) = self.save_finished() {
+            log::warn!("not everything that is finished was recorded: {further}");
+        }
+        if let RunError::GivenUp { remaining, .. } | RunError::Interrupted { remaining } = &mut error {
+            *remaining = self.desk.n_open();
+        }
+        if matches!(error, RunError::GivenUp { .. }) {
+            let report = self.desk.report(self.clock.now());
+            self.observer.end(&report);
+        }
+        self.break_off(error)
+    }
+
+    /// Waits, for some seconds, until what workers have finished is on the disk and recorded.
+    fn save_finished(&mut self) -> Result<(), RunError> {
+        let end = self.clock.now().saturating_add(LAST_SYNC);
+        let mut waiting = Waiting::new(self.options.idle);
+        self.desk.drain(self.clock.now(), &mut self.outbox)?;
+        while self.desk.sync_all(self.clock.now(), &mut self.outbox)? && self.clock.now() < end {
+            self.dispatch()?;
+            match self.receive_all() {
+                // Other ranks heard the same.
+                Ok(true) | Err(RunError::Interrupted { .. }) => {}
+                Ok(false) => waiting.pause(|limit| self.transport.sleep(limit)),
+                Err(error) => return Err(error),
+            }
+            self.desk.tick(self.clock.now(), &mut self.outbox)?;
+        }
+        self.dispatch()
     }
 
     /// Tells everybody that the run broke off, as far as that goes, so that nobody waits for rank 0.

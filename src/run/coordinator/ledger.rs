@@ -124,6 +124,11 @@ impl RunStats {
         self.ids().map(|task| scheduler.counts(task).open()).sum()
     }
 
+    /// Number of blocks that workers have.
+    pub fn n_in_flight(&self, scheduler: &Scheduler) -> u64 {
+        self.ids().map(|task| scheduler.counts(task).in_flight).sum()
+    }
+
     /// How the run stands.
     pub fn snapshot(&mut self, scheduler: &Scheduler, now: Time) -> Snapshot {
         let tasks = self

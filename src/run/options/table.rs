@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::OptionsError;
 use super::values::Options;
+use crate::run::deadline::{parse_moment, parse_time};
 
 /// An option of a run, as text: what it is called, what it takes and what it means.
 ///
@@ -44,7 +45,7 @@ pub(super) enum Takes {
 }
 
 /// All options of a run.
-pub(super) static TABLE: [RunOption; 15] = [
+pub(super) static TABLE: [RunOption; 18] = [
     RunOption {
         name: "credits",
         variable: "BELLIS_CREDITS",
@@ -168,6 +169,42 @@ pub(super) static TABLE: [RunOption; 15] = [
         docs: "with a run directory, seconds between two times that what was written is put on the disk and recorded",
         default: "5",
         takes: Takes::Seconds { set: |options, epoch| options.epoch = epoch },
+    },
+    RunOption {
+        name: "time-limit",
+        variable: "BELLIS_TIME_LIMIT",
+        value_name: "TIME",
+        docs: "time that the program has: it stops early enough to end within it, and the next run goes on",
+        default: "none",
+        takes: Takes::Text {
+            expected: "a number of seconds, or a time such as 1:30:00 or 2-00:00:00",
+            set: |options, text| {
+                options.time_limit = parse_time(text);
+                options.time_limit.is_some()
+            },
+        },
+    },
+    RunOption {
+        name: "deadline",
+        variable: "BELLIS_DEADLINE",
+        value_name: "MOMENT",
+        docs: "when the job ends, in seconds since 1970: the program stops early enough to end before",
+        default: "SLURM_JOB_END_TIME, where Slurm sets it",
+        takes: Takes::Text {
+            expected: "a number of seconds since 1970, as date +%s prints",
+            set: |options, text| {
+                options.deadline = parse_moment(text);
+                options.deadline.is_some()
+            },
+        },
+    },
+    RunOption {
+        name: "grace-s",
+        variable: "BELLIS_GRACE_S",
+        value_name: "SECONDS",
+        docs: "seconds that a run which has to end waits for blocks in flight; those left are given up, and run next time",
+        default: "twice the longest block, at least 60",
+        takes: Takes::Seconds { set: |options, grace| options.grace = Some(grace) },
     },
     RunOption {
         name: "max-crashes",

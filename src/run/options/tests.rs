@@ -33,6 +33,9 @@ fn wrong_values_say_what_is_right() {
         ("BELLIS_CACHE_MIB", "2000000000", "at most 2^30"),
         ("BELLIS_DURABILITY", "on", "epoch, block or none"),
         ("BELLIS_STATUS_S", "-3", "a number of seconds"),
+        ("BELLIS_TIME_LIMIT", "0", "a number of seconds, or a time such as 1:30:00"),
+        ("BELLIS_DEADLINE", "2026-11-25T10:00", "as date +%s prints"),
+        ("BELLIS_GRACE_S", "-1", "a number of seconds"),
         ("BELLIS_CREDIT", "3", "BELLIS_CREDITS, BELLIS_SLOTS"),
     ] {
         let message = over(&[(name, value)]).expect_err("must be refused").to_string();
@@ -68,8 +71,8 @@ fn the_table_agrees_with_itself_and_with_the_defaults() {
         assert_eq!(option.variable, format!("{PREFIX}{}", option.name.to_uppercase().replace('-', "_")));
         assert!(option.choices().iter().all(|word| Options::default().with(option, word).is_ok()));
         // The default of the slots depends on the machine, others' are the storage context's, or not to be said.
-        let is_elsewhere =
-            ["slots", "cache-mib"].contains(&option.name) || ["all", "none"].contains(&option.default);
+        let is_elsewhere = ["slots", "cache-mib", "deadline", "grace-s"].contains(&option.name)
+            || ["all", "none"].contains(&option.default);
         let default = Options::default().with(option, option.default);
         assert!(is_elsewhere || default == Ok(Options::default()), "{option:?}");
     }

@@ -1,7 +1,7 @@
 //! What can be set about a run, as a program sets it.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::durability::Durability;
 use crate::geometry::Roi;
@@ -42,6 +42,20 @@ pub struct Options {
     /// `BELLIS_EPOCH_S`: with a run directory, seconds between two times that workers put on the disk what they wrote, and
     /// the blocks that are covered by that count as done. 5 unless set.
     pub epoch: Duration,
+    /// `BELLIS_TIME_LIMIT`: the time that the program has, from the call of [`main`](crate::main), or else from its first
+    /// run. Runs [drain](Self::grace) in time, and one that begins later ends as it begins. None unless set.
+    pub time_limit: Option<Duration>,
+    /// `BELLIS_DEADLINE`: when the job ends; runs [drain](Self::grace) in time. Unless set, it is what the batch system says:
+    /// newer versions of Slurm do, in `SLURM_JOB_END_TIME`.
+    pub deadline: Option<SystemTime>,
+    /// `BELLIS_GRACE_S`: seconds that a run which is asked to end, or runs out of time, waits for blocks in flight. Those that
+    /// do not end are given up: they are not done, what is finished is put on the disk and recorded, and the program ends at
+    /// once with exit code 75. Unless set, twice as long as the longest block took so far, and at least 60.
+    ///
+    /// A run that knows when its job ends waits no longer than until 10 seconds before that, or a tenth of the time that it
+    /// had, and begins to drain earlier by 1.25 times what the longest block took (by the grace time at most), and a second; but
+    /// not before half of the time that it had is over.
+    pub grace: Option<Duration>,
     /// `BELLIS_MAX_CRASHES`: workers that may be lost while they process a block before it is given up as failed: such
     /// a block would end one worker after the other. 3 unless set, and at least 1.
     pub max_crashes: u32,
@@ -71,6 +85,9 @@ impl Default for Options {
             lost_after: Duration::from_secs(15),
             run_dir: None,
             epoch: Duration::from_secs(5),
+            time_limit: None,
+            deadline: None,
+            grace: None,
             max_crashes: 3,
             only: None,
             blocks: None,

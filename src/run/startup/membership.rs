@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::launcher::{Launcher, launcher, rank_said};
+use super::losses::{Behaviour, behaviour};
 use crate::mpi::{Comm, Environment, MpiError, environment, is_foreign, is_initialized};
 use crate::run::error::RunError;
 use crate::run::survivors::{has_lost_any, take_up};
@@ -118,6 +119,11 @@ pub(in crate::run) fn world_rank() -> Option<usize> {
 /// Returns whether a launcher says that there are other ranks.
 pub(in crate::run) fn is_launched() -> bool {
     launched() != Launcher::Alone
+}
+
+/// How the launcher behaves when a rank is lost.
+pub(in crate::run) fn launcher_behaviour() -> Behaviour {
+    behaviour(launched(), |name| std::env::var(name).ok())
 }
 
 fn launched() -> Launcher {

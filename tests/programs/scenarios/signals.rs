@@ -15,7 +15,8 @@ pub fn run(call: &Call) -> Result {
         "signals-drain" | "signals-ahead" => drain(call, &[0, 200]),
         "signals-stop" => drain(call, &[0, 5500]),
         "signals-between" => between(call),
-        "signals-late" => late(call),
+        "signals-late" => late(call, false),
+        "signals-forgotten" => late(call, true),
         other => Err(format!("scenario {other:?} is unknown").into()),
     }
 }
@@ -92,8 +93,8 @@ fn between(call: &Call) -> Result {
     Ok(())
 }
 
-/// A signal when the first run is over: it ends the second as it begins.
-fn late(call: &Call) -> Result {
+/// A signal when the first run is over: it ends the second as it begins, unless the program forgets it.
+fn late(call: &Call, is_forgotten: bool) -> Result {
     let run = || -> Result<_> { Ok(Runner::new().run(line("work", 20)?.process(|_| Ok(())).build()?)?) };
     let first = run()?;
     if call.is_meant() {
@@ -102,6 +103,14 @@ fn late(call: &Call) -> Result {
     }
     fact("first", first.tasks[0].counts.completed);
     first.into_result()?;
+    if is_forgotten {
+        fact("forgotten", bellis::forget_interrupt());
+        if call.is_meant() {
+            // Delivered once more.
+            send(number(call), &[0]);
+        }
+        sleep(Duration::from_millis(200));
+    }
     let second = run()?;
     fact("second", second.tasks[0].counts.completed);
     fact("interrupted", second.is_interrupted);
