@@ -40,7 +40,7 @@ export OMPI_MCA_btl_vader_single_copy_mechanism ?= none
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-faults check peer bench bench-short clean-demo
+.PHONY: help setup setup-test demo test test-slurm test-faults check peer bench bench-short clean-demo
 
 help:
 	@echo 'make setup        install what is missing (Debian, Ubuntu), or say which modules to load'
@@ -48,6 +48,7 @@ help:
 	@echo 'make demo         smooth a made-up 256^3 volume on $(NP) ranks (NP=...), into demo-out/'
 	@echo 'make test         all tests: unit, integration, examples, documentation'
 	@echo 'make test-faults  what CI runs in short form, in full: kills, crashes, damaged files (hours; see tests/README.md)'
+	@echo 'make test-slurm   the job script on a real Slurm of this machine (root, slurm-wlm, munge): losses, time limits'
 	@echo 'make check        formatting, lints, documentation, and the build without MPI and Zarr'
 	@echo 'make peer         build zarrs_reencode, which the storage bench is measured beside'
 	@echo 'make bench        all benchmarks in full'
@@ -73,6 +74,11 @@ test: setup-test
 test-faults: setup-test
 	BELLIS_CHAOS_KILLS=$(KILLS) $(CARGO) test --test chaos -- --nocapture
 	BELLIS_SIM_SEEDS=$(SEEDS) $(CARGO) test --test simulation -- --nocapture
+
+# Takes root, and slurm-wlm and munge; SLURM_FORM=short leaves out what takes minutes.
+test-slurm: setup
+	$(CARGO) test --no-run --test ranks
+	.ci/test-slurm.sh $(TARGET_DIR)/debug/testbed $(SLURM_FORM)
 
 check: setup
 	$(CARGO) fmt --check

@@ -65,13 +65,17 @@ pub(super) fn parse_time(text: &str) -> Option<Duration> {
         Some(_) => return None,
         None => (0, text),
     };
-    let mut parts = clock.rsplit(':');
-    let mut total = Duration::try_from_secs_f64(parts.next()?.parse().ok()?).ok()?;
-    for (part, unit_s) in parts.by_ref().zip([60, 3600]) {
-        total = total.checked_add(Duration::from_secs(u64::from(part.parse::<u32>().ok()?) * unit_s))?;
-    }
-    let total = total.checked_add(Duration::from_secs(u64::from(days) * 86_400))?;
-    (parts.next().is_none() && !total.is_zero()).then_some(total)
+    let parts: Vec<&str> = clock.split(':').collect();
+    let (hours, minutes, seconds) = match parts[..] {
+        [seconds] => ("0", "0", seconds),
+        [minutes, seconds] => ("0", minutes, seconds),
+        [hours, minutes, seconds] => (hours, minutes, seconds),
+        _ => return None,
+    };
+    let [hours, minutes] = [hours, minutes].map(|part| part.parse::<u32>().ok().map(u64::from));
+    let whole = Duration::from_secs(u64::from(days) * 86_400 + hours? * 3600 + minutes? * 60);
+    let total = whole.checked_add(Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?)?;
+    (!total.is_zero()).then_some(total)
 }
 
 /// A moment as seconds since 1970, as `date +%s` writes it.

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
 
 use bellis::journal;
 
 use super::mpirun::Ranks::{Alone, Mpirun};
-use super::mpirun::{Outcome, Ranks, testbed};
+use super::mpirun::{self, Outcome, Ranks, testbed};
+use super::spawn::spawn;
 
 /// Runs a scenario that keeps what it does in `folder`.
 fn limited(
@@ -105,6 +108,50 @@ fn a_deadline_is_kept_where_blocks_hang() {
     outcome.failed(75, " blocks in flight did not end within ");
     assert!(outcome.took < Duration::from_secs(30), "{outcome}");
     assert_eq!(n_done(folder.path()), 39, "{outcome}");
+}
+
+/// When each block ended, in seconds of the machine's clock, as they wrote it down.
+fn ends(folder: &Path) -> Vec<f64> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let blocks = files.filter(|file| file.file_name().to_string_lossy().starts_with("blocks-"));
+    let lines = blocks.flat_map(|file| {
+        let text = fs::read_to_string(file.path()).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    });
+    // What was cut short in the middle of a line is none that ended.
+    lines.filter_map(|line| Some(line.split(' ').nth(3)?.parse::<f64>().ok()? / 1e9)).collect()
+}
+
+#[test]
+fn the_end_of_the_launcher_costs_no_more_than_the_last_epoch() {
+    // Launchers that kill the ranks after a second or two do not wait for blocks of 4 s.
+    for (signal, block_ms) in [(libc::SIGTERM, "20"), (libc::SIGTERM, "4000"), (libc::SIGKILL, "20")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let start = testbed(Mpirun(3), "scenario", &["limits-blocks", path, "4000", block_ms]);
+        let start = start.env("BELLIS_SLOTS", "4").env("BELLIS_EPOCH_S", "0.5").env("BELLIS_PROGRESS", "off");
+        let mut command = start.into_command();
+        command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = spawn(&mut command).unwrap();
+        let begin = Instant::now();
+        while ends(folder.path()).len() < 8 && begin.elapsed() < Duration::from_secs(30) {
+            sleep(Duration::from_millis(20));
+        }
+        // Blocks that began together end together, and are recorded before the next ones end.
+        sleep(Duration::from_secs(3));
+        mpirun::signal(child.id(), signal);
+        child.wait().unwrap();
+        // Ranks whose launcher is gone take a moment to end.
+        sleep(Duration::from_secs(2));
+        let (n_done, ends) = (n_done(folder.path()), ends(folder.path()));
+        let stopped = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() - 2.0;
+        // An epoch, and the time to sync on a busy machine.
+        let n_old = ends.iter().filter(|end| **end < stopped - 2.5).count() as u64;
+        assert!(n_old >= 8 && n_done >= n_old, "{n_done} of {} are done, {n_old} are old", ends.len());
+        let again = limited(Alone, "limits-blocks", folder.path(), &["4000", "0"], &[]);
+        let counts = again.succeeded().fact("work").to_owned();
+        assert!(counts.contains(&format!("completed 4000 skipped {n_done} ")), "{again}");
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub fn run(call: &Call) -> Result {
     match call.scenario.as_str() {
         "limits-blocks" => blocks(call, None),
         "limits-hang" => blocks(call, Some(5)),
+        #[cfg(feature = "zarr")]
+        "limits-array" => array(call),
         "limits-late" => late(),
         other => Err(format!("scenario {other:?} is unknown").into()),
     }
@@ -60,6 +62,35 @@ fn blocks(call: &Call, hangs: Option<u64>) -> Result {
     facts(&report);
     fact("begun", record.lines("begun")?.len());
     fact("ended", record.lines("blocks")?.len());
+    Ok(report.into_result()?)
+}
+
+/// `limits-array DIRECTORY N MS`: so many blocks that take so long, each of which writes a chunk.
+#[cfg(feature = "zarr")]
+fn array(call: &Call) -> Result {
+    use bellis::{Array, ArraySpec, Roi, Task};
+
+    let number = |at: usize| call.more.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or(100);
+    let (n_blocks, block_ms) = (number(0), number(1));
+    let record = Record::new(&call.directory);
+    let path = call.directory.join("out.zarr");
+    let output = Array::<u32>::create(&path, &ArraySpec::new([64 * n_blocks]).chunks([64]))?;
+    let (target, notes) = (output.clone(), record.clone());
+    let task = Task::builder("work")
+        .total_roi(Roi::new([0], [64 * i64::try_from(n_blocks)?])?)
+        .block_shape([64])
+        .writes(&output)
+        .process(move |block| {
+            notes.during("work", block, || {
+                sleep(Duration::from_millis(block_ms));
+                let begin = u32::try_from(block.write_roi.begin()[0])?;
+                let values =
+                    ndarray::Array1::from_iter((begin..begin + 64).map(|x| x.wrapping_mul(2_654_435_761)));
+                Ok(target.write(&block.write_roi, &values)?)
+            })
+        });
+    let report = Runner::new().run_dir(call.directory.join("run")).run(task.build()?)?;
+    facts(&report);
     Ok(report.into_result()?)
 }
 
