@@ -74,7 +74,8 @@ for ((start = 1; start <= max_starts; start++)); do
     if [ -n "$end" ] && [ $((end - $(date +%s))) -lt "$min_left_s" ]; then
         if [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
             echo "exit code $code at the end of the job's time: it is requeued" >&2
-            scontrol requeue "$SLURM_JOB_ID"
+            # That ends this script; should it end by itself meanwhile, the job would be over.
+            scontrol requeue "$SLURM_JOB_ID" && sleep 300
         fi
         exit "$code"
     fi
