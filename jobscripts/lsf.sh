@@ -48,8 +48,9 @@ if left=$(bjobs -noheader -o time_left "$LSB_JOBID") && [[ $left =~ ^([0-9]+):([
     export BELLIS_DEADLINE=$end
 fi
 
-# No new start in the last seconds of a job, and no more than these.
-min_left_s=180
+# With less time left, another job goes on, and the program is not started again: what some blocks take.
+min_left_s=600
+# No more starts in one job.
 max_starts=5
 
 for ((start = 1; start <= max_starts; start++)); do

@@ -46,9 +46,11 @@ if [[ $limit =~ ^([0-9]+):([0-9]+):([0-9]+)$ ]]; then
     export BELLIS_DEADLINE=$end
 fi
 
-# No new start in the last seconds of a job, and no more than these.
-min_left_s=180
+# With less time left, another job goes on, and the program is not started again: what some blocks take.
+min_left_s=600
+# No more starts in one job, and no more jobs.
 max_starts=5
+max_jobs=100
 
 for ((start = 1; start <= max_starts; start++)); do
     code=0
@@ -58,8 +60,10 @@ for ((start = 1; start <= max_starts; start++)); do
         exit "$code"
     fi
     if [ -n "$end" ] && [ $((end - $(date +%s))) -lt "$min_left_s" ]; then
-        echo "exit code $code at the end of the job's time: it is submitted again" >&2
-        qsub -v BELLIS_RUN_DIR="$BELLIS_RUN_DIR" "$script"
+        if [ "${N_JOBS:-1}" -lt "$max_jobs" ]; then
+            echo "exit code $code at the end of the job's time: it is submitted again" >&2
+            qsub -v BELLIS_RUN_DIR="$BELLIS_RUN_DIR",N_JOBS=$((${N_JOBS:-1} + 1)) "$script"
+        fi
         exit "$code"
     fi
     echo "exit code $code, with time left: the run goes on" >&2

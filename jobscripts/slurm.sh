@@ -47,18 +47,24 @@ export BELLIS_RUN_DIR=${BELLIS_RUN_DIR:-$PWD/bellis-run-$SLURM_JOB_ID}
 
 # When the job ends, in seconds since 1970. Newer versions of Slurm say so themselves.
 end=${SLURM_JOB_END_TIME:-}
-if [ -z "$end" ] && end=$(date --date="$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)" +%s); then
-    export BELLIS_DEADLINE=$end
+if [ -z "$end" ]; then
+    # Such as 2026-11-25T15:00:00, or NONE.
+    written=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e) || written=NONE
+    if end=$(date --date="${written:-NONE}" +%s 2>/dev/null); then
+        export BELLIS_DEADLINE=$end
+    fi
 fi
 
-# No new start in the last seconds of a job, and no more than these starts of one job, and of all that it is requeued to.
-min_left_s=${MIN_LEFT_S:-180}
+# With less time left, the job is requeued, and not the program started again: what some blocks take.
+min_left_s=600
+# No more starts in one job, and no more jobs.
 max_starts=5
 max_restarts=100
 
 for ((start = 1; start <= max_starts; start++)); do
     # Nodes may have been lost since the job began.
-    n_nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%D)
+    n_nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%D) || n_nodes=
+    n_nodes=${n_nodes:-$SLURM_JOB_NUM_NODES}
     n_tasks=$((SLURM_NTASKS * n_nodes / SLURM_JOB_NUM_NODES))
     code=0
     # srun does not take --cpus-per-task over from sbatch by itself. Sites differ in --mpi; `srun --mpi=list` names what there is.
