@@ -28,7 +28,7 @@ pub struct Report {
     pub most_memory: Option<u64>,
     /// What blocks read of arrays that are kept in chunks.
     pub chunk_reads: ChunkReads,
-    /// Whether a signal asked the run to end, which it may have done with all blocks completed.
+    /// Whether a signal, or a time limit, asked the run to end, which it may have done with all blocks completed.
     pub is_interrupted: bool,
 }
 

@@ -11,6 +11,7 @@ use super::error::RunError;
 use super::options::{Durability, Options};
 use super::topology::Peer;
 use crate::journal::{BlockState, Change, Journal, JournalError, Layout, RunInfo};
+use crate::mpi::{is_initialized, library_version};
 use crate::plan::{Plan, Selection, TaskId};
 use crate::scheduler::{Actions, Event, Scheduler};
 use crate::storage::usage;
@@ -165,7 +166,7 @@ fn run_info(peers: &[Peer]) -> RunInfo {
         command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         versions: BTreeMap::from([("bellis".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
         hosts,
-        mpi: None,
+        mpi: is_initialized().then(library_version).flatten(),
         job_id: variable(&["SLURM_JOB_ID", "LSB_JOBID", "PBS_JOBID"]),
         restart_count: variable(&["SLURM_RESTART_COUNT"]).and_then(|count| count.parse().ok()),
     }

@@ -73,5 +73,9 @@ fn each_run_says_what_protects_it_where_that_is_logged() {
             outcome.stderr.lines().filter(|line| line.contains("run directory run on ")).collect();
         let is_right = matches!(lines[..], [line] if line.contains(" s are left (BELLIS_TIME_LIMIT)"));
         assert!(is_right, "one line is wanted: {outcome}");
+        // The run directory keeps with which MPI each run was made.
+        let status = run("status", 0, folder.path(), "run --json").json();
+        let last = status["runs"].as_array().and_then(|runs| runs.last()).unwrap();
+        assert_eq!(last["mpi"].is_string(), ranks != mpirun::Ranks::Alone, "{last}");
     }
 }

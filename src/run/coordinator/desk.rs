@@ -332,6 +332,7 @@ impl Desk {
         outbox: &mut Outbox,
     ) -> Result<(), RunError> {
         let Some(n_blocks) = self.epochs.take(now, worker, epoch) else { return Ok(()) };
+        self.limits.see_sync(self.epochs.lasted(now));
         let event = match error {
             None => Event::Synced { worker, n_blocks },
             Some(message) => Event::SyncFailed { worker, n_blocks, message },

@@ -58,6 +58,11 @@ impl Epochs {
         n_blocks
     }
 
+    /// For how long the last epoch's workers have been at it, or were.
+    pub fn lasted(&self, now: Time) -> Time {
+        now.saturating_sub(self.began)
+    }
+
     /// Returns whether a worker that was asked has not answered yet.
     pub fn is_awaited(&self) -> bool {
         !self.awaited.is_empty()

@@ -29,6 +29,8 @@ pub(in crate::run) struct Limits {
     grace: Option<Time>,
     /// How long the longest block so far took.
     longest: Time,
+    /// How long it took at most until what was written was on the disk.
+    longest_sync: Time,
     /// Since when the run drains.
     drains_since: Option<Time>,
 }
@@ -46,9 +48,20 @@ impl Limits {
         self.longest = self.longest.max(busy_us);
     }
 
+    /// It took so long until all that was written was on the disk.
+    pub fn see_sync(&mut self, duration: Time) {
+        self.longest_sync = self.longest_sync.max(duration);
+    }
+
     /// The run drains from now on.
     pub fn begin_drain(&mut self, now: Time) {
         self.drains_since.get_or_insert(now);
+    }
+
+    /// When the last block has to have ended, where that is known: a disk that is slow to sync gets more time, up to a quarter.
+    fn last_block(&self) -> Option<Time> {
+        let end = self.end?;
+        Some(end.saturating_sub(self.reserve).saturating_sub(self.longest_sync.min(end / 4)))
     }
 
     /// When the run has to begin to drain: before a block as long as the longest, and a quarter more, would end too late. One
@@ -57,7 +70,7 @@ impl Limits {
         let end = self.end?;
         let block = self.longest.saturating_add(self.longest / 4).min(self.grace());
         let block = block.saturating_add(micros(SLACK)).min(end / 2);
-        Some(end.saturating_sub(self.reserve).saturating_sub(block))
+        Some(self.last_block()?.saturating_sub(block))
     }
 
     /// Returns whether it is time to drain.
@@ -73,7 +86,7 @@ impl Limits {
     /// For how long the run has drained, once it waits for no block any more.
     pub fn grace_that_is_over(&self, now: Time) -> Option<Duration> {
         let since = self.drains_since?;
-        let last = self.end.map_or(Time::MAX, |end| end.saturating_sub(self.reserve));
+        let last = self.last_block().unwrap_or(Time::MAX);
         let is_over = now >= since.saturating_add(self.grace()).min(last);
         is_over.then(|| Duration::from_micros(now.saturating_sub(since)))
     }
@@ -117,6 +130,18 @@ mod tests {
             assert!(is_right, "{left} {grace:?} {blocks:?} {limits:?}");
         }
         assert!(!limits(None, Some(5), &[3]).is_drain_due(u64::MAX), "nobody limits it");
+    }
+
+    #[test]
+    fn a_disk_that_is_slow_gets_its_time() {
+        for (sync, drain_at) in [(30, 959), (300, 739)] {
+            let mut limits = limits(Some(1000), None, &[]);
+            limits.see_sync(sync * S);
+            assert!(
+                limits.is_drain_due(drain_at * S) && !limits.is_drain_due(drain_at * S - 1),
+                "{limits:?}"
+            );
+        }
     }
 
     #[test]

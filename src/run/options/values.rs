@@ -53,7 +53,7 @@ pub struct Options {
     /// once with exit code 75. Unless set, twice as long as the longest block took so far, and at least 60.
     ///
     /// A run that knows when its job ends waits no longer than until 10 seconds before that, or a tenth of the time that it
-    /// had, and begins to drain earlier by 1.25 times what the longest block took (by the grace time at most), and a second; but
+    /// had, and the longest time that putting data on the disk took so far; and begins to drain earlier by 1.25 times what the longest block took (by the grace time at most), and a second; but
     /// not before half of the time that it had is over.
     pub grace: Option<Duration>,
     /// `BELLIS_MAX_CRASHES`: workers that may be lost while they process a block before it is given up as failed: such
