@@ -24,6 +24,10 @@ impl Arguments {
 
 fn text(protection: &Protection) -> String {
     let Protection { mpi, n_ranks, launcher, run_dir, time_left, .. } = protection;
+    let started = match *launcher {
+        "none" => "without a launcher".to_owned(),
+        launcher => format!("started by {launcher}"),
+    };
     let threads = match protection.has_threads {
         Some(true) => "; several threads may call it",
         Some(false) => "; one thread may call it",
@@ -46,7 +50,7 @@ fn text(protection: &Protection) -> String {
             "MPI",
             mpi.as_ref().map_or_else(|| "none: built without".to_owned(), |mpi| format!("{mpi}{threads}")),
         ),
-        ("ranks", format!("{n_ranks}, started by {launcher}")),
+        ("ranks", format!("{n_ranks}, {started}")),
         ("losses", protection.losses_in_words()),
         ("directory", directory),
         ("durability", protection.durability_in_words()),
