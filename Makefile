@@ -40,13 +40,14 @@ export OMPI_MCA_btl_vader_single_copy_mechanism ?= none
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-slurm test-faults check peer bench bench-short clean-demo
+.PHONY: help setup setup-test demo test test-corpus test-slurm test-faults check peer bench bench-short clean-demo
 
 help:
 	@echo 'make setup        install what is missing (Debian, Ubuntu), or say which modules to load'
 	@echo 'make setup-test   the same, and what only tests need: h5dump, Python libraries in $(TARGET_DIR)/interop'
 	@echo 'make demo         smooth a made-up 256^3 volume on $(NP) ranks (NP=...), into demo-out/'
 	@echo 'make test         all tests: unit, integration, examples, documentation'
+	@echo 'make test-corpus  several thousand arrays of others, to every format and back; CORPUS_SEED=... tries others'
 	@echo 'make test-faults  what CI runs in short form, in full: kills, crashes, damaged files (hours; see tests/README.md)'
 	@echo 'make test-slurm   the job script on a real Slurm of this machine (root, slurm-wlm, munge): losses, time limits'
 	@echo 'make check        formatting, lints, documentation, and the build without MPI and Zarr'
@@ -79,6 +80,10 @@ test-faults: setup-test
 test-slurm: setup
 	$(CARGO) test --no-run --test ranks
 	.ci/test-slurm.sh $(TARGET_DIR)/debug/testbed $(SLURM_FORM)
+
+# Which pairs of properties come together is chosen by the seed; `make test` tries some of them.
+test-corpus: setup-test
+	CORPUS_ROUNDS=$${CORPUS_ROUNDS:-2} $(CARGO) test --test corpus -- --nocapture
 
 check: setup
 	$(CARGO) fmt --check

@@ -16,8 +16,14 @@ pub struct Python {
 
 impl Python {
     /// Starts `tests/interop/<name>.py` in the environment that was made of `requirements-<name>.txt`.
+    #[allow(dead_code)] // Some tests start other scripts.
     pub fn start(name: &str) -> Self {
-        let python = environments().join(name).join("bin/python");
+        Self::start_in(name, name)
+    }
+
+    /// Starts `tests/interop/<name>.py` in the environment that was made of `requirements-<environment>.txt`.
+    pub fn start_in(environment: &str, name: &str) -> Self {
+        let python = environments().join(environment).join("bin/python");
         assert!(
             python.exists(),
             "{} is missing, with the libraries that bellis is compared with: run `make test`, which makes it",

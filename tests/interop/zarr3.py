@@ -183,6 +183,7 @@ def h5py_types(path):
         file.create_dataset("nothing", data=h5py.Empty("<f4"))
         file.create_dataset("nine", (2,) * 9, "u1")
         file["dangling"] = h5py.SoftLink("/nowhere")
+        file["type"] = numpy.dtype("<f4")
         file["outside"] = h5py.ExternalLink("missing.h5", "/raw")
 
 

@@ -273,7 +273,35 @@ fn bad_metadata_is_named() {
     let codec = with("\"zstd\"", "\"no-such-codec\"");
     assert!(codec.contains("is coded with no-such-codec, which bellis does not have"), "{codec}");
     assert!(with("\"array\"", "\"thing\"").contains("node_type is \"thing\""));
-    assert!(with("\"regular\"", "\"odd\"").contains(&file));
+    // What is valid, and beyond bellis, is not to be repaired.
+    for (from, to, said) in [
+        (
+            "\"regular\"",
+            "\"rectilinear\"",
+            "has chunks that are not all of one shape (chunk grid rectilinear), which",
+        ),
+        ("\"default\"", "\"fancy\"", "has chunk key encoding fancy, which bellis does not handle"),
+        (
+            "\"codecs\"",
+            "\"storage_transformers\": [{\"name\": \"cut\"}], \"codecs\"",
+            "has storage transformer cut, which",
+        ),
+    ] {
+        let message = with(from, to);
+        assert!(message.contains(said) && !message.contains("repair"), "{message}");
+    }
+    for chunks in ["[0]", "[4, 4]", "[-1]", "4"] {
+        let mut metadata: serde_json::Value = serde_json::from_str(&good).unwrap();
+        metadata["chunk_grid"]["configuration"]["chunk_shape"] = chunks.parse().unwrap();
+        fs::write(v3.join("zarr.json"), metadata.to_string()).unwrap();
+        let message = error_of(Array::<u8>::open(&v3));
+        assert!(message.contains("in an array of shape [4])") && message.contains(&file), "{message}");
+    }
+    let endian = with(
+        "\"codecs\": [",
+        "\"codecs\": [{\"name\": \"bytes\", \"configuration\": {\"endian\": \"middle\"}}, ",
+    );
+    assert!(endian.contains("(endian \"middle\", neither little nor big): repair"), "{endian}");
     let half = good[..good.len() / 2].to_owned();
     assert!(with(&good, &half).contains(&file));
     assert!(with(&good, "").contains("cannot be used"));

@@ -377,6 +377,7 @@ fn links_to_nothing_say_so() {
             format!("cannot open {}: it is a link to {target}, where nothing is: ", path.display());
         assert!(refusal(&path).starts_with(&expected), "{}", refusal(&path));
     }
+    assert!(refusal(&file.join("type")).contains("is no array but a named type of elements"));
     assert!(refusal(&file.join("nothing")).contains("is no array but a dataset without a shape"));
     let axes = refusal(&file.join("nine"));
     assert!(axes.contains("has 9 spatial axes, and bellis handles at most 8"), "{axes}");

@@ -240,3 +240,19 @@ fn gzip_of_several_members() {
         volume.require_read_by_bellis(&path("whole"));
     }
 }
+
+/// As some writers leave it out where it is this machine's: zarr-python takes little endian.
+#[test]
+fn bytes_without_an_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut python = Python::start("zarr3");
+    let said = r#", "configuration": {"endian": "little"}"#;
+    for (number, metadata) in [v3("int32", "7"), v3("float64", "0.5")].into_iter().enumerate() {
+        let path = dir.path().join(format!("{number}.zarr"));
+        assert!(metadata.contains(said));
+        write(&path, metadata.replace(said, "").as_bytes());
+        fs::create_dir(path.join("c")).unwrap();
+        fs::write(path.join("c/0"), (0..3 * 4 * (number as u8 + 1)).collect::<Vec<_>>()).unwrap();
+        require_same(&mut python, &path, &metadata);
+    }
+}

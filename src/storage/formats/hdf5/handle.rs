@@ -145,6 +145,12 @@ impl State {
             let found = if at.dataset.is_empty() { None } else { Some(file.dataset(&at.dataset)) };
             let dataset = match found {
                 Some(Ok(dataset)) => dataset,
+                Some(Err(error))
+                    if error.to_string().contains("not a dataset") && is_unreadable(file, &at.dataset) =>
+                {
+                    let (path, found) = (at.path.clone(), "a named type of elements".to_owned());
+                    return Err(StorageError::NotAnArray { path, found, arrays: Vec::new() });
+                }
                 Some(Err(error)) if is_unreadable(file, &at.dataset) => {
                     return Err(match location::dangling(file, &at.dataset) {
                         Some(target) => {

@@ -73,13 +73,13 @@ pub(super) fn of_v3(codecs: &Value, type_name: &str, n_axes: usize) -> Result<Ve
                 made.push(transposed((0..n_axes).rev().collect()));
             }
             ("bytes", _, Some(current)) if !filters.is_empty() => {
-                let is_big_endian = configuration.get("endian").is_some_and(|endian| endian == "big");
                 made.push(bytes(false));
                 made.append(&mut filters);
-                if is_big_endian {
+                if is_big_endian(&configuration)? {
                     made.push(numcodec("astype", turned(current), current)?);
                 }
             }
+            ("bytes", ..) => made.push(bytes(is_big_endian(&configuration)?)),
             ("gzip" | "zstd" | "blosc", _, Some(current)) => {
                 made.push(numcodec(name, configuration, current)?);
             }
@@ -152,6 +152,16 @@ fn transposed(order: Vec<usize>) -> Value {
     json!({"name": "transpose", "configuration": {"order": order}})
 }
 
+/// Little endian where nothing is said, as zarr-python has it.
+fn is_big_endian(bytes: &Map<String, Value>) -> Result<bool> {
+    match bytes.get("endian") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::String(order)) if order == "little" => Ok(false),
+        Some(Value::String(order)) if order == "big" => Ok(true),
+        Some(other) => Err(Unusable::Nonsense(format!("endian {other}, neither little nor big"))),
+    }
+}
+
 fn bytes(is_big_endian: bool) -> Value {
     let order = if is_big_endian { "big" } else { "little" };
     json!({"name": "bytes", "configuration": {"endian": order}})
@@ -217,7 +227,7 @@ fn blosc(configuration: &Map<String, Value>, size: usize) -> Result<Value> {
         return Err(Unusable::Missing(format!("blosc of {name}")));
     }
     let typesize = number("typesize").filter(|size| (1..=255).contains(size));
-    Ok(json!({"name": "blosc", "configuration": {
+    Ok(json!({"name": format!("{PREFIX}blosc"), "configuration": {
         "cname": name,
         "clevel": number("clevel").unwrap_or(5).clamp(0, 9),
         "shuffle": shuffle,

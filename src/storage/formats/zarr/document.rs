@@ -114,6 +114,7 @@ impl<'a> Reader<'a> {
         if DataType::from_name(&type_name).is_none() {
             return Err(self.other_type(data_type));
         }
+        self.require_usual()?;
         let mut metadata = self.content.clone();
         if let Some(value) = metadata.get_mut("fill_value") {
             *value = self.fill_value(value, &type_name)?;
@@ -128,6 +129,50 @@ impl<'a> Reader<'a> {
         });
         let document = self.document(metadata.into())?;
         Ok(Document { attributes: attributes.unwrap_or_default(), ..document })
+    }
+
+    /// Refuses extensions of Zarr v3 that change where voxels are.
+    fn require_usual(&self) -> Result<()> {
+        let name_of =
+            |value: &Value| value.as_str().or_else(|| value.get("name")?.as_str()).map(str::to_owned);
+        let other = |name: &str, usual: &[&str]| {
+            let found = self.content.get(name).and_then(name_of);
+            found.filter(|found| !usual.contains(&found.as_str()))
+        };
+        let unsupported = |what| StorageError::Unsupported { path: self.directory.to_path_buf(), what };
+        if let Some(grid) = other("chunk_grid", &["regular"]) {
+            return Err(unsupported(format!("chunks that are not all of one shape (chunk grid {grid})")));
+        }
+        if let Some(encoding) = other("chunk_key_encoding", &["default", "v2", "zarrs.default_suffix"]) {
+            return Err(unsupported(format!("chunk key encoding {encoding}")));
+        }
+        let transformers = self.content.get("storage_transformers").and_then(Value::as_array);
+        let needed = |transformer: &&Value| transformer.get("must_understand") != Some(&Value::Bool(false));
+        match transformers.into_iter().flatten().find(needed) {
+            Some(transformer) => {
+                Err(unsupported(format!("storage transformer {}", name_of(transformer).unwrap_or_default())))
+            }
+            None => self.require_chunk_shape(),
+        }
+    }
+
+    /// Refuses chunks that do not go with the shape.
+    fn require_chunk_shape(&self) -> Result<()> {
+        let grid = self.content.get("chunk_grid").unwrap_or(&Value::Null);
+        let (shape, chunks) = (self.list("shape")?, grid.pointer("/configuration/chunk_shape"));
+        let goes =
+            |(chunk, extent): (&Value, &Value)| chunk.as_u64().is_some_and(|chunk| chunk > 0 || *extent == 0);
+        match chunks {
+            Some(Value::Array(chunks))
+                if chunks.len() == shape.len() && chunks.iter().zip(shape).all(goes) =>
+            {
+                Ok(())
+            }
+            Some(chunks) => {
+                Err(self.nonsense(format!("chunks of shape {chunks} in an array of shape {}", json!(shape))))
+            }
+            None => Err(self.nonsense("no chunk shape")),
+        }
     }
 
     fn other_type(&self, data_type: &Value) -> StorageError {

@@ -128,7 +128,7 @@ impl<'a> Level<'a> {
     /// Whole where all is whole in a unit that there is; else as it is said, which no array can be.
     fn attributes(&self) -> Map<String, Value> {
         let name = |axis: &Value| {
-            let name = axis["name"].as_str().unwrap_or_default();
+            let name = name_of(axis).unwrap_or_default();
             if is_space(axis) { name.to_owned() } else { format!("{name}^") }
         };
         let placed = self.said().and_then(|said| said.placed(said.steps(self.steps)?));
@@ -158,8 +158,16 @@ impl<'a> Level<'a> {
     }
 }
 
+/// The name of an axis, which is all that OME-Zarr 0.3 says of it.
+fn name_of(axis: &Value) -> Option<&str> {
+    axis.as_str().or_else(|| axis["name"].as_str())
+}
+
 pub(super) fn is_space(axis: &Value) -> bool {
-    axis["type"].as_str().is_none_or(|kind| kind == "space")
+    match axis.as_str() {
+        Some(name) => !["t", "c"].contains(&name),
+        None => axis["type"].as_str().is_none_or(|kind| kind == "space"),
+    }
 }
 
 /// Applies scales and translations in their order.
@@ -232,6 +240,14 @@ mod tests {
             (&found["voxel_size"], &found["units"]),
             (&json!([0.5, 0.5]), &json!(["parsec", "parsec"]))
         );
+    }
+
+    #[test]
+    fn axes_may_be_names_alone() {
+        let multiscale = json!({"axes": ["t", "c", "z", "y", "x"], "datasets": [{"path": "0"}]});
+        let found = Level::of(&multiscale, "0").expect("is there").attributes();
+        assert_eq!(found["axis_names"], json!(["t^", "c^", "z", "y", "x"]));
+        assert_eq!((&found["voxel_size"], &found["units"]), (&json!([1, 1, 1]), &json!(["", "", ""])));
     }
 
     #[test]

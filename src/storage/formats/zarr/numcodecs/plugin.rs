@@ -15,6 +15,7 @@ use zarrs::array::{
 use zarrs::metadata::Configuration;
 use zarrs::plugin::{ExtensionName, PluginCreateError, ZarrVersion};
 
+use super::blosc::Blosc;
 use super::step::Step;
 
 /// What the names of these codecs begin with where zarrs is told of them.
@@ -34,9 +35,13 @@ pub(in crate::storage::formats::zarr) fn register() {
     REGISTERED.call_once(|| {
         let is_ours = |name: &str| name.starts_with(PREFIX);
         register_codec_v3(CodecRuntimePluginV3::new(is_ours, |metadata| {
-            let configuration = metadata.configuration().cloned().unwrap_or_default();
-            Numcodec::of(metadata.name(), configuration.into())
-                .map(|codec| Codec::BytesToBytes(Arc::new(codec)))
+            let (name, configuration) = (metadata.name(), metadata.configuration().cloned());
+            let configuration = configuration.unwrap_or_default().into();
+            let codec: Arc<dyn BytesToBytesCodecTraits> = match name.strip_prefix(PREFIX) {
+                Some("blosc") => Arc::new(Blosc::of(name, configuration)?),
+                _ => Arc::new(Numcodec::of(name, configuration)?),
+            };
+            Ok(Codec::BytesToBytes(codec))
         }));
     });
 }
