@@ -108,7 +108,8 @@ impl Convert {
         let to = output.clone();
         let task = Task::builder("convert").total_roi(output.roi()).block_shape(block).fit(Fit::Shrink);
         let task = task.writes(&output).share_chunks(self.blocks.share_chunks).process(move |block| {
-            to.write(&block.write_roi, &source.read(&block.read_roi)?)?;
+            let voxels = source.read(&block.read_roi).map_err(ToolError::of_block)?;
+            to.write(&block.write_roi, &voxels)?;
             Ok(())
         });
         let report = self.runner.run(task.build()?)?;

@@ -34,7 +34,7 @@ use super::common::number::{Loss, cast_one, with_number};
 use super::common::output::{Output, require_voxels};
 use super::common::place::{data_type_at, is_in_n5, is_same};
 use super::common::source::Source;
-use super::error::Result;
+use super::error::{Result, ToolError};
 use crate::plan::{Fit, Pipeline, Task, TaskBuilder};
 use crate::run::{Runner, is_coordinator};
 use crate::storage::{Array, ArrayInfo, DataType, OpenOptions, describe, describe_with};
@@ -178,7 +178,8 @@ fn copy<T: Reduce>(asked: &Downsample, source: &Source<T>, to: &Path) -> Result<
     let task = Task::builder("level 0").total_roi(level.roi).block_shape(block).fit(Fit::Shrink);
     let (source, task) = (source.clone(), task.writes(&output).share_chunks(asked.blocks.share_chunks));
     let task = task.process(move |block| {
-        output.write(&block.write_roi, &source.read(&block.read_roi)?)?;
+        let voxels = source.read(&block.read_roi).map_err(ToolError::of_block)?;
+        output.write(&block.write_roi, &voxels)?;
         Ok(())
     });
     Ok((level, task.build()?.into()))

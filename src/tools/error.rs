@@ -12,7 +12,7 @@ use super::label::error::LabelError;
 use super::smooth::error::SmoothError;
 use super::stats::error::StatsError;
 use crate::geometry::GeometryError;
-use crate::plan::{PlanError, TaskProblem};
+use crate::plan::{BoxError, Permanent, PlanError, TaskProblem};
 use crate::run::{OptionsError, RunError};
 use crate::storage::{DataType, FillValue, StorageError};
 
@@ -70,6 +70,16 @@ pub enum ToolError {
     /// Measuring failed.
     #[error("{0}")]
     Stats(#[from] StatsError),
+}
+
+impl ToolError {
+    /// As the error of a block, which is not tried again where that would change nothing.
+    pub(super) fn of_block(self) -> BoxError {
+        match self {
+            Self::Value(_) | Self::Label(LabelError::TooMany { .. }) => Permanent::new(self).into(),
+            other => other.into(),
+        }
+    }
 }
 
 impl From<PlanError> for ToolError {

@@ -214,3 +214,22 @@ fn chunks_of_a_record_are_put_together() {
     assert_eq!(describe(folder.path().join("b.zarr")).unwrap().chunks, [32_768]);
     assert_eq!(read::<i32>(folder.path(), "b.zarr"), data.into_dyn());
 }
+
+/// A value that the type does not hold stays one: it is told once, and not tried again.
+#[test]
+fn what_never_fits_is_tried_once() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.zarr", &ndarray::ArrayD::from_elem(vec![4, 4], 300u16));
+    let spots = ndarray::ArrayD::from_shape_fn(vec![40, 40], |at| u8::from(at[0] % 2 == 0 && at[1] % 2 == 0));
+    write(folder.path(), "spots.zarr", &spots);
+    for (ranks, tool, arguments) in [
+        (0, "convert", "a.zarr b.zarr --dtype uint8"),
+        (2, "convert", "a.zarr c.zarr --dtype uint8"),
+        (0, "downsample", "a.zarr d.zarr --dtype uint8 --levels 1"),
+        (0, "label", "spots.zarr e.zarr --dtype uint8"),
+    ] {
+        let failed = run(tool, ranks, folder.path(), arguments);
+        failed.failed(1, "");
+        assert!(!failed.stderr.contains("tried again"), "{failed:?}");
+    }
+}

@@ -5,7 +5,7 @@ use crate::plan::{Fit, Task};
 use crate::plan::{Grid, GridBox};
 use crate::storage::Array;
 use crate::storage::FillValue;
-use crate::tools::error::Result;
+use crate::tools::error::{Result, ToolError};
 
 use super::components::Component;
 use super::connectivity::Neighbours;
@@ -100,7 +100,7 @@ impl Labelling {
     pub fn merge<T: Number>(&self, merged: &Exchange) -> Result<Task> {
         let (this, merged) = (self.clone(), merged.clone());
         let task = Task::builder("merge").total_roi(*self.roi()).block_shape(*self.roi().shape());
-        Ok(task.process(move |_| Ok(this.merge_all::<T>(&merged)?)).build()?)
+        Ok(task.process(move |_| this.merge_all::<T>(&merged).map_err(ToolError::of_block)).build()?)
     }
 
     /// Writes each block, with the numbers that its components have in the volume. Blocks may share chunks, if so said.
@@ -114,7 +114,8 @@ impl Labelling {
                 return Err(LabelError::Changed { path: this.subject.info.path.clone() }.into());
             }
             let as_label = |label: &u64| fitting::<T>(*label);
-            let table = table.iter().map(as_label).collect::<Result<Vec<T>>>()?;
+            let table =
+                table.iter().map(as_label).collect::<Result<Vec<T>>>().map_err(ToolError::of_block)?;
             to.write(&block.write_roi, &components.paint(&table))?;
             Ok(())
         });
