@@ -9,7 +9,7 @@ DEMO_ARGS ?= --input made-up --output demo-out/smooth.zarr --sigma 2 --png demo-
 # In the long form of the tests under faults: processes killed by each test of chaos, and seeds of each simulation.
 KILLS ?= 50
 SEEDS ?= 100000
-BENCHES := scheduler dispatch scale storage
+BENCHES := scheduler dispatch scale storage faults
 # What the storage bench is measured beside.
 PEER := $(TARGET_DIR)/peer/bin/zarrs_reencode
 

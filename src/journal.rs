@@ -7,6 +7,7 @@
 //! | `tasks/NAME.zarr` | the done map of a task: a Zarr v3 array, one byte for each block, in one chunk ([`BlockState`]) |
 //! | `tasks/NAME.sums` | the checksums of its pages of 4096 blocks: CRC32C, 4 bytes each |
 //! | `commits.log` | commits that the done maps may not have on the disk yet |
+//! | `outputs.json` | what is known of the arrays that tasks write: which directory or file each is, and blocks that it holds |
 //! | `scratch/NAME` | what a task keeps for itself to go on with |
 //! | `lock` | who has the directory: see [`Owner`] |
 //!
@@ -96,6 +97,7 @@ mod layout;
 mod ledger;
 mod ledger_file;
 mod lock;
+mod output_lock;
 mod owner;
 mod page;
 mod paths;
@@ -119,6 +121,7 @@ pub use file_system::{FileSystem, file_system, try_lock};
 pub use layout::{Layout, TaskLayout};
 pub use ledger::Change;
 pub use lock::{BEAT_INTERVAL, STALE_AFTER};
+pub(crate) use output_lock::{OutputLocks, Target};
 pub use owner::Owner;
 pub use repair::Repair;
 pub use reset::reset;

@@ -69,7 +69,7 @@ pub mod transport;
 pub mod wire;
 
 pub use geometry::{Coordinate, GeometryError, Roi};
-pub use observe::{Progress, Report, TaskReport};
+pub use observe::{OutputGone, Progress, Report, TaskReport};
 pub use plan::{
     Block, BlockResult, BoxError, Fault, Fit, Outcome, Permanent, Pipeline, PlanError, Task, TaskBuilder,
     WorkerInfo,

@@ -14,7 +14,7 @@ use std::io::IsTerminal;
 
 pub use observer::Observer;
 pub use progress::Progress;
-pub use report::{BlockFailure, ChunkReads, Report, TaskReport};
+pub use report::{BlockFailure, ChunkReads, OutputGone, Report, TaskReport};
 pub use snapshot::{Longest, Snapshot, TaskSnapshot};
 
 /// The observer that shows progress in this way.

@@ -94,6 +94,7 @@ mod formats;
 mod schema;
 mod usage;
 mod voxels;
+mod witness;
 
 use std::path::Path;
 
@@ -120,6 +121,7 @@ pub use schema::open_options::{Channels, OpenOptions};
 pub use schema::spec::{ArraySpec, Compression, ZarrVersion};
 pub use usage::{Usage, arrays, usage};
 pub use voxels::border::Border;
+pub(crate) use witness::{Mark, Witness};
 
 /// What the array at `path` is, whatever its data type: for tools that choose the type of [`Array`] by it.
 ///

@@ -35,11 +35,28 @@ impl Figures {
     }
 
     /// Writes `target/bench/BENCH.json`.
+    #[allow(dead_code, reason = "each bench is a program of its own, and one leaves there what others wrote")]
     pub fn write(&self) -> std::io::Result<()> {
         let folder = folder();
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}.json", self.bench));
         std::fs::write(&path, serde_json::to_string_pretty(&self.figures)?)?;
+        println!("written: {}", path.display());
+        Ok(())
+    }
+
+    /// As [`write`](Self::write), and leaves figures of other names there, which tests measure.
+    #[allow(dead_code, reason = "each bench is a program of its own, and most have their file to themselves")]
+    pub fn write_beside_others(&self) -> std::io::Result<()> {
+        let path = folder().join(format!("{}.json", self.bench));
+        let others = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let mut all: Vec<serde_json::Value> = others.unwrap_or_default();
+        all.retain(|other| self.figures.iter().all(|figure| other["name"] != figure.name.as_str()));
+        for figure in &self.figures {
+            all.push(serde_json::to_value(figure)?);
+        }
+        std::fs::create_dir_all(folder())?;
+        std::fs::write(&path, serde_json::to_string_pretty(&all)?)?;
         println!("written: {}", path.display());
         Ok(())
     }

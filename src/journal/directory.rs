@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::done_map;
 use super::durable;
 use super::error::JournalError;
@@ -138,6 +141,23 @@ impl Journal {
         names.iter().try_for_each(|name| durable::remove(&paths::scratch_of(&self.dir, name)))?;
         self.events.append(&[Event::Reset { tasks: names }])?;
         Ok(order)
+    }
+
+    /// Puts a value in a file of the directory, whatever was there: also after a crash, the file is the former or this.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn keep(&self, name: &str, value: &impl Serialize) -> Result<(), JournalError> {
+        let path = self.dir.join(name);
+        let text =
+            serde_json::to_vec(value).map_err(|error| JournalError::io("write", &path)(error.into()))?;
+        durable::replace(&path, &text)
+    }
+
+    /// The value that was [kept](Self::keep) in a file, if there is one that can be read.
+    pub(crate) fn kept<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let text = durable::read(&self.dir.join(name)).ok().flatten()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Where a task may keep what it needs to go on with: a path in the run directory, which goes when the task is

@@ -39,6 +39,19 @@ pub enum JournalError {
         /// a process of this machine, which is there.
         stale_in: Option<Duration>,
     },
+    /// Another run writes chunks of an array that this run would write.
+    #[error(
+        "the output {output} is being written by {}: wait until that run has ended, or write another one{}",
+        held_by(.owner.as_deref()), until(*.stale_in)
+    )]
+    OutputInUse {
+        /// The array.
+        output: String,
+        /// Who writes it; `None` when its lock file cannot be read.
+        owner: Option<Box<Owner>>,
+        /// In how long its lock counts as left behind, as in [`Locked`](Self::Locked).
+        stale_in: Option<Duration>,
+    },
     /// The lock of this run is gone, or somebody else's.
     #[error(
         "the lock {path} is no longer this run's but belongs to {}: this run was silent for too long, or the file was \

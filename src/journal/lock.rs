@@ -113,20 +113,31 @@ impl Drop for Lock {
 }
 
 impl Found {
-    /// In how long this lock counts as left behind: `Some(0)` when it does, `None` when its owner is there for sure.
+    /// In how long this lock counts as left behind: see [`stale_in`].
     pub fn stale_in(&self, here: &Owner, now: SystemTime) -> Option<Duration> {
-        if let Some(owner) = &self.owner {
-            match owner.is_alive(here) {
-                Some(true) => return None,
-                Some(false) => return Some(Duration::ZERO),
-                None if owner.is_former_start_of(here) => return Some(Duration::ZERO),
-                None => {}
-            }
-        }
-        // A sign of life from the future is one.
-        let silent = now.duration_since(self.beat).unwrap_or_default();
-        Some(STALE_AFTER.saturating_sub(silent))
+        stale_in(self.owner.as_ref(), self.beat, here, now)
     }
+}
+
+/// In how long a lock counts as left behind whose last sign of life was at `beat`: `Some(0)` when it does, `None` when its
+/// owner is there for sure.
+pub(super) fn stale_in(
+    owner: Option<&Owner>,
+    beat: SystemTime,
+    here: &Owner,
+    now: SystemTime,
+) -> Option<Duration> {
+    if let Some(owner) = owner {
+        match owner.is_alive(here) {
+            Some(true) => return None,
+            Some(false) => return Some(Duration::ZERO),
+            None if owner.is_former_start_of(here) => return Some(Duration::ZERO),
+            None => {}
+        }
+    }
+    // A sign of life from the future is one.
+    let silent = now.duration_since(beat).unwrap_or_default();
+    Some(STALE_AFTER.saturating_sub(silent))
 }
 
 /// The lock of a directory, if somebody has it.

@@ -30,6 +30,42 @@ pub struct Report {
     pub chunk_reads: ChunkReads,
     /// Whether a signal, or a time limit, asked the run to end, which it may have done with all blocks completed.
     pub is_interrupted: bool,
+    /// Outputs that are no longer there, whatever was written to them.
+    #[serde(default)]
+    pub outputs_gone: Vec<OutputGone>,
+}
+
+/// An array that a task wrote, and that is no longer the one that it wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OutputGone {
+    /// The task.
+    pub task: String,
+    /// The array.
+    pub output: String,
+    /// What is wrong with it.
+    pub why: String,
+    /// Whether the run directory no longer has the task's blocks as done, so that the same run does them again.
+    pub is_taken_back: bool,
+}
+
+impl OutputGone {
+    /// An output that is gone, which no run directory knows of.
+    pub fn new(task: &str, output: &str, why: String) -> Self {
+        Self { task: task.to_owned(), output: output.to_owned(), why, is_taken_back: false }
+    }
+}
+
+impl fmt::Display for OutputGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, output, why, is_taken_back } = self;
+        write!(f, "the output {output} of task {task:?} is gone: {why} while the run wrote it; ")?;
+        f.write_str(if *is_taken_back {
+            "none of its blocks counts as done any more: run again to process them, and see who removes it"
+        } else {
+            "see who removes it, then run again"
+        })
+    }
 }
 
 /// What was read of Zarr and N5 arrays, by all workers together. Displayed as a line of the summary.
@@ -105,12 +141,13 @@ impl Report {
             most_memory: None,
             chunk_reads: ChunkReads::default(),
             is_interrupted: false,
+            outputs_gone: Vec::new(),
         }
     }
 
-    /// Whether every block of every task completed.
+    /// Whether every block of every task completed, and what they wrote is there.
     pub fn all_completed(&self) -> bool {
-        self.tasks.iter().all(|task| task.counts.all_completed())
+        self.outputs_gone.is_empty() && self.tasks.iter().all(|task| task.counts.all_completed())
     }
 
     /// The report of a task by name.
@@ -179,6 +216,7 @@ impl fmt::Display for Report {
                     parts.push(format!("{count} blocks {what}"));
                 }
             }
+            parts.extend(self.outputs_gone.iter().map(ToString::to_string));
             let why = if self.is_interrupted { "interrupted: " } else { "" };
             write!(f, "{why}{}", parts.join(", "))?;
         }

@@ -195,6 +195,23 @@ impl Grid {
         Ok(met)
     }
 
+    /// A box around consecutive blocks, of which there is one.
+    pub(super) fn around(&self, blocks: Range<u64>) -> GridBox {
+        let (first, last) = (self.position(blocks.start), self.position(blocks.end - 1));
+        let n_axes = self.n_axes();
+        // Up to where they begin to differ, both have the same; past that, there are all.
+        let differs = (0..n_axes).find(|axis| first[*axis] != last[*axis]).unwrap_or(n_axes);
+        let begin = Coordinate::from_fn(n_axes, |axis| if axis <= differs { first[axis] } else { 0 });
+        let end =
+            Coordinate::from_fn(
+                n_axes,
+                |axis| {
+                    if axis <= differs { last[axis] + 1 } else { self.shape[axis] }
+                },
+            );
+        GridBox { begin, end }
+    }
+
     /// The position of a block in the grid. `index` must be below [`n_blocks`](Self::n_blocks).
     #[inline]
     pub fn position(&self, index: u64) -> Coordinate {

@@ -44,6 +44,15 @@ impl GridBox {
         }
     }
 
+    /// The smallest box around both, neither of which is empty.
+    pub(super) fn hull(&self, other: &Self) -> Self {
+        let n_axes = self.begin.n_axes();
+        Self {
+            begin: Coordinate::from_fn(n_axes, |axis| self.begin[axis].min(other.begin[axis])),
+            end: Coordinate::from_fn(n_axes, |axis| self.end[axis].max(other.end[axis])),
+        }
+    }
+
     /// The positions of `self` that are not in `hole`, as at most two boxes per axis that do not overlap.
     pub fn subtract(&self, hole: &Self) -> Vec<Self> {
         let hole = self.intersect(hole);

@@ -176,6 +176,23 @@ impl Selection {
         union(sources)
     }
 
+    /// A box around the blocks of a task that are to run, as far as ROIs and lists say; empty where there are none.
+    ///
+    /// # Panics
+    /// When `task` is not of the plan.
+    pub fn bounds(&self, task: TaskId) -> GridBox {
+        let part = &self.parts[task.as_usize()];
+        let grid = part.spec.grid();
+        let within = part.within.iter().fold(grid.bounds(), |bounds, within| bounds.intersect(within));
+        if part.unlisted.is_empty() {
+            return within;
+        }
+        let listed = complement(part.unlisted.iter().cloned(), grid.n_blocks());
+        let around = listed.map(|range| grid.around(range)).reduce(|all, next| all.hull(&next));
+        let nothing = GridBox { begin: *grid.shape(), end: *grid.shape() };
+        within.intersect(&around.unwrap_or(nothing))
+    }
+
     /// Returns whether every block is to run.
     pub fn is_all(&self) -> bool {
         (0..).map(TaskId).take(self.parts.len()).all(|task| self.excluded(task).next().is_none())

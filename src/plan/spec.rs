@@ -1,10 +1,13 @@
 //! What there is to know of a task without its closures: plain data, equal on every rank.
 
+use std::ops::Range;
+
 use super::conflict::Conflicts;
 use super::grid::Grid;
+use super::grid_box::GridBox;
 use super::input::Input;
 use super::output::Output;
-use crate::geometry::Writers;
+use crate::geometry::{ChunkGrid, Roi, VoxelRange, Writers};
 
 /// A task without its closures: all that planning, scheduling and the handshake need.
 ///
@@ -27,6 +30,25 @@ impl TaskSpec {
     /// What tells each declared output from all others: the path of an array, say.
     pub fn output_identities(&self) -> impl Iterator<Item = &str> {
         self.outputs.iter().map(|output| output.identity.as_str())
+    }
+
+    /// What a block that writes `roi` writes of an output, counted from its first voxel; `None` where it has none.
+    pub fn written_voxels(&self, output: usize, roi: &Roi) -> Option<VoxelRange> {
+        let Output { chunk_grid, voxel_size, .. } = self.outputs.get(output)?;
+        roi.to_voxels(chunk_grid.extent.begin(), voxel_size.as_ref()?).ok()
+    }
+
+    /// The chunks of an output that blocks in a box, of which there is one, write into: by index along each axis.
+    pub fn written_chunks(&self, output: usize, blocks: &GridBox) -> Option<Vec<Range<i64>>> {
+        let ChunkGrid { extent, chunk_shape } = self.outputs.get(output)?.chunk_grid;
+        let roi = self.grid.written_by(blocks);
+        let along = |axis: usize| {
+            let from_begin = |at: i64| at.checked_sub(extent.begin()[axis]);
+            let first = from_begin(roi.begin()[axis])?.div_euclid(chunk_shape[axis]);
+            let last = from_begin(roi.end()[axis] - 1)?.div_euclid(chunk_shape[axis]);
+            Some(first..last + 1)
+        };
+        (0..roi.n_axes()).map(along).collect()
     }
 
     /// The name.

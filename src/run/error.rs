@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::options::OptionsError;
 use crate::journal::JournalError;
-use crate::observe::Report;
+use crate::observe::{OutputGone, Report};
 use crate::plan::{BlockId, PlanError, SelectionError};
 use crate::transport::TransportError;
 use crate::wire::{Problem, WireError};
@@ -186,7 +186,10 @@ impl RunError {
     /// Without a [run directory](crate::Runner::run_dir), only blocks whose task has a check are not run again.
     pub fn is_resumable(&self) -> bool {
         match self {
-            Self::Incomplete(incomplete) => incomplete.is_interrupted && incomplete.remaining > 0,
+            Self::Incomplete(incomplete) => match &incomplete.output_gone {
+                Some(gone) => gone.is_taken_back,
+                None => incomplete.is_interrupted && incomplete.remaining > 0,
+            },
             Self::NoWorkers { n_lost, .. } => *n_lost > 0,
             Self::Interrupted { .. }
             | Self::GivenUp { .. }
@@ -210,11 +213,16 @@ pub struct Incomplete {
     pub is_interrupted: bool,
     /// The first failure, as text.
     pub first_failure: Option<String>,
+    /// An output that is no longer there.
+    pub output_gone: Option<OutputGone>,
 }
 
 impl std::fmt::Display for Incomplete {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { failed, orphaned, remaining, is_interrupted, first_failure } = self;
+        let Self { failed, orphaned, remaining, is_interrupted, first_failure, output_gone } = self;
+        if let Some(gone) = output_gone {
+            write!(f, "{gone}; ")?;
+        }
         write!(f, "{failed} blocks failed, {orphaned} orphaned, {remaining} not processed")?;
         if let Some(failure) = first_failure {
             write!(f, "; first: {failure}")?;
@@ -247,6 +255,7 @@ impl Report {
             remaining: sum(crate::scheduler::Counts::open),
             is_interrupted: self.is_interrupted,
             first_failure: first,
+            output_gone: self.outputs_gone.into_iter().next(),
         }))
     }
 }

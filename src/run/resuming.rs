@@ -6,50 +6,62 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::coordinator::recorder::{Recorder, n_blocks, parts};
+use super::coordinator::outputs::{KnownOutputs, Outputs};
+use super::coordinator::recorder::{OUTPUTS, Recorder, n_blocks, parts};
 use super::error::RunError;
 use super::options::{Durability, Options};
 use super::topology::Peer;
-use crate::journal::{BlockState, Change, Journal, JournalError, Layout, RunInfo};
+use crate::journal::{BlockState, Change, Journal, JournalError, Layout, OutputLocks, RunInfo, Target};
 use crate::mpi::{is_initialized, library_version};
 use crate::plan::{Plan, Selection, TaskId};
 use crate::scheduler::{Actions, Event, Scheduler};
-use crate::storage::usage;
 
-/// Opens the run directory, and tells the scheduler what is done.
-///
-/// # Errors
-/// The directory is in use, is of another layout, or cannot be read or written.
-pub(super) fn resume(
-    dir: &Path,
-    plan: &Plan,
-    peers: &[Peer],
-    options: &Options,
-    selection: Option<&Selection>,
-    scheduler: &mut Scheduler,
-) -> Result<Recorder, RunError> {
-    let mut journal = open(dir, plan, peers)?;
-    journal.sync_commits(options.durability != Durability::None);
-    forget_what_is_gone(&mut journal, plan)?;
-    follow_masks(&mut journal, plan, selection)?;
-    let premature = selection.map_or(Ok(Vec::new()), |selection| premature(&journal, plan, selection))?;
-    journal.repairs().iter().for_each(|repair| log::warn!("{repair}"));
-    let mut actions = Actions::default();
-    let mut n_done = 0;
-    // What waits for others comes before them: it is not told of them then.
-    for &task in plan.by_priority() {
-        for range in journal.ranges(task)? {
-            let (state, blocks) = range?;
-            if state == BlockState::Done {
-                n_done += blocks.end - blocks.start;
-                scheduler.handle(0, Event::Restored { task, blocks }, &mut actions);
+/// A run that is to go on.
+pub(super) struct Resumption<'a> {
+    pub plan: &'a Plan,
+    pub peers: &'a [Peer],
+    pub options: &'a Options,
+    /// What it leaves out.
+    pub selection: Option<&'a Selection>,
+}
+
+impl Resumption<'_> {
+    /// Opens the run directory, and tells the scheduler what is done.
+    ///
+    /// # Errors
+    /// The directory is in use, is of another layout, or cannot be read or written.
+    pub fn resume(
+        self,
+        dir: &Path,
+        outputs: &mut Outputs,
+        scheduler: &mut Scheduler,
+    ) -> Result<Recorder, RunError> {
+        let Self { plan, peers, options, selection } = self;
+        let mut journal = open(dir, plan, peers)?;
+        journal.sync_commits(options.durability != Durability::None);
+        forget_what_is_gone(&mut journal, plan, outputs)?;
+        follow_masks(&mut journal, plan, selection)?;
+        let premature = selection.map_or(Ok(Vec::new()), |selection| premature(&journal, plan, selection))?;
+        journal.repairs().iter().for_each(|repair| log::warn!("{repair}"));
+        let mut actions = Actions::default();
+        let mut n_done = 0;
+        // What waits for others comes before them: it is not told of them then.
+        for &task in plan.by_priority() {
+            for range in journal.ranges(task)? {
+                let (state, blocks) = range?;
+                if state == BlockState::Done {
+                    n_done += blocks.end - blocks.start;
+                    scheduler.handle(0, Event::Restored { task, blocks }, &mut actions);
+                }
             }
         }
+        if n_done > 0 {
+            log::info!("{n_done} blocks were done before and are skipped: see {}", dir.display());
+        }
+        let mut recorder = Recorder::new(journal, premature);
+        outputs.news().iter().for_each(|known| recorder.keep_outputs(known));
+        Ok(recorder)
     }
-    if n_done > 0 {
-        log::info!("{n_done} blocks were done before and are skipped: see {}", dir.display());
-    }
-    Ok(Recorder::new(journal, premature))
 }
 
 /// Records which blocks the masks of this run exclude. Those that they excluded before and no longer do are to be done, and
@@ -124,37 +136,80 @@ fn premature(
     Ok(plan.dependents(&missing))
 }
 
-/// Begins tasks anew whose blocks are done while their output is empty: somebody removed it, and the program made it again.
-fn forget_what_is_gone(journal: &mut Journal, plan: &Plan) -> Result<(), JournalError> {
+/// Begins tasks anew whose blocks are done while their outputs are gone: somebody removed them, and the program made them
+/// again.
+fn forget_what_is_gone(
+    journal: &mut Journal,
+    plan: &Plan,
+    outputs: &mut Outputs,
+) -> Result<(), JournalError> {
+    let known: KnownOutputs = journal.kept(OUTPUTS).unwrap_or_default();
     for (id, planned) in (0..).map(TaskId).zip(plan.tasks()) {
-        if journal.counts(id).done == 0 {
+        let n_done = journal.counts(id).done;
+        if n_done == 0 {
             continue;
         }
-        let is_empty = |output: &&str| usage(output).is_ok_and(|usage| usage.n_present == 0);
-        if let Some(output) = planned.spec.output_identities().find(is_empty) {
+        let done = done_blocks(journal, id)?;
+        let nth = |nth: u64| -> Option<u64> {
+            let at = done.partition_point(|(before, blocks)| before + (blocks.end - blocks.start) <= nth);
+            done.get(at).map(|(before, blocks)| blocks.start + (nth - before))
+        };
+        if let Some((output, why)) = outputs.compare(id, &known, &nth, n_done) {
             let name = planned.spec.name();
-            log::warn!(
-                "{output} is empty, though blocks of task {name:?} are done: they are processed again"
-            );
+            log::warn!("the output {output} of task {name:?} is gone: {why}. Its blocks are processed again");
             journal.reset(&[id])?;
         }
     }
     Ok(())
 }
 
+/// The first blocks of a task that are done, in ranges, each with the number of those before it.
+fn done_blocks(journal: &Journal, task: TaskId) -> Result<Vec<(u64, Range<u64>)>, JournalError> {
+    const MAX_RANGES: usize = 1 << 16;
+    let mut found = Vec::new();
+    let mut n_before = 0;
+    for range in journal.ranges(task)? {
+        let (state, blocks) = range?;
+        if state == BlockState::Done {
+            found.push((n_before, blocks.clone()));
+            n_before += blocks.end - blocks.start;
+        }
+        if found.len() >= MAX_RANGES {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// Opens the run directory. One that a run on another machine left behind is waited for.
 fn open(dir: &Path, plan: &Plan, peers: &[Peer]) -> Result<Journal, JournalError> {
     let layout = Layout::of(plan);
-    let opened = Journal::open(dir, &layout, run_info(peers));
-    let Err(JournalError::Locked { stale_in: Some(rest), .. }) = &opened else { return opened };
-    let rest = *rest + Duration::from_secs(1);
+    waiting_for_the_lost(|| Journal::open(dir, &layout, run_info(peers)))
+}
+
+/// Keeps other runs from writing what this run writes. What a run on another machine left behind is waited for.
+///
+/// # Errors
+/// Another run writes it.
+pub(super) fn lock_outputs(targets: &[Target], peers: &[Peer]) -> Result<OutputLocks, JournalError> {
+    waiting_for_the_lost(|| OutputLocks::acquire(targets, &run_info(peers)))
+}
+
+/// Tries once more where somebody is in the way who may be gone, when that is known.
+fn waiting_for_the_lost<T>(mut attempt: impl FnMut() -> Result<T, JournalError>) -> Result<T, JournalError> {
+    let first = attempt();
+    let (what, rest) = match &first {
+        Err(JournalError::Locked { dir, stale_in: Some(rest), .. }) => (dir.display().to_string(), *rest),
+        Err(JournalError::OutputInUse { output, stale_in: Some(rest), .. }) => (output.clone(), *rest),
+        _ => return first,
+    };
+    let rest = rest + Duration::from_secs(1);
     log::warn!(
-        "{} is locked by a run that may be gone: waiting {} s for a sign of life of it",
-        dir.display(),
+        "{what} is locked by a run that may be gone: waiting {} s for a sign of life of it",
         rest.as_secs()
     );
     thread::sleep(rest);
-    Journal::open(dir, &layout, run_info(peers))
+    attempt()
 }
 
 fn run_info(peers: &[Peer]) -> RunInfo {

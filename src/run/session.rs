@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::coordinator::event_loop::Coordinator;
-use super::coordinator::recorder::Recorder;
+use super::coordinator::event_loop::{Begun, Coordinator};
+use super::coordinator::outputs::Outputs;
 use super::deadline::record_begin;
 use super::error::RunError;
 use super::history::{record_leader, record_run};
@@ -16,7 +16,7 @@ use super::messages::{abandon, close};
 use super::options::{Durability, Options};
 use super::program::leaving::leave_at_once;
 use super::protection::Protection;
-use super::resuming::resume;
+use super::resuming::{Resumption, lock_outputs};
 use super::selecting::{leave_out, selection};
 use super::shutdown::{stop_all, wait_for_stop};
 use super::startup::handshake::{gather, ready, send_hello, unable};
@@ -120,7 +120,7 @@ fn coordinate(
     let n_working = peers.len() + usize::from(options.rank0_slots > 0);
     let refused = one_process_refusal(&plan, n_working).map_or(Ok(()), Err);
     let begun = refused.and_then(|()| begin(&plan, &tasks, &peers, &options, &storage));
-    let (scheduler, recorder) = match begun {
+    let begun = match begun {
         Ok(begun) => begun,
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
@@ -129,13 +129,11 @@ fn coordinate(
         }
     };
     if options.rank0_slots == 0 {
-        return schedule(transport, scheduler, recorder, peers, options);
+        return schedule(transport, begun, peers, options);
     }
     peers.extend((0..options.rank0_slots).map(|_| Peer::here(1)));
     with_threads(options.rank0_slots, options.idle, &storage, &tasks, body, |threads| match threads {
-        Ok(threads) => {
-            schedule(Box::new(Joined::new(transport, threads)), scheduler, recorder, peers, options)
-        }
+        Ok(threads) => schedule(Box::new(Joined::new(transport, threads)), begun, peers, options),
         Err(error) => {
             stop_all(&mut *transport, refusal(&error))?;
             close(transport)?;
@@ -235,9 +233,9 @@ fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
     // Threads of this process need no checking.
     let options = Options { status_interval: Duration::ZERO, ..options };
     let peers = vec![Peer::here(1); n_threads as usize];
-    let (scheduler, recorder) = begin(&plan, &tasks, &peers, &options, &storage)?;
+    let begun = begin(&plan, &tasks, &peers, &options, &storage)?;
     with_threads(n_threads, options.idle, &storage, &tasks, body, |threads| {
-        schedule(Box::new(threads?), scheduler, recorder, peers, options)
+        schedule(Box::new(threads?), begun, peers, options)
     })
 }
 
@@ -248,7 +246,7 @@ fn begin(
     peers: &[Peer],
     options: &Options,
     storage: &Context,
-) -> Result<(Scheduler, Option<Recorder>), RunError> {
+) -> Result<Begun, RunError> {
     // The first loss is none that follows another.
     let max_crashes = options.max_crashes.saturating_sub(1);
     let awaits_sync = options.run_dir.is_some() && options.durability == Durability::Epoch;
@@ -258,19 +256,23 @@ fn begin(
     if let Some(selection) = &selection {
         leave_out(&mut scheduler, plan, selection);
     }
-    let resume = |dir: &Path| resume(dir, plan, peers, options, selection.as_ref(), &mut scheduler);
+    let mut outputs = Outputs::of(plan);
+    let locks = lock_outputs(&outputs.to_lock(selection.as_ref()), peers)?;
+    let resume = |dir: &Path| {
+        let run = Resumption { plan, peers, options, selection: selection.as_ref() };
+        run.resume(dir, &mut outputs, &mut scheduler)
+    };
     let recorder = options.run_dir.as_deref().map(resume).transpose()?;
-    Ok((scheduler, recorder))
+    Ok(Begun { scheduler, recorder, outputs, locks })
 }
 
 fn schedule(
     transport: Box<dyn Transport>,
-    scheduler: Scheduler,
-    recorder: Option<Recorder>,
+    begun: Begun,
     peers: Vec<Peer>,
     options: Options,
 ) -> Result<Report, RunError> {
-    match Coordinator::new(transport, scheduler, peers, recorder, options).run() {
+    match Coordinator::new(transport, begun, peers, options).run() {
         // Workers are in the middle of blocks, and nobody waits for those.
         Err(error @ (RunError::Interrupted { .. } | RunError::GivenUp { .. })) => leave_at_once(&error),
         report => report,

@@ -20,6 +20,12 @@ pub(super) unsafe trait Backend: Send + Sync {
 
     /// Writes `voxels` to `range`.
     fn write(&self, range: &VoxelBox, voxels: &[u8]) -> Result<()>;
+
+    /// Whether anything is stored for `range`, where that shows without reading: in the first of very many files.
+    fn is_stored(&self, range: &VoxelBox) -> Option<bool> {
+        let _ = range;
+        None
+    }
 }
 
 /// What a format returns when it opens an array.

@@ -267,6 +267,24 @@ impl DynArray {
         }
     }
 
+    /// Whether anything is stored of voxels, as far as the file says so, or the first of them do, which are read: whether one
+    /// is not the fill value.
+    pub(super) fn is_stored(&self, voxels: &VoxelRange) -> Result<bool> {
+        const MAX_READ: u64 = 1 << 15;
+        let Some(Overlap { in_array, .. }) = self.overlap(voxels) else { return Ok(false) };
+        if let Some(is_stored) = self.backend().is_stored(&in_array) {
+            return Ok(is_stored);
+        }
+        let mut ranges = in_array.ranges().to_vec();
+        let mut left = MAX_READ;
+        for range in ranges.iter_mut().rev() {
+            range.end = range.end.min(range.start + left.max(1));
+            left /= range.end - range.start;
+        }
+        let bytes = self.read_range(&ranges.into_iter().collect())?;
+        Ok(bytes.chunks(self.data_type().size()).any(|voxel| voxel != self.fill_value()))
+    }
+
     pub(super) fn backend(&self) -> &dyn Backend {
         &*self.inner.backend
     }

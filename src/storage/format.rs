@@ -138,6 +138,11 @@ fn of_file(path: &Path, file: &Path) -> Result<Format> {
     Err(StorageError::NotAnArray { path: path.to_path_buf(), found, arrays: Vec::new() })
 }
 
+/// Returns whether there is a file that is HDF5, whatever its name.
+pub(super) fn is_hdf5(path: &Path) -> bool {
+    File::open(path).and_then(|file| has_hdf5_signature(&file)).unwrap_or(false)
+}
+
 /// Returns whether a file is HDF5, whatever its name: the signature is at byte 0 or, behind a user block such as MATLAB's, at
 /// 512, 1024, 2048 and so on.
 fn has_hdf5_signature(file: &File) -> io::Result<bool> {

@@ -8,6 +8,7 @@ mod cached_chunks;
 mod creating;
 mod foreign_files;
 mod foreign_hdf5;
+mod gone_outputs;
 #[cfg(feature = "mpi")]
 mod interop;
 mod locked_files;

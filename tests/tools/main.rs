@@ -31,6 +31,8 @@ mod scratch;
 mod spawn;
 mod stats;
 #[cfg(all(feature = "hdf5", feature = "n5"))]
+mod two_runs;
+#[cfg(all(feature = "hdf5", feature = "n5"))]
 mod types;
 
 use std::path::{Path, PathBuf};

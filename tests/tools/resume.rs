@@ -108,6 +108,38 @@ fn goes_on(durability: &str) {
     assert!(from == to, "each voxel is what it was");
 }
 
+/// `bellis convert` on two worker ranks, whose output is removed when some of it is there.
+fn run_and_remove(folder: &Path) -> (ExitStatus, String) {
+    // Each block is synced, which takes a while.
+    let mut child = spawn(&mut convert(folder, "block")).unwrap();
+    let chunks = folder.join("b.zarr/c");
+    let begin = Instant::now();
+    while fs::read_dir(&chunks).map_or(0, Iterator::count) < 3 && begin.elapsed() < Duration::from_secs(30) {
+        sleep(Duration::from_millis(1));
+    }
+    fs::rename(folder.join("b.zarr"), folder.join("old.zarr")).unwrap();
+    let mut errors = child.stderr.take().unwrap();
+    let text = std::io::read_to_string(&mut errors).unwrap_or_default();
+    (child.wait().unwrap(), text)
+}
+
+#[test]
+fn an_output_that_goes_in_the_middle_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "a.zarr", &Random(5).array(&SHAPE, |random| random as u16));
+    let (status, text) = run_and_remove(folder);
+    assert_eq!(status.code(), Some(75), "{text}");
+    assert!(text.contains("of task \"convert\" is gone") && !text.contains("success"), "{text}");
+    assert_eq!(n_done(folder), 0, "it is taken back");
+    fs::remove_dir_all(folder.join("b.zarr")).unwrap();
+    mpirun::tool(Ranks::Alone, "convert", &["a.zarr", "b.zarr", "--block", "4,4,4", "--run-dir", "run"])
+        .inside(folder)
+        .run()
+        .succeeded();
+    assert_eq!(n_done(folder), N_BLOCKS);
+}
+
 #[test]
 fn another_layout_is_refused_and_a_run_directory_is_one_runs() {
     let folder = tempfile::tempdir().unwrap();
@@ -125,7 +157,7 @@ fn another_layout_is_refused_and_a_run_directory_is_one_runs() {
     assert!(status().succeeded().stdout.contains("\"done\":4"), "{}", status().stdout);
     fs::remove_dir_all(folder.path().join("b.zarr")).unwrap();
     let again = run(&["--block", "4,4"]);
-    assert!(again.succeeded().stderr.contains("is empty, though"), "{}", again.stderr);
+    assert!(again.succeeded().stderr.contains("of task \"convert\" is gone"), "{}", again.stderr);
     let voxels = bellis::Array::<u8>::open(folder.path().join("b.zarr")).unwrap();
     assert!(voxels.read(&voxels.roi()).unwrap().iter().any(|voxel| *voxel != 0));
     mpirun::tool(Ranks::Alone, "reset", &["run"]).inside(folder.path()).run().succeeded();

@@ -286,6 +286,17 @@ impl Desk {
         Ok(is_open)
     }
 
+    /// Hands out no more blocks, for a reason of rank 0's own; those in flight are waited for.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub(super) fn give_up(&mut self, now: Time, reason: String, outbox: &mut Outbox) -> Result<(), RunError> {
+        self.happened
+            .iter_mut()
+            .for_each(|all| all.push(journal::Event::Draining { reason: reason.clone() }));
+        self.handle(now, Event::Drain, outbox)
+    }
+
     /// A signal came when there was nothing left to drain.
     pub(super) fn record_interrupt(&mut self) {
         self.stats.interrupt();

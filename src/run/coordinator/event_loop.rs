@@ -9,8 +9,11 @@ use super::clock::Clock;
 use super::desk::Desk;
 use super::limits::Limits;
 use super::outbox::Outbox;
+use super::outputs::Outputs;
 use super::recorder::Recorder;
-use crate::observe::{self, Observer, Report};
+use crate::journal::OutputLocks;
+use crate::observe::{self, Observer, OutputGone, Report};
+use crate::plan::TaskId;
 use crate::run::deadline::time_left;
 use crate::run::error::RunError;
 use crate::run::interrupt::{Interrupt, request};
@@ -31,12 +34,28 @@ const LAST_SYNC: Time = 8_000_000;
 /// Microseconds between two looks at signals and the display.
 const TICK_INTERVAL: Time = 100_000;
 
+/// What a run begins with.
+pub(in crate::run) struct Begun {
+    /// It knows which blocks are left out, and which are done.
+    pub scheduler: Scheduler,
+    /// What remembers the blocks beyond the run.
+    pub recorder: Option<Recorder>,
+    /// The arrays that tasks write.
+    pub outputs: Outputs,
+    /// What keeps other runs from writing them.
+    pub locks: OutputLocks,
+}
+
 /// Rank 0 in a run.
 pub(in crate::run) struct Coordinator {
     transport: Box<dyn Transport>,
     desk: Desk,
     /// What remembers the blocks beyond the run.
     recorder: Option<Recorder>,
+    /// The arrays that tasks write.
+    outputs: Outputs,
+    /// Held until nobody writes any more.
+    _locks: OutputLocks,
     options: Options,
     observer: Box<dyn Observer>,
     _interrupt: Interrupt,
@@ -50,13 +69,8 @@ pub(in crate::run) struct Coordinator {
 
 impl Coordinator {
     /// For these workers, in order of rank from the first.
-    pub fn new(
-        transport: Box<dyn Transport>,
-        scheduler: Scheduler,
-        peers: Vec<Peer>,
-        recorder: Option<Recorder>,
-        options: Options,
-    ) -> Self {
+    pub fn new(transport: Box<dyn Transport>, begun: Begun, peers: Vec<Peer>, options: Options) -> Self {
+        let Begun { scheduler, recorder, outputs, locks } = begun;
         let Options { status_interval, lost_after, epoch, grace, .. } = options;
         let mut desk = Desk::new(scheduler, peers, status_interval, lost_after, epoch);
         desk.limit(Limits::new(time_left(&options).map(|limit| limit.left), grace));
@@ -66,6 +80,8 @@ impl Coordinator {
         Self {
             transport,
             recorder,
+            outputs,
+            _locks: locks,
             desk,
             observer: observe::observer(options.progress),
             _interrupt: Interrupt::listen(),
@@ -146,10 +162,12 @@ impl Coordinator {
     #[inline]
     fn dispatch(&mut self) -> Result<(), RunError> {
         while !self.outbox.is_empty() || !self.unreachable.is_empty() {
-            let recorder = &mut self.recorder;
-            let record =
-                |ended: &[Ended]| recorder.as_mut().map_or(Ok(()), |recorder| recorder.record(ended));
-            for message in self.outbox.record(record)?.messages() {
+            let Self { recorder, outputs, outbox, .. } = self;
+            let record = |ended: &[Ended]| {
+                outputs.observe(ended);
+                recorder.as_mut().map_or(Ok(()), |recorder| recorder.record(ended))
+            };
+            for message in outbox.record(record)?.messages() {
                 let to = endpoint_of(message.to);
                 if let Err(error) = self.transport.send(to, tag(message.kind), message.bytes) {
                     self.unreachable.push((message.to, error));
@@ -187,6 +205,7 @@ impl Coordinator {
             self.look_at_requests()?;
             self.desk.look_at_limits(now, &mut self.outbox)?;
             self.observer.update(&self.desk.snapshot(now));
+            self.look_at_outputs(now)?;
             self.write_events();
         }
         self.desk.tick(now, &mut self.outbox)?;
@@ -200,6 +219,38 @@ impl Coordinator {
             Some(request) => self.desk.interrupt(self.clock.now(), request, None, &mut self.outbox),
             None => Ok(()),
         }
+    }
+
+    /// Whether the outputs are still there, now and then. Blocks that write to nowhere are not worth their time.
+    fn look_at_outputs(&mut self, now: Time) -> Result<(), RunError> {
+        let scheduler = self.desk.scheduler();
+        if let Some(gone) = self.outputs.look(now, |task| scheduler.counts(task)) {
+            let reason = gone.to_string();
+            log::error!("{reason}; no more blocks are handed out");
+            self.desk.give_up(now, reason, &mut self.outbox)?;
+        }
+        if let Some(recorder) = &mut self.recorder
+            && let Some(known) = self.outputs.news()
+        {
+            recorder.keep_outputs(&known);
+        }
+        Ok(())
+    }
+
+    /// Looks at the outputs a last time. What is gone is not done.
+    fn take_back_what_is_gone(&mut self) -> Vec<OutputGone> {
+        let mut all_gone = self.outputs.look_at_last();
+        let Some(recorder) = &mut self.recorder else { return all_gone };
+        if let Some(known) = self.outputs.news() {
+            recorder.keep_outputs(&known);
+        }
+        let plan = self.desk.scheduler().plan();
+        for gone in &mut all_gone {
+            let task = plan.tasks().iter().position(|planned| planned.spec.name() == gone.task);
+            gone.is_taken_back =
+                (0..).map(TaskId).nth(task.unwrap_or(0)).is_some_and(|id| recorder.take_back(id));
+        }
+        all_gone
     }
 
     /// Writes down what happened, where something keeps that.
@@ -242,7 +293,9 @@ impl Coordinator {
         if request().is_some() {
             self.desk.record_interrupt();
         }
-        let report = self.desk.report(self.clock.now());
+        let outputs_gone = self.take_back_what_is_gone();
+        let mut report = self.desk.report(self.clock.now());
+        report.outputs_gone = outputs_gone;
         let text = serde_json::to_string(&report).map_err(|e| WireError::Unwritable(e.to_string()))?;
         let stopped = stop_all(&mut *self.transport, Stop::Finished(text));
         // Those that cannot be told are lost, and no reason to fail.

@@ -3,9 +3,14 @@
 use std::ops::Range;
 
 use super::happened::Bound;
+use super::outputs::KnownOutputs;
 use crate::journal::{BlockState, Change, Event, Journal};
+use crate::plan::TaskId;
 use crate::run::error::RunError;
 use crate::scheduler::{Ended, FinalState};
+
+/// Where a run directory has what is known of the outputs.
+pub(in crate::run) const OUTPUTS: &str = "outputs.json";
 
 /// An open run directory, and what a run says there.
 #[derive(Debug)]
@@ -49,6 +54,20 @@ impl Recorder {
             true => RunError::BrokenOff { why: error.to_string() },
             false => error.into(),
         })
+    }
+
+    /// Writes down what is known of the outputs. No reason to end the run when that fails: less is known then.
+    pub fn keep_outputs(&mut self, known: &KnownOutputs) {
+        if let Err(error) = self.journal.keep(OUTPUTS, known) {
+            log::debug!("what is known of the outputs is not written down: {error}");
+        }
+    }
+
+    /// An output is gone: of the task that wrote it, and of those that depend on it, no block is done any more. Returns
+    /// whether that is written down.
+    pub fn take_back(&mut self, task: TaskId) -> bool {
+        let taken = self.journal.reset(&[task]);
+        taken.inspect_err(|error| log::error!("the run directory still has blocks as done: {error}")).is_ok()
     }
 
     /// Writes down what happened: not more than some lines for each task. No reason to end the run when that fails.

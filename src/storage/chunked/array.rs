@@ -75,6 +75,12 @@ unsafe impl<C: ChunkCodec> Backend for ChunkedArray<C> {
         let mut write_chunks = self.write_chunks.chunks_of(range);
         write_chunks.try_for_each(|index| self.write_write_chunk(&index, voxels))
     }
+
+    fn is_stored(&self, range: &VoxelBox) -> Option<bool> {
+        const MAX_FILES: usize = 64;
+        let mut first = self.write_chunks.chunks_of(range).take(MAX_FILES);
+        Some(first.any(|index| self.codec.path_of(&index).exists()))
+    }
 }
 
 impl<C: ChunkCodec> ChunkedArray<C> {
