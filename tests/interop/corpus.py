@@ -130,6 +130,9 @@ def possible_in_hdf5(case, shape):
         case["codec"] = "none"
     if case["codec"] == "scaleoffset":
         case |= {"fletcher32": 0, "shuffle": 0}
+    if dtype == "field" and case["codec"] == "lzf":
+        # Refused: see `odd_hdf5`.
+        case["codec"] = "gzip 4"
     if dtype in ("enum", "field"):
         case["fill"] = "none" if dtype == "field" else "one"
     if layout in ("compact", "external", "virtual"):
@@ -508,6 +511,9 @@ def odd_hdf5(folder):
         opened.create_dataset("wide floats", (3,), dtype=numpy.longdouble)
         opened.create_dataset("wide complex", (3,), dtype=numpy.clongdouble)
         paths = {what: f"{file}/{what}" for what in opened}
+        # The library takes fields out of elements, and has no LZF.
+        opened.create_dataset("packed", data=numpy.zeros(8, [("a", "i4"), ("b", "f8")]), chunks=(4,), compression="lzf")
+        paths["a field under LZF"] = f"{file}/packed@a"
     # Of HDF5 1.12, which releases before cannot read where space is allocated later, and of the newest there is.
     for version in ("v112", "latest"):
         paths[f"version {version}"] = f"{folder}/{version}.h5/raw"
