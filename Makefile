@@ -6,9 +6,11 @@ MPIRUN ?= mpirun
 # Ranks of the demo: one schedules, the others work.
 NP ?= 4
 DEMO_ARGS ?= --input made-up --output demo-out/smooth.zarr --sigma 2 --png demo-out
-# In the long form of the tests under faults: processes killed by each test of chaos, and seeds of each simulation.
+# In the long form of the tests under faults: processes killed by each test of chaos, seeds of each simulation, seconds of
+# each target that is fed with damage.
 KILLS ?= 50
 SEEDS ?= 100000
+FUZZ_S ?= 600
 BENCHES := scheduler dispatch scale storage faults
 # What the storage bench is measured beside.
 PEER := $(TARGET_DIR)/peer/bin/zarrs_reencode
@@ -73,8 +75,10 @@ test: setup-test
 
 # In the profile of the tests, whose checks stay on. Each step is one of tests/README.md's.
 test-faults: setup-test
+	$(CARGO) test --test ranks how_long_a_loss -- --nocapture
 	BELLIS_CHAOS_KILLS=$(KILLS) $(CARGO) test --test chaos -- --nocapture
 	BELLIS_SIM_SEEDS=$(SEEDS) $(CARGO) test --test simulation -- --nocapture
+	BELLIS_FUZZ_S=$(FUZZ_S) $(CARGO) test --test fuzz -- --nocapture
 
 # Takes root, and slurm-wlm and munge; SLURM_FORM=short leaves out what takes minutes.
 test-slurm: setup

@@ -22,6 +22,13 @@ pub struct Usage {
     pub is_cut: bool,
 }
 
+/// Number of chunks of a shape in an array; the largest number there is where there are more.
+pub(super) fn n_chunks(shape: &[u64], chunk: &[u64]) -> u64 {
+    let along = shape.iter().zip(chunk).map(|(extent, chunk)| extent.div_ceil((*chunk).max(1)));
+    // An axis without voxels makes it none, however many there are along the others.
+    if shape.contains(&0) { 0 } else { along.fold(1, u64::saturating_mul) }
+}
+
 /// What the array at `path` takes on disk.
 ///
 /// # Costs

@@ -23,6 +23,8 @@ const LOST_AFTER_S: &str = "4";
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Without rank 0 the others wait for a while: no need to see that each time.
 const WITHOUT_RANK_0: Duration = Duration::from_millis(1500);
+/// Launchers take less to end when all ranks have: Open MPI's now and then never do.
+const LAUNCHER_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at thousands of files: no block is processed, recorded, and processed again in that time.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// No output takes so many runs: each records some blocks.
@@ -38,6 +40,8 @@ pub struct Tally {
     n_frozen: u64,
     n_starved: u64,
     n_drained: u64,
+    /// Launchers that did not end when all ranks had.
+    n_stuck: u64,
     n_again: u64,
     n_blocks: u64,
 }
@@ -65,6 +69,8 @@ pub struct Life<'a> {
 /// How a run ended.
 struct Ending {
     code: Option<i32>,
+    /// Whether the launcher had to be killed when all ranks had ended.
+    is_stuck: bool,
     printed: String,
     messages: String,
     /// What happened in it.
@@ -81,7 +87,8 @@ impl Ending {
     fn require_sense(&self, name: &str) {
         let is_drained_at_most = self.misfortunes.iter().all(|of| matches!(of, Misfortune::Drain(_)));
         let codes: &[i32] = if self.misfortunes.is_empty() { &[0] } else { &[0, 75] };
-        let makes_sense = !is_drained_at_most || self.code.is_some_and(|code| codes.contains(&code));
+        let makes_sense =
+            self.is_stuck || !is_drained_at_most || self.code.is_some_and(|code| codes.contains(&code));
         let Self { code, misfortunes, messages, .. } = self;
         assert!(makes_sense, "{name}: {code:?} after {misfortunes:?}\n{messages}");
     }
@@ -138,7 +145,7 @@ impl<'a> Life<'a> {
         let mut last = Instant::now();
         let mut next = last + self.first_delay();
         let mut end_by = None;
-        let mut next_look = last;
+        let (mut next_look, mut alive, mut is_stuck) = (last, None, false);
         let status = loop {
             if let Some(status) = job.status() {
                 break status;
@@ -147,6 +154,16 @@ impl<'a> Life<'a> {
             if now >= next_look {
                 self.witness.look();
                 next_look = now + LOOK_INTERVAL;
+                let is_anybody_there = !job.ranks().is_empty();
+                if is_anybody_there || alive.is_none() {
+                    alive = is_anybody_there.then_some(now);
+                }
+            }
+            if alive.is_some_and(|alive| now - alive > LAUNCHER_PATIENCE) {
+                self.trace("the launcher stays when all ranks have ended");
+                tally.n_stuck += 1;
+                is_stuck = true;
+                job.clear();
             }
             self.thaw(now, &mut frozen);
             // Where others are to go on, everybody must have come to the run.
@@ -167,9 +184,9 @@ impl<'a> Life<'a> {
                 job.clear();
             }
             if last.elapsed() > PATIENCE {
-                let messages = job.messages();
+                let (left, messages) = (job.states(), job.messages());
                 job.clear();
-                panic!("{}: hangs after {misfortunes:?}\n{messages}", self.name);
+                panic!("{}: hangs after {misfortunes:?}; left are {left}\n{messages}", self.name);
             }
             sleep(Duration::from_millis(15));
         };
@@ -177,7 +194,7 @@ impl<'a> Life<'a> {
         self.witness.look();
         let (printed, messages) = (job.printed(), job.messages());
         self.trace(&format!("{status}, {} blocks written and not recorded", self.witness.n_unrecorded()));
-        Ending { code: status.code(), printed, messages, misfortunes }
+        Ending { code: status.code(), is_stuck, printed, messages, misfortunes }
     }
 
     fn start(&self, number: u64) -> Job {

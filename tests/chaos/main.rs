@@ -64,7 +64,11 @@ fn disturb(subject: fn(bool) -> Subject, launcher: Launcher) {
         seed += 1;
     }
     eprintln!("{} {launcher:?}: {tally:?}", subject.tool);
-    let name = |figure: &str| format!("{figure} ({}, {launcher:?})", subject.tool);
+    let way = match launcher {
+        Launcher::EndsAll => "all end with a rank",
+        Launcher::GoesOn => "others go on",
+    };
+    let name = |figure: &str| format!("{figure} ({}, {}, {way})", subject.tool, mpirun::launcher_version());
     figures::add("faults", &name("kills_survived"), tally.n_kills as f64, "kills");
     figures::add("faults", &name("redone_per_kill"), tally.redone_per_kill(), "blocks");
 }

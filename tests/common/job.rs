@@ -61,6 +61,19 @@ impl Job {
         processes(&self.mark).into_iter().filter_map(rank_of).collect()
     }
 
+    /// What the processes do that are left, for messages: each with its rank, its state, and where it waits in the system.
+    pub fn states(&self) -> String {
+        let ranks = self.ranks();
+        let state = |pid: u32| {
+            let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let stat = read("stat");
+            let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+            let rank = ranks.iter().find(|(_, of)| **of == pid).map(|(rank, _)| rank);
+            format!("rank {rank:?} (process {pid}, state {state:?}, in {:?})", read("wchan"))
+        };
+        processes(&self.mark).into_iter().map(state).collect::<Vec<_>>().join(", ")
+    }
+
     /// The launcher's process.
     pub fn launcher(&self) -> u32 {
         self.launcher.id()

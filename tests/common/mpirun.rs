@@ -231,6 +231,16 @@ impl Scenario {
     }
 }
 
+/// What starts the ranks and of which version, such as `Open MPI 4.1.4`, for the names of figures.
+pub fn launcher_version() -> String {
+    let launcher = std::env::var("MPIRUN").unwrap_or_else(|_| "mpirun".to_owned());
+    let first = launcher.split_whitespace().next().unwrap_or("mpirun").to_owned();
+    let output = Command::new(&first).arg("--version").output().expect("the launcher is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().next().unwrap_or(&first);
+    line.trim_start_matches("mpirun").replace(['(', ')'], "").trim().to_owned()
+}
+
 /// Waits for the end; `None` when it had to be killed.
 fn wait(child: &mut Child, begin: Instant, mut meanwhile: impl FnMut()) -> Option<ExitStatus> {
     let mut stuck_since = None;

@@ -9,6 +9,8 @@
 
 mod directed;
 mod disk;
+#[path = "../common/figures.rs"]
+mod figures;
 mod heartbeats;
 mod network;
 mod oracle;

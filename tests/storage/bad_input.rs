@@ -373,3 +373,37 @@ fn attributes_may_hold_nan() {
         assert_eq!(array.read(&array.roi()).unwrap(), ndarray::arr1(&[1, 2, 3, 4]).into_dyn());
     }
 }
+
+#[test]
+fn shards_that_are_not_made_of_whole_chunks_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zarr");
+    let spec = ArraySpec::new([8, 8]).chunks([2, 4]).shards(vec![4, 8]);
+    Array::<u8>::create(&path, &spec).unwrap();
+    let good = fs::read_to_string(path.join("zarr.json")).unwrap();
+    let metadata: serde_json::Value = serde_json::from_str(&good).unwrap();
+    for inner in ["[2]", "[3, 4]", "[2, 4, 1]", "[8, 8]", "[1099511627776, 1099511627776]"] {
+        let mut changed = metadata.clone();
+        changed["codecs"][0]["configuration"]["chunk_shape"] = serde_json::from_str(inner).unwrap();
+        fs::write(path.join("zarr.json"), changed.to_string()).unwrap();
+        let message = error_of(describe(&path));
+        assert!(message.contains("[4, 8] are not made of whole chunks of"), "{inner}: {message}");
+        assert_eq!(error_of(Array::<u8>::open(&path)), message);
+    }
+}
+
+#[test]
+fn more_chunks_than_can_be_counted_are_as_many_as_can() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.zarr", "a.n5"] {
+        let path = dir.path().join(name);
+        Array::<u8>::create(&path, &ArraySpec::new([8, 8, 8]).chunks([1, 1, 1])).unwrap();
+        let file = if name == "a.n5" { "attributes.json" } else { "zarr.json" };
+        let good = fs::read_to_string(path.join(file)).unwrap();
+        let mut metadata: serde_json::Value = serde_json::from_str(&good).unwrap();
+        let shape = if name == "a.n5" { "dimensions" } else { "shape" };
+        metadata[shape] = serde_json::json!([1u64 << 40, 1u64 << 40, 1u64 << 40]);
+        fs::write(path.join(file), metadata.to_string()).unwrap();
+        assert_eq!(bellis::storage::usage(&path).unwrap().n_chunks, u64::MAX, "{name}");
+    }
+}

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::support::{Snapshot, directory, layout, restore, snapshot, states};
 use crate::journal::directory::Journal;
+use crate::journal::error::JournalError;
 use crate::journal::layout::Layout;
 use crate::journal::ledger::Change;
 use crate::journal::run_info::RunInfo;
@@ -155,4 +156,47 @@ fn a_map_that_changes_under_a_run_is_noticed() {
     let journal = Journal::open(dir.path(), &layout, RunInfo::default()).unwrap();
     assert_eq!(journal.counts(TaskId(1)).not_done, 5);
     assert!(journal.repairs()[0].may_lose_work());
+}
+
+/// The lock that a process left behind which has ended.
+fn lock_left_behind(dir: &Path, layout: &Layout) -> Vec<u8> {
+    let journal = Journal::open(dir, layout, RunInfo::default()).unwrap();
+    let lock = std::fs::read(dir.join("lock")).unwrap();
+    drop(journal);
+    let mut lock: serde_json::Value = serde_json::from_slice(&lock).unwrap();
+    assert!(lock["process_start"].is_u64(), "{lock}");
+    lock["process_start"] = 1.into();
+    serde_json::to_vec(&lock).unwrap()
+}
+
+#[test]
+fn every_byte_of_a_lock() {
+    let (whole, layout, expected) = made(false);
+    let dir = directory();
+    let dir = dir.path().join("run");
+    restore(&dir, &whole);
+    let lock = lock_left_behind(&dir, &layout);
+    let (mut n_opened, mut n_refused) = (0, 0);
+    let mut try_with = |lock: &[u8], what: &str| {
+        restore(&dir, &whole);
+        std::fs::write(dir.join("lock"), lock).unwrap();
+        if opens_right_or_says_why(&dir, &layout, &expected, what) {
+            n_opened += 1;
+        } else {
+            // Whose lock it is cannot be told: time will.
+            let error = Journal::open(&dir, &layout, RunInfo::default()).unwrap_err();
+            assert!(matches!(error, JournalError::Locked { stale_in: Some(_), .. }), "{what}: {error}");
+            n_refused += 1;
+        }
+    };
+    try_with(&lock, "as it was left");
+    for at in 0..lock.len() {
+        try_with(&lock[..at], &format!("cut at {at}"));
+        for bit in [0, 1 + at % 7] {
+            let mut changed = lock.clone();
+            changed[at] ^= 1 << bit;
+            try_with(&changed, &format!("bit {bit} of byte {at}"));
+        }
+    }
+    assert!(n_opened > 10 && n_refused > 10, "{n_opened} opened, {n_refused} did not");
 }

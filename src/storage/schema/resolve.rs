@@ -202,6 +202,11 @@ fn positive(extents: &[u64]) -> bool {
     extents.iter().all(|&extent| extent >= 1 && i64::try_from(extent).is_ok())
 }
 
+/// Returns whether the voxels of a box are no more than a process can address.
+pub fn fits_into_memory(shape: &[u64], data_type: DataType) -> bool {
+    byte_size(shape, data_type).is_some_and(|bytes| isize::try_from(bytes).is_ok())
+}
+
 /// Bytes of a box of elements, if that is a number.
 pub fn byte_size(shape: &[u64], data_type: DataType) -> Option<u64> {
     shape.iter().try_fold(data_type.size() as u64, |all, &extent| all.checked_mul(extent))

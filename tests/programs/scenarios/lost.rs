@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bellis::{BlockResult, Result, Runner};
 
-use super::record::Record;
+use super::record::{Record, now};
 use super::{Call, fact, facts, line};
 
 /// Blocks that this process has begun.
@@ -31,6 +31,7 @@ pub fn run(call: &Call) -> Result {
             _ => is_last && n_begun == 1,
         };
         if is_time {
+            notes.note("harm", &format!("{} {}", block.index(), now()?))?;
             harm(&kind)?;
         }
         notes.during("work", block, || {
@@ -50,6 +51,15 @@ pub fn run(call: &Call) -> Result {
     facts(&report);
     fact("lost", report.n_lost);
     if bellis::is_coordinator() {
+        for line in record.lines("harm")? {
+            // From the harm to the moment when the block begins once more, at a worker that has nothing else to do.
+            let (index, time) = line.split_once(' ').ok_or("a line of two words")?;
+            let (index, time): (u64, u128) = (index.parse()?, time.parse()?);
+            let again = record.entries(&task)?.into_iter().find(|entry| entry.index == index);
+            if let Some(again) = again.filter(|again| again.begin > time) {
+                fact("detected_s", (again.begin - time) as f64 / 1e9);
+            }
+        }
         let mut indices: Vec<u64> = record.entries(&task)?.iter().map(|entry| entry.index).collect();
         indices.sort_unstable();
         indices.dedup();

@@ -127,6 +127,7 @@ fn rois(task: &Task, index: u64) -> (Roi, Roi) {
     (task.grid().read_roi(&position), task.grid().write_roi(&position))
 }
 
-fn now() -> Result<u128> {
+/// Nanoseconds of the machine's clock.
+pub fn now() -> Result<u128> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())
 }

@@ -12,7 +12,7 @@ use super::location::Location;
 use super::metadata::datasets_within;
 use crate::storage::error::Result;
 use crate::storage::schema::info::ArrayInfo;
-use crate::storage::usage::Usage;
+use crate::storage::usage::{Usage, n_chunks};
 
 /// The version of the HDF5 library.
 pub fn library_version() -> String {
@@ -28,15 +28,13 @@ pub fn usage(info: &ArrayInfo) -> Result<Usage> {
     Handle::of(&at.file).with(&at, |dataset| {
         let steps: Vec<String> = dataset.filters().iter().map(name).collect();
         let n_bytes = dataset.storage_size();
-        let grid = info.shape.iter().zip(&info.chunks);
-        let n_chunks: u64 = grid.map(|(extent, chunk)| extent.div_ceil((*chunk).max(1))).product();
         let n_present = match dataset.num_chunks() {
             Some(n_present) if !info.is_contiguous => n_present as u64,
             _ => u64::from(n_bytes > 0),
         };
         Ok(Usage {
             codec: if steps.is_empty() { "none".to_owned() } else { steps.join(", ") },
-            n_chunks: if info.is_contiguous { 1 } else { n_chunks },
+            n_chunks: if info.is_contiguous { 1 } else { n_chunks(&info.shape, &info.chunks) },
             n_present,
             n_bytes,
             is_cut: false,

@@ -17,7 +17,7 @@ use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::open_options::OpenOptions;
-use crate::storage::schema::resolve::byte_size;
+use crate::storage::schema::resolve::fits_into_memory;
 
 /// The format's name.
 pub(super) const FORMAT: &str = "N5";
@@ -102,7 +102,7 @@ impl Dataset {
                 "dimensions {shape:?} and block size {chunks:?} do not go together"
             )));
         }
-        if byte_size(&chunks, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+        if !fits_into_memory(&chunks, data_type) {
             return Err(unusable("its chunks do not fit into memory".to_owned()));
         }
         Ok(Self { data_type, shape, chunks, codec, attributes })

@@ -4,7 +4,7 @@ use super::metadata;
 use crate::storage::disk::count::{files_below, is_chunk_name};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::info::ArrayInfo;
-use crate::storage::usage::Usage;
+use crate::storage::usage::{Usage, n_chunks};
 
 /// What the dataset takes.
 pub fn usage(info: &ArrayInfo) -> Result<Usage> {
@@ -18,10 +18,9 @@ pub fn usage(info: &ArrayInfo) -> Result<Usage> {
         (Some(kind), Some(level)) => format!("{kind}:{level}"),
         (Some(kind), None) => kind.to_owned(),
     };
-    let grid = info.shape.iter().zip(&info.write_chunk);
     Ok(Usage {
         codec,
-        n_chunks: grid.map(|(extent, chunk)| extent.div_ceil(*chunk)).product(),
+        n_chunks: n_chunks(&info.shape, &info.write_chunk),
         n_present: count.n_files,
         n_bytes: count.n_bytes,
         is_cut: count.is_cut,

@@ -17,7 +17,7 @@ use crate::storage::schema::attributes;
 use crate::storage::schema::element::{DataType, FillValue};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::open_options::OpenOptions;
-use crate::storage::schema::resolve::byte_size;
+use crate::storage::schema::resolve::{byte_size, fits_into_memory};
 use crate::storage::schema::spec::ZarrVersion;
 
 /// An array, as its metadata say.
@@ -83,12 +83,20 @@ pub(super) fn info(
             what: "chunks that are not all of one shape".to_owned(),
         }
     })?;
-    if byte_size(&write_chunk, data_type).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+    if !fits_into_memory(&write_chunk, data_type) {
         let reason = "its chunks do not fit into memory".to_owned();
         return Err(StorageError::Metadata { path: path.to_path_buf(), reason });
     }
     let inner = array.effective_subchunk_shape();
     let inner = inner.map(|inner| inner.iter().map(|extent| extent.get()).collect::<Vec<_>>());
+    if let Some(inner) = inner.as_ref().filter(|inner| !divides(inner, &write_chunk)) {
+        let reason = format!("shards of {write_chunk:?} are not made of whole chunks of {inner:?}");
+        return Err(StorageError::Metadata { path: path.to_path_buf(), reason });
+    }
+    if inner.as_ref().is_some_and(|inner| !is_shard_countable(inner, &write_chunk, data_type)) {
+        let reason = "its shards have too many chunks to be counted".to_owned();
+        return Err(StorageError::Metadata { path: path.to_path_buf(), reason });
+    }
     let (chunks, shards) = match inner {
         Some(chunks) => (chunks, Some(write_chunk.clone())),
         None => (write_chunk.clone(), None),
@@ -118,4 +126,18 @@ pub(super) fn info(
         units: found.units,
         fill_value,
     })
+}
+
+/// Whether a box falls into whole ones of this shape.
+fn divides(inner: &[u64], outer: &[u64]) -> bool {
+    let mut axes = inner.iter().zip(outer);
+    inner.len() == outer.len() && axes.all(|(inner, outer)| *inner > 0 && outer.is_multiple_of(*inner))
+}
+
+/// Whether the largest size that a shard may have, with all that codecs may add to its chunks, is a number.
+fn is_shard_countable(inner: &[u64], outer: &[u64], data_type: DataType) -> bool {
+    const ADDED: u64 = 1 << 27;
+    let largest = byte_size(inner, data_type).and_then(|bytes| bytes.checked_mul(2)?.checked_add(ADDED));
+    let n_chunks = inner.iter().zip(outer).map(|(inner, outer)| outer / inner).fold(1, u64::saturating_mul);
+    largest.is_some_and(|largest| n_chunks.checked_mul(largest).is_some())
 }

@@ -8,7 +8,7 @@ use crate::storage::disk::count::{files_below, is_chunk_name};
 use crate::storage::disk::json;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::info::ArrayInfo;
-use crate::storage::usage::Usage;
+use crate::storage::usage::{Usage, n_chunks};
 
 /// The version of zarrs.
 pub fn library_version() -> String {
@@ -19,10 +19,9 @@ pub fn library_version() -> String {
 /// What the array takes.
 pub fn usage(info: &ArrayInfo) -> Result<Usage> {
     let count = files_below(&info.path, is_chunk_name).map_err(StorageError::io("read", &info.path))?;
-    let grid = info.shape.iter().zip(&info.write_chunk);
     Ok(Usage {
         codec: codec(info)?,
-        n_chunks: grid.map(|(extent, chunk)| extent.div_ceil(*chunk)).product(),
+        n_chunks: n_chunks(&info.shape, &info.write_chunk),
         n_present: count.n_files,
         n_bytes: count.n_bytes,
         is_cut: count.is_cut,
