@@ -33,6 +33,9 @@
 //! that a check or a former run made unnecessary. A conflict that is order-only, between blocks that share a chunk,
 //! counts as a dependency that completes however its block ends.
 //!
+//! What a failed block is followed by depends on whose [fault](crate::plan::Fault) it is (`failing`): it is tried again elsewhere,
+//! or given up; its task is *held* while the place refuses what blocks write; or its worker gets no more blocks (`blame`).
+//!
 //! # Three blocks
 //!
 //! Two blocks of one task, and a block of another that reads what both write:
@@ -92,9 +95,12 @@
 //! * Blocks that a former run completed are marked by ranges (`restoring`), 4096 at a time where nothing waits for them.
 //! * A few bits per block of the chunks in use, nothing per block elsewhere, and no heap allocation per block.
 
+mod blame;
 mod conflict_table;
 mod counters;
 mod event;
+mod failing;
+mod hold;
 mod initially_ready;
 mod leases;
 mod machine;
@@ -105,6 +111,7 @@ mod restoring;
 mod retries;
 mod sanity;
 mod states;
+mod suspending;
 mod task_state;
 mod tasks;
 #[cfg(test)]
@@ -113,7 +120,8 @@ mod unsynced;
 mod workers;
 
 pub use event::{
-    Actions, Assignment, Cause, Disposition, Ended, Event, Failure, FinalState, Lease, Time, WorkerId,
+    Actions, Assignment, Broken, Cause, Disposition, Ended, Event, Failure, FinalState, Lease, Retired, Time,
+    WorkerId,
 };
 pub use machine::{Config, Scheduler};
 pub use sanity::InvariantError;

@@ -49,6 +49,15 @@ pub enum Event {
         /// Blocks of it that go back to ready.
         n_blocks: u64,
     },
+    /// A worker gets no more blocks.
+    WorkerRetired {
+        /// Which.
+        worker: u32,
+        /// Its machine.
+        host: Option<String>,
+        /// Why.
+        reason: String,
+    },
     /// A block failed and is tried again.
     Retried {
         /// Its task.

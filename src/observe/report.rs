@@ -24,6 +24,13 @@ pub struct Report {
     pub n_slots: u64,
     /// Workers among them that were lost before the end.
     pub n_lost: usize,
+    /// Workers among them that got no more blocks at some time: blocks failed there that succeeded elsewhere, or they could
+    /// not be prepared.
+    #[serde(default)]
+    pub n_retired: usize,
+    /// Why the run was given up before its blocks had ended, if it was.
+    #[serde(default)]
+    pub given_up: Option<String>,
     /// The most memory in bytes that a worker said to use, where status checks were made.
     pub most_memory: Option<u64>,
     /// What blocks read of arrays that are kept in chunks.
@@ -138,6 +145,8 @@ impl Report {
             n_workers,
             n_slots,
             n_lost: 0,
+            n_retired: 0,
+            given_up: None,
             most_memory: None,
             chunk_reads: ChunkReads::default(),
             is_interrupted: false,
@@ -222,10 +231,19 @@ impl fmt::Display for Report {
         }
         let n_blocks = self.sum(|c| c.completed + c.failed);
         write!(f, " ({n_blocks} blocks in {:.2} s on {} slots)", self.elapsed_s, self.n_slots)?;
-        match self.n_lost {
-            0 => Ok(()),
-            1 => write!(f, "; 1 of {} workers was lost", self.n_workers),
-            n_lost => write!(f, "; {n_lost} of {} workers were lost", self.n_workers),
+        for (n, one, many) in [
+            (self.n_lost, "was lost", "were lost"),
+            (self.n_retired, "was taken out of service", "were taken out of service"),
+        ] {
+            match n {
+                0 => {}
+                1 => write!(f, "; 1 of {} workers {one}", self.n_workers)?,
+                n => write!(f, "; {n} of {} workers {many}", self.n_workers)?,
+            }
+        }
+        match &self.given_up {
+            None => Ok(()),
+            Some(why) => write!(f, "; given up: {why}"),
         }
     }
 }

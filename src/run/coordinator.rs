@@ -17,4 +17,5 @@ mod ledger;
 mod limits;
 pub(super) mod outbox;
 pub(super) mod outputs;
+mod patience;
 pub(super) mod recorder;

@@ -211,6 +211,8 @@ pub struct Incomplete {
     pub remaining: u64,
     /// Whether signals, or a time limit, asked the run to end.
     pub is_interrupted: bool,
+    /// Why the run was given up before its blocks had ended, if it was.
+    pub given_up: Option<String>,
     /// The first failure, as text.
     pub first_failure: Option<String>,
     /// An output that is no longer there.
@@ -219,13 +221,16 @@ pub struct Incomplete {
 
 impl std::fmt::Display for Incomplete {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { failed, orphaned, remaining, is_interrupted, first_failure, output_gone } = self;
+        let Self { failed, orphaned, remaining, is_interrupted, given_up, first_failure, output_gone } = self;
         if let Some(gone) = output_gone {
             write!(f, "{gone}; ")?;
         }
         write!(f, "{failed} blocks failed, {orphaned} orphaned, {remaining} not processed")?;
         if let Some(failure) = first_failure {
             write!(f, "; first: {failure}")?;
+        }
+        if let Some(why) = given_up {
+            write!(f, "; given up: {why}")?;
         }
         if *is_interrupted && *remaining > 0 {
             write!(f, "; interrupted: run again to go on")?;
@@ -254,6 +259,7 @@ impl Report {
             orphaned: sum(|counts| counts.orphaned),
             remaining: sum(crate::scheduler::Counts::open),
             is_interrupted: self.is_interrupted,
+            given_up: self.given_up,
             first_failure: first,
             output_gone: self.outputs_gone.into_iter().next(),
         }))

@@ -59,7 +59,7 @@ pub(super) fn with_threads(
         }
         // Without it, blocks that were sent ahead are given back between blocks alone.
         let help = || shared_helper.help();
-        let helper = thread::Builder::new().name("bellis helper".to_owned()).spawn_scoped(scope, help).ok();
+        let helper = thread::Builder::new().name("local helper".to_owned()).spawn_scoped(scope, help).ok();
         let report = lead(Ok(mine));
         if let Some(helper) = helper {
             shared_helper.end(helper.thread());

@@ -29,7 +29,7 @@ use super::worker::work::work;
 use crate::mpi::Comm;
 use crate::observe::Report;
 use crate::plan::{Pipeline, Plan, PlanError, Task};
-use crate::scheduler::{Config, Scheduler};
+use crate::scheduler::{Config, Scheduler, Time};
 use crate::storage::Context;
 use crate::transport::{Idle, Joined, Transport};
 use crate::wire::{Stop, WireError};
@@ -250,7 +250,8 @@ fn begin(
     // The first loss is none that follows another.
     let max_crashes = options.max_crashes.saturating_sub(1);
     let awaits_sync = options.run_dir.is_some() && options.durability == Durability::Epoch;
-    let config = Config { credits: options.credits, max_crashes, awaits_sync };
+    let place_pause = options.place_pause.as_micros().try_into().unwrap_or(Time::MAX);
+    let config = Config { credits: options.credits, max_crashes, awaits_sync, place_pause };
     let mut scheduler = Scheduler::new(plan.clone(), config);
     let selection = selection(plan, tasks, options, storage)?;
     if let Some(selection) = &selection {

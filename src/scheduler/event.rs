@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::plan::{BlockId, Outcome, TaskId};
+use crate::plan::{BlockId, Fault, Outcome, TaskId};
 
 /// Microseconds since a moment that the caller chose.
 pub type Time = u64;
@@ -68,12 +68,15 @@ pub enum Event {
         /// How many blocks; no more than there are.
         n_blocks: u64,
     },
-    /// What a worker wrote for the first `n_blocks` of its unsynced blocks may never come to the disk: each of them failed.
+    /// What a worker wrote for the first `n_blocks` of its unsynced blocks may never come to the disk: each of them
+    /// failed.
     SyncFailed {
         /// Which worker.
         worker: WorkerId,
         /// How many blocks; no more than there are.
         n_blocks: u64,
+        /// Whose fault it is.
+        fault: Fault,
         /// Why.
         message: String,
     },
@@ -105,6 +108,8 @@ pub struct Actions {
     pub recalls: Vec<WorkerId>,
     /// Failures to make known.
     pub failures: Vec<Failure>,
+    /// Workers that get no more blocks, to make known.
+    pub retired: Vec<Retired>,
 }
 
 impl Actions {
@@ -114,6 +119,7 @@ impl Actions {
         self.assignments.clear();
         self.recalls.clear();
         self.failures.clear();
+        self.retired.clear();
     }
 
     /// Adds a block that has ended: to the last entry, if it is the next of the same kind.
@@ -199,4 +205,33 @@ pub enum Disposition {
         /// Failures and crashes in all.
         attempts: u32,
     },
+    /// The place is at fault, and not the block: it is ready again, and no block of its task is handed out for
+    /// [a while](super::Config::place_pause). Then one is, to see.
+    Hold {
+        /// Failures and crashes so far, without this one.
+        attempts: u32,
+    },
+    /// As [`Hold`](Self::Hold), and this was the block that was to see: the place has to be mended.
+    Stuck {
+        /// Failures and crashes so far, without this one.
+        attempts: u32,
+    },
+}
+
+/// A worker that gets no more blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retired {
+    /// Which worker.
+    pub worker: WorkerId,
+    /// Why.
+    pub why: Broken,
+}
+
+/// How one knows that a worker is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// It cannot be [prepared](Fault::Worker).
+    Unprepared,
+    /// Blocks failed there one after the other, and then succeeded elsewhere.
+    BlocksSucceedElsewhere,
 }

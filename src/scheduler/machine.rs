@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::event::{
-    Actions, Assignment, Cause, Disposition, Event, Failure, FinalState, Lease, Time, WorkerId,
-};
+use super::blame::Blame;
+use super::event::{Actions, Assignment, Cause, Event, FinalState, Lease, Time, WorkerId};
+use super::hold::Held;
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
 use super::recalls::Recalls;
@@ -14,7 +14,7 @@ use super::task_state::{Counts, TaskState};
 use super::tasks::{Purpose, Tasks};
 use super::unsynced::Unsynced;
 use super::workers::Workers;
-use crate::plan::{BlockId, Fault, Outcome, Plan, TaskId};
+use crate::plan::{BlockId, Outcome, Plan, TaskId};
 
 /// How a [`Scheduler`] behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +25,13 @@ pub struct Config {
     pub max_crashes: u32,
     /// Whether a block that succeeds completes only once its worker has [synced](Event::Synced) what it wrote.
     pub awaits_sync: bool,
+    /// How long no block of a task is handed out when the [place](crate::plan::Fault::Place) refused what one wrote.
+    pub place_pause: Time,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { credits: 2, max_crashes: 2, awaits_sync: false }
+        Self { credits: 2, max_crashes: 2, awaits_sync: false, place_pause: 10_000_000 }
     }
 }
 
@@ -49,11 +51,13 @@ pub struct Scheduler {
     pub(super) tasks: Tasks,
     pub(super) workers: Workers,
     pub(super) leases: Leases,
-    propagation: Propagation,
+    pub(super) propagation: Propagation,
     restoring: Restoring,
     recalls: Recalls,
     pub(super) unsynced: Unsynced,
-    config: Config,
+    pub(super) blame: Blame,
+    pub(super) held: Held,
+    pub(super) config: Config,
     budget: u64,
     is_draining: bool,
     /// Whether the last call might have handed out more.
@@ -76,6 +80,8 @@ impl Scheduler {
             restoring: Restoring::default(),
             recalls: Recalls::default(),
             unsynced: Unsynced::default(),
+            blame: Blame::default(),
+            held: Held::default(),
             config,
             budget: BUDGET,
             is_draining: false,
@@ -104,15 +110,15 @@ impl Scheduler {
             Event::Restored { task, blocks } => self.on_restored(task, blocks),
             Event::WorkerJoined { worker, slots } => self.on_joined(worker, slots),
             Event::BlockFinished { worker, lease, outcome } => {
-                self.on_finished(worker, lease, outcome, actions);
+                self.on_finished(now, worker, lease, outcome, actions);
             }
             Event::Synced { worker, n_blocks } => self.unsynced.sync(worker, n_blocks),
-            Event::SyncFailed { worker, n_blocks, message } => {
-                self.on_sync_failed(worker, n_blocks, &message, actions);
+            Event::SyncFailed { worker, n_blocks, fault, message } => {
+                self.on_sync_failed(now, worker, n_blocks, (fault, &message), actions);
             }
             Event::Returned { worker, leases } => self.on_returned(worker, &leases),
             Event::WorkerLost { worker } => self.on_lost(worker, actions),
-            Event::Tick => {}
+            Event::Tick => self.end_pauses(now),
             Event::Drain => {
                 (self.is_draining, self.is_cut_short) = (true, false);
                 self.recalls.start_drain(&self.workers);
@@ -188,6 +194,11 @@ impl Scheduler {
     #[inline]
     pub fn block_of(&self, worker: WorkerId, lease: Lease) -> Option<BlockId> {
         self.leases.find(lease, worker).map(|flight| flight.block)
+    }
+
+    /// Number of slots of the workers that get blocks.
+    pub fn n_slots(&self) -> u64 {
+        self.workers.n_slots()
     }
 
     /// Number of workers that joined and were not lost.
@@ -271,7 +282,14 @@ impl Scheduler {
     }
 
     #[inline]
-    fn on_finished(&mut self, worker: WorkerId, lease: Lease, outcome: Outcome, actions: &mut Actions) {
+    fn on_finished(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        lease: Lease,
+        outcome: Outcome,
+        actions: &mut Actions,
+    ) {
         let Some(&Flight { block, .. }) = self.leases.find(lease, worker) else {
             self.n_late += 1;
             return;
@@ -280,17 +298,19 @@ impl Scheduler {
         self.leases.end(lease, &mut entry.flights);
         entry.in_flight -= 1;
         self.workers.enqueue(worker);
+        if !self.blame.is_empty() && !matches!(outcome, Outcome::Failed { .. }) {
+            self.clear_of_blame(worker, block, actions);
+        }
         match outcome {
+            Outcome::Failed { fault, message } => {
+                self.on_failed(now, block, worker, (fault, message), actions)
+            }
             Outcome::Success | Outcome::Skipped if self.config.awaits_sync => {
                 self.tasks.change(block.task, TaskState::finish);
                 self.unsynced.push(worker, block, outcome == Outcome::Skipped);
             }
             Outcome::Success | Outcome::Skipped => {
                 self.complete(block, outcome == Outcome::Skipped, actions);
-            }
-            Outcome::Failed { fault, message } => {
-                let failed = self.tasks.change(block.task, |task| task.fail(block.index, worker, fault));
-                self.record_failure(block, worker, Cause::Error(message), failed, actions);
             }
         }
     }
@@ -330,18 +350,6 @@ impl Scheduler {
         }
     }
 
-    /// unsynced -> ready or failed.
-    #[cold]
-    fn on_sync_failed(&mut self, worker: WorkerId, n_blocks: u64, message: &str, actions: &mut Actions) {
-        for (block, _) in self.unsynced.take(worker, n_blocks) {
-            let failed = self.tasks.change(block.task, |task| {
-                task.resume();
-                task.fail(block.index, worker, Fault::Place)
-            });
-            self.record_failure(block, worker, Cause::Error(message.to_owned()), failed, actions);
-        }
-    }
-
     /// Takes back the blocks of a lost worker. Those that it may have been processing count a crash.
     fn on_lost(&mut self, worker: WorkerId, actions: &mut Actions) {
         if !self.workers.is_alive(worker) {
@@ -374,74 +382,48 @@ impl Scheduler {
         Some(block)
     }
 
-    /// Makes known that a block did not succeed for the `attempts`-th time, and gives it up unless it is tried `again`.
-    fn record_failure(
-        &mut self,
-        block: BlockId,
-        worker: WorkerId,
-        cause: Cause,
-        (attempts, again): (u32, bool),
-        actions: &mut Actions,
-    ) {
-        let disposition =
-            if again { Disposition::Retry { attempts } } else { Disposition::GiveUp { attempts } };
-        actions.failures.push(Failure { block, worker, cause, disposition });
-        if !again {
-            actions.add_ended(block, FinalState::Failed);
-            self.propagation.start(&self.plan, block, Effect::Orphan);
-        }
-    }
-
     /// Gives blocks to workers with free slots.
+    ///
+    /// A worker finds nothing when all that is left failed there before. It stands aside while the others of its queue are
+    /// asked. There are few such workers at a time: each block remembers only so many.
     #[inline]
     fn assign_idle(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
-        let mut refused = None;
+        let mut refused = Vec::new();
         while *left > 0 && self.tasks.has_work() {
             let Some(worker) = self.workers.next_idle() else { break };
             if !self.assign(now, worker, Purpose::Now, actions) {
-                debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
-                refused = Some(worker);
+                refused.push(worker);
                 continue;
             }
             *left -= 1;
             self.workers.enqueue(worker);
         }
-        self.enqueue_refused(refused);
+        refused.into_iter().for_each(|worker| self.workers.enqueue(worker));
     }
 
     /// Gives blocks ahead to workers that are busy, as long as there is enough for those that will soon be free.
     #[inline]
     fn assign_ahead(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
-        let mut refused = None;
+        let mut refused = Vec::new();
         while *left > 0 && self.tasks.n_available_ahead() > self.workers.n_slots() {
             let Some(worker) = self.workers.next_ahead() else { break };
             if !self.assign(now, worker, Purpose::Ahead, actions) {
-                debug_assert!(refused.is_none(), "what avoids one worker avoids no other");
-                refused = Some(worker);
+                refused.push(worker);
                 continue;
             }
             *left -= 1;
             self.workers.enqueue(worker);
         }
-        self.enqueue_refused(refused);
-    }
-
-    /// A worker finds nothing when all that is left failed on it before. It stands aside while the others of its queue
-    /// are asked, and there is only one such worker: what avoids one avoids no other.
-    #[inline]
-    fn enqueue_refused(&mut self, refused: Option<WorkerId>) {
-        if let Some(worker) = refused {
-            self.workers.enqueue(worker);
-        }
+        refused.into_iter().for_each(|worker| self.workers.enqueue(worker));
     }
 
     /// Gives `worker` the best block there is, if there is one for it.
     #[inline]
     fn assign(&mut self, now: Time, worker: WorkerId, purpose: Purpose, actions: &mut Actions) -> bool {
-        let is_only_worker = self.workers.n_alive() == 1;
+        let n_workers = self.workers.n_active();
         let mut next = self.tasks.next_with_work(purpose, 0);
         while let Some((rank, id)) = next {
-            let Some((index, is_settled)) = self.tasks.take(id, worker, is_only_worker) else {
+            let Some((index, is_settled)) = self.tasks.take(id, worker, n_workers) else {
                 next = self.tasks.next_with_work(purpose, rank + 1);
                 continue;
             };

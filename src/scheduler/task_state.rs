@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::conflict_table::ConflictTable;
-use super::event::WorkerId;
+use super::event::{Time, WorkerId};
+use super::hold::Hold;
 use super::initially_ready::InitiallyReady;
-use super::retries::{Attempts, Retries};
+use super::retries::Retries;
 use super::states::States;
 use crate::plan::{Fault, PlannedTask};
 
@@ -55,6 +56,7 @@ pub(super) struct TaskState {
     pub initially_ready: InitiallyReady,
     pub states: States,
     pub retries: Retries,
+    hold: Hold,
     conflict_table: Option<ConflictTable>,
     /// Whether the next of the initially ready blocks is known, or that there is none: some may have been restored.
     is_settled: bool,
@@ -81,6 +83,7 @@ impl TaskState {
             initially_ready,
             states: States::new(total, most),
             retries: Retries::default(),
+            hold: Hold::default(),
             conflict_table,
             is_settled: true,
             max_in_flight: task.max_workers().map_or(u64::MAX, u64::from),
@@ -92,7 +95,8 @@ impl TaskState {
     /// Returns whether a block could be handed out now.
     #[inline]
     pub fn has_work(&self) -> bool {
-        self.counts.ready > 0 && self.counts.in_flight < self.max_in_flight && self.is_settled
+        let has_place = self.counts.in_flight < self.max_in_flight && self.hold.lets_go();
+        self.counts.ready > 0 && has_place && self.is_settled
     }
 
     /// Returns whether the next block is known; if not, [`settle`](Self::settle) finds it.
@@ -104,13 +108,13 @@ impl TaskState {
     /// Returns whether blocks may be handed out ahead of time.
     #[inline]
     pub fn may_run_ahead(&self) -> bool {
-        self.max_in_flight == u64::MAX
+        self.max_in_flight == u64::MAX && self.hold == Hold::None
     }
 
     /// ready -> in flight: the block to try again first, or else of lowest index, that `worker` may have.
     #[inline]
-    pub fn take(&mut self, worker: WorkerId, is_only_worker: bool) -> Option<u64> {
-        let index = match self.retries.pop(worker, is_only_worker) {
+    pub fn take(&mut self, worker: WorkerId, n_workers: usize) -> Option<u64> {
+        let index = match self.retries.pop(worker, n_workers) {
             Some(index) => index,
             None => match (self.states.peek_ready(), self.initially_ready.peek()) {
                 (Some(ready), Some(initial)) if initial < ready => self.initially_ready.pop()?,
@@ -118,6 +122,7 @@ impl TaskState {
                 (None, _) => self.initially_ready.pop()?,
             },
         };
+        self.hold.hand_out(index);
         self.counts.ready -= 1;
         self.counts.in_flight += 1;
         if self.initially_ready.has_holes() {
@@ -173,6 +178,7 @@ impl TaskState {
         self.counts.in_flight -= 1;
         self.counts.completed += 1;
         self.counts.skipped += u64::from(is_skipped);
+        self.hold.pass(index);
         self.retries.forget(index);
         self.states.end(index);
     }
@@ -181,26 +187,56 @@ impl TaskState {
     pub fn fail(&mut self, index: u64, worker: WorkerId, fault: Fault) -> (u32, bool) {
         let attempts = self.retries.attempts_mut(index);
         attempts.failures += 1;
-        attempts.last = Some(worker);
+        attempts.add(worker);
         let attempts = *attempts;
         let again = fault != Fault::Permanent && attempts.failures <= self.max_retries;
-        (self.try_again_or_give_up(index, worker, attempts, again), again)
+        self.hold.pass(index);
+        self.try_again_or_give_up(index, worker, again);
+        (attempts.total(), again)
     }
 
     /// in flight -> ready or failed, after the loss of a worker that was processing the block.
     pub fn crash(&mut self, index: u64, worker: WorkerId) -> (u32, bool) {
         let attempts = self.retries.attempts_mut(index);
         attempts.crashes += 1;
-        attempts.last = Some(worker);
+        attempts.add(worker);
         let attempts = *attempts;
         let again = attempts.crashes <= self.max_crashes;
-        (self.try_again_or_give_up(index, worker, attempts, again), again)
+        if !again {
+            self.hold.pass(index);
+        }
+        self.try_again_or_give_up(index, worker, again);
+        (attempts.total(), again)
     }
 
-    /// in flight -> ready, for a block that its lost worker had not begun.
+    /// in flight -> ready, for a block that is not to blame: the place refused what it wrote. Returns the attempts so far, and
+    /// whether the place refused it when it was tried after a pause.
+    pub fn refuse(&mut self, index: u64, worker: WorkerId, until: Time) -> (u32, bool) {
+        // Others may reach the place.
+        let attempts = self.retries.attempts_mut(index);
+        attempts.add(worker);
+        let attempts = attempts.total();
+        let was_tried = self.hold.refuse(index, until);
+        self.take_back(index, worker);
+        (attempts, was_tried)
+    }
+
+    /// Ends the pause of a task that is held, if it is over. Returns whether the task is held still.
+    pub fn end_pause(&mut self, now: Time) -> bool {
+        self.hold.end_pause(now);
+        self.is_held()
+    }
+
+    /// Returns whether the place refused what a block wrote, and none was taken since.
+    pub fn is_held(&self) -> bool {
+        self.hold != Hold::None
+    }
+
+    /// in flight -> ready, for a block that its worker had not begun, or could not.
     pub fn take_back(&mut self, index: u64, worker: WorkerId) {
         self.counts.in_flight -= 1;
         self.counts.ready += 1;
+        self.hold.give_back(index);
         self.retries.push(index, worker);
     }
 
@@ -208,10 +244,11 @@ impl TaskState {
     pub fn give_back(&mut self, index: u64) {
         self.counts.in_flight -= 1;
         self.counts.ready += 1;
+        self.hold.give_back(index);
         self.retries.push_again(index);
     }
 
-    fn try_again_or_give_up(&mut self, index: u64, worker: WorkerId, attempts: Attempts, again: bool) -> u32 {
+    fn try_again_or_give_up(&mut self, index: u64, worker: WorkerId, again: bool) {
         if again {
             self.take_back(index, worker);
         } else {
@@ -220,7 +257,6 @@ impl TaskState {
             self.retries.forget(index);
             self.states.end(index);
         }
-        attempts.failures + attempts.crashes
     }
 
     /// pending -> orphaned; `false` for a block that is orphaned already, or was restored.

@@ -108,15 +108,14 @@ impl Tasks {
     /// See [`TaskState::take`]; for a task that has work. With the block, whether the task is
     /// [settled](TaskState::is_settled) after it.
     #[inline]
-    pub fn take(&mut self, id: TaskId, worker: WorkerId, is_only_worker: bool) -> Option<(u64, bool)> {
+    pub fn take(&mut self, id: TaskId, worker: WorkerId, n_workers: usize) -> Option<(u64, bool)> {
         let state = &mut self.states[id.as_usize()];
         if !state.may_run_ahead() {
-            return self.change(id, |task| {
-                task.take(worker, is_only_worker).map(|index| (index, task.is_settled()))
-            });
+            return self
+                .change(id, |task| task.take(worker, n_workers).map(|index| (index, task.is_settled())));
         }
         // All that changes for all tasks is one ready block less, but for the last one.
-        let index = state.take(worker, is_only_worker)?;
+        let index = state.take(worker, n_workers)?;
         let (has_work, is_settled, n_ready) = (state.has_work(), state.is_settled(), state.counts.ready);
         self.look();
         self.n_available_ahead -= 1;

@@ -13,6 +13,10 @@ use super::leases::FlightList;
 pub(super) struct Worker {
     /// How many blocks it processes at once; 0 for a worker that is not there.
     pub slots: u32,
+    /// The same, but 0 while it gets no blocks.
+    open_slots: u32,
+    /// Whether it gets no more blocks, whatever happens.
+    is_retired: bool,
     pub in_flight: u32,
     pub flights: FlightList,
     /// Whether it was asked to give back what it holds ahead, and has not answered.
@@ -28,6 +32,8 @@ pub(super) struct Workers {
     ahead: VecDeque<WorkerId>,
     credits: u32,
     n_alive: usize,
+    /// Number of workers that get blocks.
+    n_active: usize,
     n_slots: u64,
 }
 
@@ -58,7 +64,21 @@ impl Workers {
         (index < self.workers.len()).then_some(WorkerId(index as u32))
     }
 
-    /// Number of slots of all workers together.
+    /// Number of workers that get blocks.
+    #[inline]
+    pub fn n_active(&self) -> usize {
+        self.n_active
+    }
+
+    pub fn is_suspended(&self, id: WorkerId) -> bool {
+        self.workers.get(id.0 as usize).is_some_and(|worker| worker.open_slots < worker.slots)
+    }
+
+    pub fn is_retired(&self, id: WorkerId) -> bool {
+        self.workers.get(id.0 as usize).is_some_and(|worker| worker.is_retired)
+    }
+
+    /// Number of slots of all workers that get blocks.
     pub fn n_slots(&self) -> u64 {
         self.n_slots
     }
@@ -83,22 +103,57 @@ impl Workers {
             self.workers.resize_with(index + 1, Worker::default);
         }
         let slots = slots.max(1);
-        self.workers[index].slots = slots;
+        let worker = &mut self.workers[index];
+        (worker.slots, worker.open_slots, worker.is_retired) = (slots, slots, false);
         self.n_alive += 1;
+        self.n_active += 1;
         self.n_slots += u64::from(slots);
         self.enqueue(id);
     }
 
-    /// Forgets a worker whose blocks were taken back.
+    /// Forgets a worker whose blocks were taken back. When none is left that gets blocks, those get some again that got none.
     pub fn leave(&mut self, id: WorkerId) {
+        self.suspend(id);
         let worker = &mut self.workers[id.0 as usize];
         debug_assert_eq!(worker.in_flight, 0);
-        self.n_slots -= u64::from(worker.slots);
         self.n_alive -= 1;
-        worker.slots = 0;
+        (worker.slots, worker.is_retired) = (0, false);
         worker.is_recalled = false;
-        if std::mem::take(&mut worker.is_idle_queued) {
-            self.idle.retain(|idle| *idle != id);
+        if self.n_active == 0 {
+            for index in 0..self.workers.len() {
+                self.workers[index].is_retired = false;
+                self.resume(WorkerId(index as u32));
+            }
+        }
+    }
+
+    /// Gives a worker no blocks for now.
+    pub fn suspend(&mut self, id: WorkerId) {
+        let worker = &mut self.workers[id.0 as usize];
+        if worker.open_slots > 0 {
+            self.n_slots -= u64::from(worker.open_slots);
+            self.n_active -= 1;
+            worker.open_slots = 0;
+            if std::mem::take(&mut worker.is_idle_queued) {
+                self.idle.retain(|idle| *idle != id);
+            }
+        }
+    }
+
+    /// Gives a worker no more blocks.
+    pub fn retire(&mut self, id: WorkerId) {
+        self.suspend(id);
+        self.workers[id.0 as usize].is_retired = true;
+    }
+
+    /// Gives a worker blocks again, unless it is retired.
+    pub fn resume(&mut self, id: WorkerId) {
+        let worker = &mut self.workers[id.0 as usize];
+        if worker.open_slots < worker.slots && !worker.is_retired {
+            worker.open_slots = worker.slots;
+            self.n_slots += u64::from(worker.slots);
+            self.n_active += 1;
+            self.enqueue(id);
         }
     }
 
@@ -122,13 +177,13 @@ impl Workers {
     #[inline]
     pub fn enqueue(&mut self, id: WorkerId) {
         let worker = &mut self.workers[id.0 as usize];
-        if worker.in_flight < worker.slots {
+        if worker.in_flight < worker.open_slots {
             if !worker.is_idle_queued {
                 worker.is_idle_queued = true;
                 self.idle.push_back(id);
             }
-        } else if worker.in_flight < worker.slots + self.credits
-            && worker.slots > 0
+        } else if worker.in_flight < worker.open_slots + self.credits
+            && worker.open_slots > 0
             && !worker.is_ahead_queued
             && !worker.is_recalled
         {
@@ -143,7 +198,7 @@ impl Workers {
         while let Some(id) = self.idle.pop_front() {
             let worker = &mut self.workers[id.0 as usize];
             worker.is_idle_queued = false;
-            if worker.in_flight < worker.slots {
+            if worker.in_flight < worker.open_slots {
                 return Some(id);
             }
         }
@@ -156,8 +211,8 @@ impl Workers {
         while let Some(id) = self.ahead.pop_front() {
             let worker = &mut self.workers[id.0 as usize];
             worker.is_ahead_queued = false;
-            let may_hold = (worker.slots..worker.slots + self.credits).contains(&worker.in_flight);
-            if may_hold && worker.slots > 0 && !worker.is_recalled {
+            let may_hold = (worker.open_slots..worker.open_slots + self.credits).contains(&worker.in_flight);
+            if may_hold && worker.open_slots > 0 && !worker.is_recalled {
                 return Some(id);
             }
         }

@@ -4,7 +4,7 @@ use bincode::{BorrowDecode, Decode, Encode};
 
 use super::assigned::Assigned;
 use super::batch::Batch;
-use crate::plan::{Fingerprint, Outcome};
+use crate::plan::{Fault, Fingerprint, Outcome};
 
 /// The kinds of messages; their numbers are the tags they travel under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +60,8 @@ pub enum FromWorker<'a> {
     Synced {
         /// The number of the epoch.
         epoch: u32,
-        /// Why it is not, if it is not.
-        error: Option<String>,
+        /// Whose fault it is that it is not, and why, if it is not.
+        error: Option<(Fault, String)>,
     },
     /// What its process read since it said so last: ahead of finished blocks.
     Reads(Reads),

@@ -1,6 +1,6 @@
 //! What ranks say to each other.
 
-use bellis::plan::{BlockId, Outcome, TaskId};
+use bellis::plan::{BlockId, Fault, Outcome, TaskId};
 use bellis::wire::{
     Assigned, BatchQueue, BatchWriter, Finished, FromWorker, Hello, PROTOCOL, Problem, Reads, Status, Stop,
     ToWorker, decode, encode,
@@ -61,7 +61,7 @@ fn message(rng: &mut Rng) -> Vec<u8> {
             let hello = Hello::Ready { slots, host, pid, answers_always: true, fingerprint, pipeline };
             encode(&FromWorker::Hello(hello), &mut bytes)
         }
-        7 => encode(&FromWorker::Synced { epoch: rng.next() as u32, error: Some(text(rng)) }, &mut bytes),
+        7 => encode(&FromWorker::Synced { epoch: rng.next() as u32, error: Some((Fault::Place, text(rng))) }, &mut bytes),
         8 => {
             let status =
                 Status { n_finished: rng.next(), n_waiting: 3, busy_ms: Some(rng.next()), memory: None };

@@ -119,11 +119,19 @@ fn a_panic_fails_its_block_with_its_place() {
 
 #[test]
 fn many_and_huge_failures_leave_a_short_log() {
-    each(&FEW, "blocks-fail-all", &["20000"], |outcome| {
+    let fails_all = |ranks| scenario(ranks, "blocks-fail-all", &["20000"]);
+    for outcome in FEW.map(|ranks| fails_all(ranks).env("BELLIS_FAIL_FAST", "off").run()) {
         outcome.failed(1, "20000 blocks failed");
         assert!(outcome.stderr.lines().count() < 80, "{outcome}");
         assert!(outcome.stderr.contains("and 19990 more failed blocks"), "{outcome}");
+    }
+    each(&FEW, "blocks-fail-all", &["20000"], |outcome| {
+        outcome.failed(1, "given up: the first ");
+        assert!(!outcome.fact("fail").ends_with(" open 0"), "{outcome}");
     });
+    for outcome in SEVERAL.map(|ranks| fails_all(ranks).env("BELLIS_MAX_FAILURES", "1").run()) {
+        outcome.failed(1, "see BELLIS_MAX_FAILURES");
+    }
     each(&FEW, "blocks-huge", &[], |outcome| {
         outcome.failed(1, "3 blocks failed");
         assert!(outcome.stderr.len() < 100_000, "{} bytes", outcome.stderr.len());

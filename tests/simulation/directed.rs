@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellis::geometry::{ChunkGrid, WriteTarget};
-use bellis::plan::{BlockId, Plan, TaskId};
+use bellis::plan::{BlockId, Fault, Plan, TaskId};
 use bellis::scheduler::{
     Actions, Assignment, Cause, Config, Disposition, Event, Failure, Lease, Outcome, Scheduler, Time,
     WorkerId,
@@ -511,4 +511,106 @@ fn conflicts_of_all_kinds_that_are_too_many_to_keep_are_looked_up() {
         // What waits for the data of the failed block, or of an orphan, lies in its column: nothing else is lost.
         assert!((1..60).contains(&counts.orphaned), "{counts:?}");
     }
+}
+
+fn failed(fault: Fault) -> Outcome {
+    Outcome::Failed { fault, message: "no".to_owned() }
+}
+
+#[test]
+fn a_place_that_refuses_is_asked_again_by_one_block_and_then_no_more() {
+    let mut run = Run::of(build(line("t", 100, 1)), without_credits());
+    let mut begun = run.join(0, 2);
+    begun.append(&mut run.join(1, 1));
+    let [first, second, third] = begun[..] else { panic!("three slots") };
+    assert!(run.end(first, failed(Fault::Place)).is_empty() && run.scheduler.is_held(TaskId(0)));
+    // What was in flight may end as it likes: nothing is handed out.
+    assert!(run.succeed(second).is_empty() && run.end(third, failed(Fault::Place)).is_empty());
+    let dispositions = |run: &Run| run.actions.failures.iter().map(|f| f.disposition).collect::<Vec<_>>();
+    assert_eq!(dispositions(&run), [Disposition::Hold { attempts: 0 }]);
+    let pause = run.scheduler.config().place_pause;
+    let tick = |run: &mut Run, now| {
+        run.actions.clear();
+        run.scheduler.handle(now, Event::Tick, &mut run.actions);
+        run.actions.assignments.clone()
+    };
+    assert!(tick(&mut run, pause - 1).is_empty());
+    let [tried] = tick(&mut run, pause)[..] else { panic!("one block") };
+    let failed_before = if tried.block == first.block { first.worker } else { third.worker };
+    assert_ne!(tried.worker, failed_before, "elsewhere, if possible");
+    // Its worker is lost: another tries.
+    let other = WorkerId(1 - tried.worker.0);
+    let [tried] = run.lose(tried.worker.0)[..] else { panic!("one block") };
+    assert_eq!((tried.worker, run.actions.failures.len()), (other, 1));
+    assert!(run.end(tried, failed(Fault::Place)).is_empty());
+    assert!(matches!(dispositions(&run)[..], [Disposition::Stuck { .. }]));
+    // Somebody made room.
+    let [tried] = tick(&mut run, pause)[..] else { panic!("one block") };
+    let next = run.succeed(tried);
+    assert!(!next.is_empty() && !run.scheduler.is_held(TaskId(0)), "{next:?}");
+}
+
+#[test]
+fn a_worker_that_cannot_be_prepared_gets_no_more_blocks_unless_it_is_the_last() {
+    let mut run = Run::of(build(line("t", 300, 1).max_retries(1)), without_credits());
+    let mut waiting = Vec::new();
+    (0..3).for_each(|worker| waiting.append(&mut run.join(worker, 1)));
+    let mut n_failures = 0;
+    while let Some(next) = waiting.pop() {
+        // Two of three have no GPU.
+        let is_broken = next.worker != WorkerId(2);
+        let mut more = if is_broken { run.end(next, failed(Fault::Worker)) } else { run.succeed(next) };
+        n_failures += u32::from(is_broken);
+        waiting.append(&mut more);
+    }
+    assert_eq!((n_failures, run.scheduler.counts(TaskId(0)).completed), (2, 300));
+    assert!(run.scheduler.is_suspended(WorkerId(0)) && run.scheduler.is_suspended(WorkerId(1)));
+
+    // The last one fails its blocks, as nobody else can be tried.
+    let mut run = Run::of(build(line("t", 2, 1).max_retries(1)), without_credits());
+    let [first] = run.join(0, 1)[..] else { panic!("one block") };
+    let [again] = run.end(first, failed(Fault::Worker))[..] else { panic!("the same block") };
+    assert_eq!(again.block, first.block);
+    run.end(again, failed(Fault::Worker));
+    assert_eq!(run.scheduler.counts(TaskId(0)).failed, 1);
+}
+
+#[test]
+fn a_worker_whose_blocks_succeed_elsewhere_is_taken_out_of_service_and_no_block_fails() {
+    let mut run = Run::of(build(line("t", 1000, 1)), without_credits());
+    let mut waiting = std::collections::VecDeque::new();
+    (0..4).for_each(|worker| waiting.extend(run.join(worker, 1)));
+    let mut n_failures = 0;
+    while let Some(next) = waiting.pop_front() {
+        // Two of four are broken, and are free for the next block sooner than the others.
+        let is_broken = next.worker.0 < 2;
+        let more = if is_broken { run.fail(next) } else { run.succeed(next) };
+        n_failures += u32::from(is_broken);
+        for next in more {
+            if next.worker.0 < 2 { waiting.push_front(next) } else { waiting.push_back(next) }
+        }
+    }
+    let counts = run.scheduler.counts(TaskId(0));
+    assert_eq!((counts.completed, counts.failed), (1000, 0));
+    assert!(n_failures <= 8, "{n_failures}");
+    assert!(run.scheduler.is_suspended(WorkerId(0)) && run.scheduler.is_suspended(WorkerId(1)));
+    // When the others are lost, they are better than nobody.
+    run.lose(2);
+    run.lose(3);
+    assert!(!run.scheduler.is_suspended(WorkerId(0)));
+}
+
+#[test]
+fn blocks_that_fail_everywhere_are_no_workers_fault() {
+    let mut run = Run::of(build(line("t", 400, 1)), without_credits());
+    let mut waiting = std::collections::VecDeque::new();
+    (0..4).for_each(|worker| waiting.extend(run.join(worker, 1)));
+    while let Some(next) = waiting.pop_front() {
+        let is_poison = (100..200).contains(&next.block.index);
+        waiting.extend(if is_poison { run.fail(next) } else { run.succeed(next) });
+        assert!(run.actions.retired.is_empty(), "{:?}", run.actions.retired);
+    }
+    let counts = run.scheduler.counts(TaskId(0));
+    assert_eq!((counts.completed, counts.failed), (300, 100));
+    assert!((0..4).map(WorkerId).all(|worker| !run.scheduler.is_suspended(worker)));
 }

@@ -152,7 +152,10 @@ impl World {
     fn begin(&mut self) {
         for index in 0..self.workers.len() {
             let worker = WorkerId(index as u32 + 1);
-            self.shadow.before(&Event::WorkerJoined { worker, slots: self.workers[index].slots });
+            self.shadow.before(
+                &Event::WorkerJoined { worker, slots: self.workers[index].slots },
+                self.desk.scheduler(),
+            );
             if self.rng.chance(self.conditions.deaths) {
                 let at = self.rng.range(0, 30_000);
                 self.happen(at, Happening::Death(worker));
@@ -161,7 +164,7 @@ impl World {
         if let Some(at) = self.conditions.drain_at {
             self.happen(at, Happening::Drain);
         }
-        self.shadow.before(&Event::Tick);
+        self.shadow.before(&Event::Tick, self.desk.scheduler());
         self.desk.start(0, &mut self.outbox).expect("messages can be written");
         self.dispatch();
     }
@@ -177,13 +180,13 @@ impl World {
                 Happening::Death(worker) => self.die(worker),
                 Happening::Noticed(worker) => self.lose(worker),
                 Happening::Drain => {
-                    self.shadow.before(&Event::Drain);
+                    self.shadow.before(&Event::Drain, self.desk.scheduler());
                     self.desk.drain(now, &mut self.outbox).expect("messages can be written");
                     self.dispatch();
                 }
                 Happening::Tick => {
                     self.is_tick_due = false;
-                    self.shadow.before(&Event::Tick);
+                    self.shadow.before(&Event::Tick, self.desk.scheduler());
                     self.desk.tick(now, &mut self.outbox).expect("messages can be written");
                     self.dispatch();
                     while let Some((worker, _)) = self.desk.next_silent() {
@@ -199,12 +202,15 @@ impl World {
         let message = decode(bytes).expect("a message");
         if let FromWorker::Finished(batch) = &message {
             for Finished { lease, outcome, .. } in batch.iter().map(|item| item.expect("a block")) {
-                self.shadow.before(&Event::BlockFinished { worker, lease: Lease(lease), outcome });
+                self.shadow.before(
+                    &Event::BlockFinished { worker, lease: Lease(lease), outcome },
+                    self.desk.scheduler(),
+                );
             }
         }
         if let FromWorker::Returned { leases } = &message {
             let leases = leases.iter().copied().map(Lease).collect();
-            self.shadow.before(&Event::Returned { worker, leases });
+            self.shadow.before(&Event::Returned { worker, leases }, self.desk.scheduler());
         }
         self.desk.receive(self.now, worker, message, &mut self.outbox).expect("nobody gives up");
         self.dispatch();
@@ -253,7 +259,7 @@ impl World {
             }
             let lost = std::iter::from_fn(|| unreachable.pop()).find(|worker| !self.desk.is_lost(*worker));
             let Some(worker) = lost else { break };
-            self.shadow.before(&Event::WorkerLost { worker });
+            self.shadow.before(&Event::WorkerLost { worker }, self.desk.scheduler());
             self.desk.lose(self.now, worker, &"unreachable", &mut self.outbox).expect("it can be written");
         }
         // With no worker left the loop would end; here it goes on until what was left over is done.
@@ -343,7 +349,7 @@ impl World {
 
     fn lose(&mut self, worker: WorkerId) {
         if !self.desk.is_lost(worker) {
-            self.shadow.before(&Event::WorkerLost { worker });
+            self.shadow.before(&Event::WorkerLost { worker }, self.desk.scheduler());
         }
         self.desk.lose(self.now, worker, &"gone", &mut self.outbox).expect("messages can be written");
         self.dispatch();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bellis::bare::{Desk, Outbox, Peer, Uplink};
 use bellis::journal::{BlockState, Change};
-use bellis::plan::{Outcome, Plan};
+use bellis::plan::{Fault, Outcome, Plan};
 use bellis::scheduler::{Actions, Config, Ended, Event, FinalState, Scheduler, Time, WorkerId};
 use bellis::wire::{Assigned, Finished, FromWorker, ToWorker, decode, encode};
 
@@ -430,7 +430,7 @@ impl<'a> Run<'a> {
             return;
         }
         entry.has_failed |= self.world.rng.chance(self.conditions.failed_syncs);
-        let error = entry.has_failed.then(|| "no space".to_owned());
+        let error = entry.has_failed.then(|| (Fault::Block, "no luck".to_owned()));
         if error.is_none() {
             written.iter().for_each(|block| self.world.voxels.sync(*block));
         }

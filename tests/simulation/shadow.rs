@@ -49,8 +49,12 @@ pub struct Shadow {
     crashes: Vec<u32>,
     /// The worker where the block did not succeed last.
     avoid: Vec<Option<WorkerId>>,
-    /// The same, but not for one that was lost before it began the block.
-    failed_on: Vec<Option<WorkerId>>,
+    /// Where it did not succeed, the last first, each worker once; not where the worker was lost before it began the block.
+    failed_on: Vec<Vec<WorkerId>>,
+    /// Workers that get no more blocks.
+    retired: BTreeSet<WorkerId>,
+    /// Whether each event is looked at by itself.
+    is_exact: bool,
     flights: BTreeMap<Lease, (Assignment, Number)>,
     workers: Vec<Worker>,
     counts: Vec<Counts>,
@@ -84,7 +88,9 @@ impl Shadow {
             failures: vec![0; n],
             crashes: vec![0; n],
             avoid: vec![None; n],
-            failed_on: vec![None; n],
+            failed_on: vec![Vec::new(); n],
+            retired: BTreeSet::new(),
+            is_exact: false,
             flights: BTreeMap::new(),
             workers: Vec::new(),
             counts,
@@ -97,8 +103,8 @@ impl Shadow {
         }
     }
 
-    /// Takes an event as the scheduler should.
-    pub fn before(&mut self, event: &Event) {
+    /// Takes an event as the scheduler, as it stands before it, should.
+    pub fn before(&mut self, event: &Event, scheduler: &Scheduler) {
         self.expected_failures.clear();
         match event {
             Event::WorkerJoined { worker, slots } => {
@@ -110,7 +116,9 @@ impl Shadow {
                     self.workers[place].slots = (*slots).max(1);
                 }
             }
-            Event::BlockFinished { worker, lease, outcome } => self.finished(*worker, *lease, outcome),
+            Event::BlockFinished { worker, lease, outcome } => {
+                self.finished(*worker, *lease, outcome, scheduler);
+            }
             Event::Returned { worker, leases } => self.returned(*worker, leases),
             Event::WorkerLost { worker } => self.lost(*worker),
             Event::Synced { worker, n_blocks } => {
@@ -119,11 +127,15 @@ impl Shadow {
                     self.complete(block, id.task.as_usize());
                 }
             }
-            Event::SyncFailed { worker, n_blocks, message } => {
+            Event::SyncFailed { worker, n_blocks, fault, message } => {
                 for (id, block, _) in self.take_unsynced(*worker, *n_blocks) {
+                    let assignment = Assignment { worker: *worker, lease: Lease(0), block: id };
+                    if *fault == Fault::Place {
+                        self.refused(&assignment, block, message);
+                        continue;
+                    }
                     self.failures[block] += 1;
                     let again = self.failures[block] <= self.plan.task(id.task).spec.max_retries();
-                    let assignment = Assignment { worker: *worker, lease: Lease(0), block: id };
                     self.record_failure(&assignment, block, Cause::Error(message.clone()), again);
                 }
             }
@@ -135,7 +147,21 @@ impl Shadow {
 
     /// Checks what the scheduler did, and where it stands.
     pub fn after(&mut self, scheduler: &Scheduler, actions: &Actions) {
-        assert_eq!(actions.failures, self.expected_failures, "failures made known");
+        // Whether a task is stuck is another test's to say.
+        let unstuck = |failure: &Failure| match failure.disposition {
+            Disposition::Stuck { attempts } => {
+                Failure { disposition: Disposition::Hold { attempts }, ..failure.clone() }
+            }
+            _ => failure.clone(),
+        };
+        let failures: Vec<Failure> = actions.failures.iter().map(unstuck).collect();
+        assert_eq!(failures, self.expected_failures, "failures made known");
+        // When no other is left, those get blocks again.
+        self.retired.retain(|worker| scheduler.is_suspended(*worker));
+        for retired in &actions.retired {
+            assert!(scheduler.is_suspended(retired.worker) && self.retired.insert(retired.worker));
+        }
+        self.is_exact = true;
         for failure in &actions.failures {
             self.mix(failure.block.index << 8 | u64::from(failure.worker.0) << 1 | 1);
         }
@@ -157,7 +183,7 @@ impl Shadow {
             }
         }
         for assignment in assignments {
-            self.assigned(assignment);
+            self.assigned(assignment, scheduler);
         }
         assert_eq!(scheduler.n_late(), self.n_late, "late answers");
         for (id, mine) in (0..).map(TaskId).zip(&self.counts) {
@@ -176,6 +202,7 @@ impl Shadow {
         }
         assert_eq!(scheduler.n_workers(), self.n_alive());
         self.check_progress(scheduler);
+        self.is_exact = false;
     }
 
     /// Checks a worker that is asked to give back what it holds ahead.
@@ -204,15 +231,17 @@ impl Shadow {
             assert_eq!(self.workers.iter().filter(holds_back).count(), 0, "workers are not asked");
             return;
         }
-        if self.flights.is_empty() && self.n_alive() > 0 && !has_unsynced {
+        let is_held = |task: usize| scheduler.is_held(TaskId(task as u32));
+        let is_any_held = (0..self.counts.len()).any(is_held);
+        if self.flights.is_empty() && self.n_alive() > 0 && !has_unsynced && !is_any_held {
             assert!(is_over, "the run stalls: nothing in flight, no backlog, and {:?}", self.counts);
         }
         let mut available: Option<Vec<Number>> = None;
         for (worker, entry) in (0..).map(WorkerId).zip(&self.workers) {
-            if entry.flights.len() < entry.slots as usize {
-                let blocks = available.get_or_insert_with(|| self.available());
+            if entry.flights.len() < entry.slots as usize && !scheduler.is_suspended(worker) {
+                let blocks = available.get_or_insert_with(|| self.available(&is_held));
                 for block in blocks {
-                    let is_avoided = self.avoid[*block] == Some(worker) && self.n_alive() > 1;
+                    let is_avoided = self.is_avoided(*block, worker, scheduler);
                     assert!(is_avoided, "{worker} idles while block {block} is ready");
                 }
             }
@@ -220,11 +249,11 @@ impl Shadow {
     }
 
     /// The blocks that could be handed out now.
-    fn available(&self) -> Vec<Number> {
+    fn available(&self, is_held: &dyn Fn(usize) -> bool) -> Vec<Number> {
         let mut blocks = Vec::new();
         for (task, counts) in self.counts.iter().enumerate() {
             let most = self.plan.tasks()[task].spec.max_workers().map_or(u64::MAX, u64::from);
-            if counts.ready > 0 && counts.in_flight < most {
+            if counts.ready > 0 && counts.in_flight < most && !is_held(task) {
                 let own = self.oracle.first[task]..self.oracle.first[task + 1];
                 blocks.extend(own.filter(|b| self.state[*b] == State::Open && self.n_left[*b] == 0));
             }
@@ -271,7 +300,7 @@ impl Shadow {
         self.workers.iter().filter(|worker| worker.slots > 0).count()
     }
 
-    fn finished(&mut self, worker: WorkerId, lease: Lease, outcome: &Outcome) {
+    fn finished(&mut self, worker: WorkerId, lease: Lease, outcome: &Outcome, scheduler: &Scheduler) {
         if !self.is_lease_open(lease, worker) {
             self.n_late += 1;
             return;
@@ -292,6 +321,14 @@ impl Shadow {
                 self.counts[task].skipped += u64::from(*outcome == Outcome::Skipped);
                 self.complete(block, task);
             }
+            Outcome::Failed { fault: Fault::Place, message } => self.refused(&assignment, block, message),
+            Outcome::Failed { fault: Fault::Worker, message } if self.can_retire(worker, scheduler) => {
+                let cause = Cause::Error(message.clone());
+                let attempts = self.failures[block] + self.crashes[block];
+                let disposition = Disposition::Retry { attempts };
+                self.expected_failures.push(Failure { block: assignment.block, worker, cause, disposition });
+                self.ready_again(block, task, worker);
+            }
             Outcome::Failed { fault, message } => {
                 self.failures[block] += 1;
                 let again = *fault != Fault::Permanent
@@ -299,6 +336,43 @@ impl Shadow {
                 self.record_failure(&assignment, block, Cause::Error(message.clone()), again);
             }
         }
+    }
+
+    /// Workers that get blocks.
+    fn n_active(&self, scheduler: &Scheduler) -> usize {
+        let is_active = |(id, worker): &(WorkerId, &Worker)| worker.slots > 0 && !scheduler.is_suspended(*id);
+        (0..).map(WorkerId).zip(&self.workers).filter(is_active).count()
+    }
+
+    /// Returns whether a worker that cannot be prepared gets no more blocks: there are others.
+    fn can_retire(&self, worker: WorkerId, scheduler: &Scheduler) -> bool {
+        let n_others = self.n_active(scheduler) - usize::from(!scheduler.is_suspended(worker));
+        n_others > 0 && !self.retired.contains(&worker)
+    }
+
+    /// Returns whether a block is for others than this worker.
+    fn is_avoided(&self, block: Number, worker: WorkerId, scheduler: &Scheduler) -> bool {
+        let n_others = self.n_active(scheduler).saturating_sub(1);
+        let failed_on = &self.failed_on[block];
+        let is_last = self.avoid[block] == Some(worker) && n_others > 0;
+        is_last || failed_on[..n_others.min(failed_on.len())].contains(&worker)
+    }
+
+    /// A block that the place refused.
+    fn refused(&mut self, assignment: &Assignment, block: Number, message: &str) {
+        let attempts = self.failures[block] + self.crashes[block];
+        let Assignment { block: id, worker, .. } = *assignment;
+        let (cause, disposition) = (Cause::Error(message.to_owned()), Disposition::Hold { attempts });
+        self.expected_failures.push(Failure { block: id, worker, cause, disposition });
+        self.remember(block, worker);
+        self.ready_again(block, id.task.as_usize(), worker);
+    }
+
+    /// A block did not succeed there.
+    fn remember(&mut self, block: Number, worker: WorkerId) {
+        self.failed_on[block].retain(|other| *other != worker);
+        self.failed_on[block].insert(0, worker);
+        self.failed_on[block].truncate(4);
     }
 
     fn take_unsynced(&mut self, worker: WorkerId, n_blocks: u64) -> Vec<(BlockId, Number, bool)> {
@@ -318,6 +392,8 @@ impl Shadow {
         }
         let Some(entry) = self.workers.get_mut(worker.0 as usize) else { return };
         entry.is_recalled = false;
+        self.retired.remove(&worker);
+        let entry = &mut self.workers[worker.0 as usize];
         let n_processing = std::mem::take(&mut entry.slots) as usize;
         let flights = std::mem::take(&mut entry.flights);
         for (place, lease) in flights.into_iter().enumerate() {
@@ -345,7 +421,7 @@ impl Shadow {
             self.counts[task].in_flight -= 1;
             self.counts[task].ready += 1;
             self.state[block] = State::Open;
-            self.avoid[block] = self.failed_on[block];
+            self.avoid[block] = self.failed_on[block].first().copied();
         }
         if let Some(entry) = self.workers.get_mut(worker.0 as usize) {
             (entry.is_recalled, entry.has_begun_all) = (false, true);
@@ -359,7 +435,7 @@ impl Shadow {
         let Assignment { block: id, worker, .. } = *assignment;
         self.expected_failures.push(Failure { block: id, worker, cause, disposition });
         if again {
-            self.failed_on[block] = Some(worker);
+            self.remember(block, worker);
             self.ready_again(block, id.task.as_usize(), worker);
             return;
         }
@@ -422,7 +498,7 @@ impl Shadow {
         assert_eq!(self.state[block], expected, "{id}");
     }
 
-    fn assigned(&mut self, assignment: &Assignment) {
+    fn assigned(&mut self, assignment: &Assignment, scheduler: &Scheduler) {
         let Assignment { worker, lease, block: id } = *assignment;
         assert!(!self.is_draining, "an assignment after drain");
         let block = self.oracle.number(id);
@@ -436,8 +512,10 @@ impl Shadow {
             let is_at_work = matches!(self.state[*other], State::InFlight | State::Unsynced);
             assert!(!is_at_work, "{id} conflicts with block {other} in flight, or unsynced");
         }
-        let is_only = self.n_alive() == 1;
-        assert!(self.avoid[block] != Some(worker) || is_only, "{id} goes back to {worker}");
+        if self.is_exact {
+            assert!(!self.is_avoided(block, worker, scheduler), "{id} goes back to {worker}");
+            assert!(!scheduler.is_suspended(worker), "{worker} is suspended, and gets {id}");
+        }
         let entry = &mut self.workers[worker.0 as usize];
         assert!(entry.slots > 0, "an assignment to {worker}, which is lost");
         entry.flights.push_back(lease);

@@ -5,12 +5,16 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use bellis::plan::Fault;
-use bellis::scheduler::{Actions, Assignment, Config, Event, Outcome, Scheduler, Time, WorkerId};
+use bellis::scheduler::{
+    Actions, Assignment, Config, Disposition, Event, Failure, Outcome, Scheduler, Time, WorkerId,
+};
 
 use crate::pipelines;
 use crate::rng::Rng;
 use crate::shadow::Shadow;
 
+/// How long a task rests when there is no room.
+const PLACE_PAUSE: Time = 100;
 /// Time between two looks at how it is going.
 const LOOK_INTERVAL: Time = 50_000;
 
@@ -29,6 +33,10 @@ struct Conditions {
     /// Blocks that always fail and blocks that always end their worker, in percent.
     poison: u64,
     killers: u64,
+    /// Of every answer, in percent: there is no room.
+    refusals: u64,
+    /// Of workers that cannot be prepared, in percent.
+    unprepared: u64,
     drain_at: Option<Time>,
     /// Every how many events the books are checked by recounting.
     check_every: u64,
@@ -63,6 +71,7 @@ struct Worker {
     slots: u32,
     n_busy: u32,
     is_dead: bool,
+    is_unprepared: bool,
     is_syncing: bool,
     waiting: VecDeque<Assignment>,
     /// Messages do not overtake each other.
@@ -98,6 +107,7 @@ pub fn run(seed: u64) -> u64 {
         credits: rng.pick(&[0, 1, 2, 2, 3, 8]),
         max_crashes: rng.range(0, 3) as u32,
         awaits_sync: rng.chance(50),
+        place_pause: PLACE_PAUSE,
     };
     let budget = rng.pick(&[1, 2, 7, 50, 1 << 16]);
     let shadow = Shadow::new(plan.clone(), &told, config);
@@ -143,6 +153,8 @@ fn conditions(rng: &mut Rng, seed: u64) -> (Conditions, i64) {
         losses: percent(rng, 60),
         poison: percent(rng, 5),
         killers: percent(rng, 3),
+        refusals: percent(rng, 10),
+        unprepared: percent(rng, 40),
         drain_at: (!is_calm && rng.chance(10)).then(|| rng.range(0, 2000)),
         check_every: if is_large { 500 } else { 1 },
     };
@@ -154,7 +166,8 @@ impl World {
     fn populate(&mut self) {
         for worker in (0..self.conditions.n_workers as u32).map(WorkerId) {
             let slots = self.rng.range(1, self.conditions.max_slots) as u32;
-            self.workers.push(Worker { slots, ..Worker::default() });
+            let is_unprepared = self.rng.chance(self.conditions.unprepared);
+            self.workers.push(Worker { slots, is_unprepared, ..Worker::default() });
             let joins = if self.rng.chance(20) { self.rng.range(0, 3000) } else { self.rng.range(0, 10) };
             self.message_at(joins, Event::WorkerJoined { worker, slots });
             if self.rng.chance(2) {
@@ -200,7 +213,7 @@ impl World {
         if self.is_traced {
             eprintln!("{:>8} {event:?}", self.now);
         }
-        self.shadow.before(&event);
+        self.shadow.before(&event, &self.scheduler);
         self.actions.clear();
         let had_backlog = self.scheduler.has_backlog();
         self.scheduler.handle(self.now, event, &mut self.actions);
@@ -223,6 +236,11 @@ impl World {
         }
         for assignment in &actions.assignments {
             self.send(*assignment);
+        }
+        let is_refused =
+            |f: &Failure| matches!(f.disposition, Disposition::Hold { .. } | Disposition::Stuck { .. });
+        if actions.failures.iter().any(is_refused) {
+            self.happen(self.now + PLACE_PAUSE, Happening::Tick);
         }
         self.actions = actions;
         self.ask_to_sync();
@@ -252,7 +270,8 @@ impl World {
         }
         self.workers[place].is_syncing = false;
         let event = if self.rng.chance(self.conditions.failures / 3) {
-            Event::SyncFailed { worker, n_blocks, message: format!("disk full at {}", self.now) }
+            let fault = self.rng.pick(&[Fault::Place, Fault::Block]);
+            Event::SyncFailed { worker, n_blocks, fault, message: format!("disk full at {}", self.now) }
         } else {
             Event::Synced { worker, n_blocks }
         };
@@ -324,7 +343,11 @@ impl World {
         self.workers[worker.0 as usize].n_busy -= 1;
         let is_poison = self.poison[self.shadow.oracle.number(block)];
         // Half of them know that they are.
-        let outcome = if is_poison && block.index.is_multiple_of(2) {
+        let outcome = if self.workers[worker.0 as usize].is_unprepared {
+            Outcome::Failed { fault: Fault::Worker, message: "no GPU".to_owned() }
+        } else if self.rng.chance(self.conditions.refusals) {
+            Outcome::Failed { fault: Fault::Place, message: "disk full".to_owned() }
+        } else if is_poison && block.index.is_multiple_of(2) {
             Outcome::Failed { fault: Fault::Permanent, message: "poison".to_owned() }
         } else if is_poison || self.rng.chance(self.conditions.failures) {
             Outcome::failed(format!("{block} at {}", self.now))

@@ -12,12 +12,15 @@ use super::heartbeats::{Heartbeats, Notice};
 use super::ledger::RunStats;
 use super::limits::Limits;
 use super::outbox::Outbox;
+use super::patience::{GivenUp, Patience};
 use crate::journal;
 use crate::observe::{Report, Snapshot};
+use crate::plan::Fault;
 use crate::run::error::RunError;
 use crate::run::interrupt::Request;
+use crate::run::options::Options;
 use crate::run::topology::{Peer, index_of, worker_number};
-use crate::scheduler::{Actions, Assignment, Event, Lease, Scheduler, Time, WorkerId};
+use crate::scheduler::{Actions, Assignment, Broken, Event, Lease, Retired, Scheduler, Time, WorkerId};
 use crate::wire::{Assigned, Finished, FromWorker, Hello, Stop, ToWorker};
 
 /// Microseconds between two looks at whose heartbeat is due.
@@ -43,6 +46,9 @@ pub struct Desk {
     epochs: Epochs,
     limits: Limits,
     stats: RunStats,
+    patience: Patience,
+    /// Whether the run was given up, and is not told to drain yet.
+    is_giving_up: bool,
     /// What happened, where somebody keeps that.
     happened: Option<Vec<journal::Event>>,
     /// The workers, from the first.
@@ -73,6 +79,8 @@ impl Desk {
             epochs: Epochs::new(epoch),
             limits: Limits::default(),
             stats: RunStats::new(scheduler.plan().clone(), &peers),
+            patience: Patience::endless(),
+            is_giving_up: false,
             happened: None,
             heartbeats: Heartbeats::new(&peers, status_interval, lost_after),
             workers: peers.into_iter().map(Known::new).collect(),
@@ -82,6 +90,16 @@ impl Desk {
             notices: Vec::new(),
             silent: Vec::new(),
         }
+    }
+
+    /// From now on, the run is given up when blocks fail as the options say.
+    pub(super) fn lose_patience(&mut self, options: &Options) {
+        self.patience = Patience::new(options);
+    }
+
+    /// Why the run was given up, if it was.
+    pub(super) fn given_up(&self) -> Option<&GivenUp> {
+        self.patience.given_up()
     }
 
     /// From now on, what happens that is worth a line is kept until somebody [takes](Self::take_events) it.
@@ -308,6 +326,9 @@ impl Desk {
     /// As [`start`](Self::start).
     #[inline]
     pub fn tick(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
+        if self.is_giving_up {
+            self.end_early(now, outbox)?;
+        }
         if self.scheduler.has_backlog() {
             self.handle(now, Event::Tick, outbox)?;
         }
@@ -339,14 +360,14 @@ impl Desk {
         now: Time,
         worker: WorkerId,
         epoch: u32,
-        error: Option<String>,
+        error: Option<(Fault, String)>,
         outbox: &mut Outbox,
     ) -> Result<(), RunError> {
         let Some(n_blocks) = self.epochs.take(now, worker, epoch) else { return Ok(()) };
         self.limits.see_sync(self.epochs.lasted(now));
         let event = match error {
             None => Event::Synced { worker, n_blocks },
-            Some(message) => Event::SyncFailed { worker, n_blocks, message },
+            Some((fault, message)) => Event::SyncFailed { worker, n_blocks, fault, message },
         };
         self.handle(now, event, outbox)
     }
@@ -394,11 +415,9 @@ impl Desk {
     /// Turns the scheduler's actions into messages and records.
     #[inline]
     fn settle(&mut self, outbox: &mut Outbox) -> Result<(), RunError> {
-        if let Some(happened) = self.happened.as_mut().filter(|_| !self.actions.failures.is_empty()) {
-            let plan = self.scheduler.plan();
-            happened.extend(self.actions.failures.iter().map(|failure| event_of(plan, failure)));
+        if !self.actions.failures.is_empty() || !self.actions.retired.is_empty() {
+            self.take_failures();
         }
-        self.stats.record_failures(&mut self.actions.failures);
         outbox.add_ended(&mut self.actions.ended);
         for worker in self.actions.recalls.drain(..) {
             outbox.post(worker, &ToWorker::Recall)?;
@@ -415,6 +434,46 @@ impl Desk {
     /// Number of blocks that have not ended.
     pub(super) fn n_open(&self) -> u64 {
         self.stats.n_open(&self.scheduler)
+    }
+
+    /// Tells of failures and of workers that get no more blocks, and loses patience.
+    #[cold]
+    fn take_failures(&mut self) {
+        if let Some(happened) = &mut self.happened {
+            let plan = self.scheduler.plan();
+            happened.extend(self.actions.failures.iter().map(|failure| event_of(plan, failure)));
+        }
+        for failure in &self.actions.failures {
+            self.is_giving_up |= self.patience.take(failure, &self.scheduler).is_some();
+        }
+        self.stats.record_failures(&mut self.actions.failures);
+        for Retired { worker, why } in self.actions.retired.drain(..) {
+            let why = match why {
+                Broken::Unprepared => "it cannot be prepared",
+                Broken::BlocksSucceedElsewhere => "blocks fail there that succeed elsewhere",
+            };
+            let known = index_of(worker).and_then(|index| self.workers.get(index));
+            let place = known.map_or_else(String::new, |known| format!(" ({})", known.peer));
+            log::error!("{worker}{place} gets no more blocks: {why}");
+            self.stats.add_retired();
+            if let Some(happened) = &mut self.happened {
+                let host = known.map(|known| known.peer.host.clone());
+                happened.push(journal::Event::WorkerRetired {
+                    worker: worker.0,
+                    host,
+                    reason: why.to_owned(),
+                });
+            }
+        }
+    }
+
+    /// Too much failed: no more blocks are handed out.
+    #[cold]
+    fn end_early(&mut self, now: Time, outbox: &mut Outbox) -> Result<(), RunError> {
+        self.is_giving_up = false;
+        let Some(reason) = self.patience.given_up().map(GivenUp::to_string) else { return Ok(()) };
+        log::error!("the run is given up, and blocks in flight are waited for: {reason}");
+        self.give_up(now, reason, outbox)
     }
 
     /// Returns whether nothing remains to be done.
@@ -471,6 +530,8 @@ impl Desk {
 
     /// How the run went. Asked once, at its end.
     pub fn report(&mut self, now: Time) -> Report {
-        self.stats.report(&self.scheduler, now, self.heartbeats.most_memory())
+        let mut report = self.stats.report(&self.scheduler, now, self.heartbeats.most_memory());
+        report.given_up = self.patience.given_up().map(GivenUp::to_string);
+        report
     }
 }

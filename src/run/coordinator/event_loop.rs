@@ -10,6 +10,7 @@ use super::desk::Desk;
 use super::limits::Limits;
 use super::outbox::Outbox;
 use super::outputs::Outputs;
+use super::patience::GivenUp;
 use super::recorder::Recorder;
 use crate::journal::OutputLocks;
 use crate::observe::{self, Observer, OutputGone, Report};
@@ -74,6 +75,7 @@ impl Coordinator {
         let Options { status_interval, lost_after, epoch, grace, .. } = options;
         let mut desk = Desk::new(scheduler, peers, status_interval, lost_after, epoch);
         desk.limit(Limits::new(time_left(&options).map(|limit| limit.left), grace));
+        desk.lose_patience(&options);
         if recorder.is_some() {
             desk.keep_events();
         }
@@ -96,12 +98,20 @@ impl Coordinator {
 
     /// Runs the pipeline. At the end, every worker has been told so, and the transport is given back.
     pub fn run(mut self) -> Result<Report, RunError> {
-        match self.schedule().and_then(|()| self.drain_status()) {
+        match self.schedule().and_then(|()| self.drain_status()).and_then(|()| self.require_place()) {
             Ok(()) => self.end(),
             Err(error @ (RunError::GivenUp { .. } | RunError::Interrupted { .. })) => {
                 Err(self.give_up(error))
             }
             Err(error) => Err(self.break_off(error)),
+        }
+    }
+
+    /// An error when the place has to be mended before blocks can be written.
+    fn require_place(&self) -> Result<(), RunError> {
+        match self.desk.given_up() {
+            Some(GivenUp::Place(why)) => Err(RunError::BrokenOff { why: why.clone() }),
+            _ => Ok(()),
         }
     }
 
@@ -307,6 +317,7 @@ impl Coordinator {
         let outcome = match (report.all_completed(), report.is_interrupted) {
             (true, _) => "completed",
             (false, true) => "interrupted",
+            (false, false) if report.given_up.is_some() => "given up",
             (false, false) => "incomplete",
         };
         self.recorder.into_iter().for_each(|recorder| recorder.close(outcome));

@@ -19,7 +19,9 @@ pub(super) fn event_of(plan: &Plan, failure: &Failure) -> Event {
     };
     let (block, worker) = (block.index, worker.0);
     match *disposition {
-        Disposition::Retry { attempts } => Event::Retried { task, block, worker, attempts, message },
+        Disposition::Retry { attempts }
+        | Disposition::Hold { attempts }
+        | Disposition::Stuck { attempts } => Event::Retried { task, block, worker, attempts, message },
         Disposition::GiveUp { attempts } => Event::Failed { task, block, worker, attempts, message },
     }
 }

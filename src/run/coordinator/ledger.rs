@@ -23,6 +23,7 @@ pub(super) struct RunStats {
     n_workers: usize,
     n_slots: u64,
     n_lost: usize,
+    n_retired: usize,
     chunk_reads: ChunkReads,
     is_interrupted: bool,
     longest: Option<(Time, Option<Longest>)>,
@@ -40,6 +41,7 @@ impl RunStats {
             n_workers: peers.iter().filter(|peer| peer.slots > 0).count(),
             n_slots: peers.iter().map(|peer| u64::from(peer.slots)).sum(),
             n_lost: 0,
+            n_retired: 0,
             chunk_reads: ChunkReads::default(),
             is_interrupted: false,
             longest: None,
@@ -86,6 +88,12 @@ impl RunStats {
                     "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, will be tried \
                      again): {message}"
                 ),
+                // Others of the task say the same.
+                Disposition::Hold { .. } | Disposition::Stuck { .. } => log::log!(
+                    if self.n_logged[task].is_power_of_two() { log::Level::Warn } else { log::Level::Debug },
+                    "task {name:?}, block {index} {write_roi} on {worker}: {message}: no more blocks of the task are handed out \
+                     for a while, then one is tried"
+                ),
                 Disposition::GiveUp { attempts } => log::error!(
                     "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, given up): \
                      {message}"
@@ -102,6 +110,11 @@ impl RunStats {
     /// Records that a worker is lost.
     pub fn add_lost(&mut self) {
         self.n_lost += 1;
+    }
+
+    /// Records that a worker gets no more blocks.
+    pub fn add_retired(&mut self) {
+        self.n_retired += 1;
     }
 
     /// Number of workers that are lost.
@@ -150,6 +163,7 @@ impl RunStats {
         report.is_interrupted = self.is_interrupted;
         report.most_memory = most_memory;
         report.n_lost = self.n_lost;
+        report.n_retired = self.n_retired;
         report.chunk_reads = self.chunk_reads;
         report.tasks = std::mem::take(&mut self.tasks);
         for ((id, task), busy_us) in (0..).map(TaskId).zip(&mut report.tasks).zip(&self.busy_us) {

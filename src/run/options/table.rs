@@ -45,7 +45,7 @@ pub(super) enum Takes {
 }
 
 /// All options of a run.
-pub(super) static TABLE: [RunOption; 18] = [
+pub(super) static TABLE: [RunOption; 21] = [
     RunOption {
         name: "credits",
         variable: "BELLIS_CREDITS",
@@ -218,6 +218,42 @@ pub(super) static TABLE: [RunOption; 18] = [
             get: |options| Some(options.max_crashes.into()),
             set: |options, crashes| options.max_crashes = narrow(crashes),
         },
+    },
+    RunOption {
+        name: "fail-fast",
+        variable: "BELLIS_FAIL_FAST",
+        value_name: "WHETHER",
+        docs: "whether the run is given up when the first blocks of a task, two for each slot, all failed",
+        default: "on",
+        takes: Takes::Word {
+            choices: &["on", "off"],
+            set: |options, word| {
+                options.fail_fast = word == "on";
+                true
+            },
+        },
+    },
+    RunOption {
+        name: "max-failures",
+        variable: "BELLIS_MAX_FAILURES",
+        value_name: "N",
+        docs: "blocks that may fail for good before the run is given up",
+        default: "all",
+        takes: Takes::Whole {
+            range: 1..=u64::MAX,
+            expected: "a whole number, at least 1",
+            get: |options| options.max_failures,
+            set: |options, failures| options.max_failures = Some(failures),
+        },
+    },
+    RunOption {
+        name: "place-pause-s",
+        variable: "BELLIS_PLACE_PAUSE_S",
+        value_name: "SECONDS",
+        docs: "seconds for which a task rests when there is no room for its output, or no right to write it; then one block is \
+               tried, and the run ends if that is in vain",
+        default: "10",
+        takes: Takes::Seconds { set: |options, pause| options.place_pause = pause },
     },
     RunOption {
         name: "only",

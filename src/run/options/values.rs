@@ -59,6 +59,15 @@ pub struct Options {
     /// `BELLIS_MAX_CRASHES`: workers that may be lost while they process a block before it is given up as failed: such
     /// a block would end one worker after the other. 3 unless set, and at least 1.
     pub max_crashes: u32,
+    /// `BELLIS_FAIL_FAST`: whether the run is given up when the first blocks of a task, two for each slot, all failed: `on` or
+    /// `off`. `on` unless set.
+    pub fail_fast: bool,
+    /// `BELLIS_MAX_FAILURES`: blocks that may fail for good before the run is given up. Any number unless set.
+    pub max_failures: Option<u64>,
+    /// `BELLIS_PLACE_PAUSE_S`: seconds for which no block of a task is handed out when the place refused what one wrote (no
+    /// room, no rights); then one is tried, and when that is refused too, the run ends so that it can go on later. 10 unless
+    /// set.
+    pub place_pause: Duration,
     /// `BELLIS_ONLY`: only blocks whose write ROI meets this one, in world units, are processed; the others are
     /// excluded. All unless set.
     pub only: Option<Roi>,
@@ -89,6 +98,9 @@ impl Default for Options {
             deadline: None,
             grace: None,
             max_crashes: 3,
+            fail_fast: true,
+            max_failures: None,
+            place_pause: Duration::from_secs(10),
             only: None,
             blocks: None,
             mask: None,

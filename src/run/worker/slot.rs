@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::block_source::BlockSource;
+use super::outcome::fault_of;
 use crate::plan::{Block, BlockId, BoxError, Fault, Outcome, Task, WorkerInfo};
 use crate::run::error::{RunError, one_line};
 use crate::run::panics;
@@ -93,7 +94,7 @@ impl Worker {
         }
         match self.storage.sync_written() {
             Ok(()) => Outcome::Success,
-            Err(error) => Outcome::Failed { fault: Fault::Place, message: error.to_string() },
+            Err(error) => Outcome::Failed { fault: fault_of(&error), message: error.to_string() },
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::thread::{self, JoinHandle};
 
+use super::outcome::fault_of;
+use crate::plan::Fault;
 use crate::storage::Context;
 
 /// A sync that was begun.
@@ -11,15 +13,18 @@ pub(super) struct Sync {
 }
 
 enum How {
-    Running(JoinHandle<Option<String>>),
+    Running(JoinHandle<Option<(Fault, String)>>),
     /// There was no thread for it.
-    Over(Option<String>),
+    Over(Option<(Fault, String)>),
 }
 
 impl Sync {
     /// Begins to put on the disk what was written in a context before.
     pub fn start(epoch: u32, storage: &Context) -> Self {
-        let sync = |storage: &Context| storage.sync_written().err().map(|error| error.to_string());
+        let sync = |storage: &Context| {
+            let error = storage.sync_written().err()?;
+            Some((fault_of(&error), error.to_string()))
+        };
         let context = storage.clone();
         let started = thread::Builder::new().name("bellis sync".to_owned()).spawn(move || sync(&context));
         let how = match started {
@@ -38,9 +43,11 @@ impl Sync {
     }
 
     /// Its epoch, and what went wrong, if anything.
-    pub fn end(self) -> (u32, Option<String>) {
+    pub fn end(self) -> (u32, Option<(Fault, String)>) {
         let error = match self.how {
-            How::Running(thread) => thread.join().unwrap_or_else(|_| Some("the sync panicked".to_owned())),
+            How::Running(thread) => {
+                thread.join().unwrap_or_else(|_| Some((Fault::Block, "the sync panicked".to_owned())))
+            }
             How::Over(error) => error,
         };
         (self.epoch, error)

@@ -223,7 +223,7 @@ impl Uplink {
     #[cold]
     fn send_synced(&mut self) -> Result<(), RunError> {
         let Some((epoch, error)) = self.sync.take().map(Sync::end) else { return Ok(()) };
-        let message = FromWorker::Synced { epoch, error: error.map(shorten) };
+        let message = FromWorker::Synced { epoch, error: error.map(|(fault, why)| (fault, shorten(why))) };
         encode(&message, &mut self.sent)?;
         Ok(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?)
     }

@@ -189,11 +189,12 @@ fn builder() -> FileBuilder {
 /// Opens a file; waits for a while if it is locked, as files are while somebody creates a dataset.
 pub(super) fn open(path: &Path, mode: OpenMode, builder: &FileBuilder) -> Result<File> {
     const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+    let action = if matches!(mode, OpenMode::Read) { "open" } else { "open for writing" };
     let begin = Instant::now();
     loop {
         match builder.open_as(path, mode) {
             Err(error) if is_lock(&error) && begin.elapsed() < LOCK_TIMEOUT => thread::sleep(RETRY_INTERVAL),
-            opened => return opened.inspect(close_on_exec).map_err(failed("open", path)),
+            opened => return opened.inspect(close_on_exec).map_err(failed(action, path)),
         }
     }
 }
