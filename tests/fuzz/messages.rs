@@ -61,7 +61,10 @@ fn message(rng: &mut Rng) -> Vec<u8> {
             let hello = Hello::Ready { slots, host, pid, answers_always: true, fingerprint, pipeline };
             encode(&FromWorker::Hello(hello), &mut bytes)
         }
-        7 => encode(&FromWorker::Synced { epoch: rng.next() as u32, error: Some((Fault::Place, text(rng))) }, &mut bytes),
+        7 => encode(
+            &FromWorker::Synced { epoch: rng.next() as u32, error: Some((Fault::Place, text(rng))) },
+            &mut bytes,
+        ),
         8 => {
             let status =
                 Status { n_finished: rng.next(), n_waiting: 3, busy_ms: Some(rng.next()), memory: None };
