@@ -31,7 +31,7 @@
 //!
 //! Chunks and shards are written to a new file that then takes the old one's name, so each is always the old one or the new
 //! one. What a process wrote is in the system's hands when the write returns: nobody's end but the node's takes it. With
-//! [`Options::sync`](crate::Options::sync) not even that.
+//! [`Durability::Block`](crate::Durability::Block) not even that.
 //!
 //! # HDF5 from several ranks
 //!

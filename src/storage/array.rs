@@ -53,7 +53,7 @@ use crate::storage::voxels::uninit;
 ///
 /// In Zarr and N5 a chunk's file is replaced as a whole: a reader sees it as it was or as it is, and a process that is
 /// killed while it writes leaves the former one. That holds for the end of a node only with
-/// [`Options::sync`](crate::Options::sync). Threads that write parts of one chunk through clones of one `Array` take turns;
+/// [`Durability::Block`](crate::Durability::Block). Threads that write parts of one chunk through clones of one `Array` take turns;
 /// *processes* (or arrays opened twice) do not, and must not write to one chunk at the same time: see [`WriteTarget`]. Tasks
 /// that declare the array see to it ([`TaskBuilder::writes`](crate::TaskBuilder::writes)).
 ///
