@@ -101,6 +101,7 @@ mod counters;
 mod event;
 mod failing;
 mod hold;
+mod hung;
 mod initially_ready;
 mod leases;
 mod machine;
@@ -116,6 +117,7 @@ mod task_state;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod timing_out;
 mod unsynced;
 mod workers;
 
@@ -123,6 +125,7 @@ pub use event::{
     Actions, Assignment, Broken, Cause, Disposition, Ended, Event, Failure, FinalState, Lease, Retired, Time,
     WorkerId,
 };
+pub use hung::HungSlot;
 pub use machine::{Config, Scheduler};
 pub use sanity::InvariantError;
 pub use task_state::Counts;

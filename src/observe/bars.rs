@@ -1,4 +1,4 @@
-//! A bar for each task, on a terminal.
+//! A bar for each task, or one for all where there are many, on a terminal.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -42,8 +42,11 @@ impl Observer for Bars {
     }
 
     fn end(&mut self, report: &Report) {
-        for (bar, task) in self.bars.iter().zip(&report.tasks) {
-            bar.set_position(task.counts.total - task.counts.open());
+        let n_ended = report.tasks.iter().map(|task| task.counts.total - task.counts.open());
+        let n_ended: Vec<u64> =
+            if self.bars.len() == report.tasks.len() { n_ended.collect() } else { vec![n_ended.sum()] };
+        for (bar, n_ended) in self.bars.iter().zip(n_ended) {
+            bar.set_position(n_ended);
             bar.set_message(String::new());
             bar.abandon();
         }

@@ -31,6 +31,9 @@ pub struct Report {
     /// Why the run was given up before its blocks had ended, if it was.
     #[serde(default)]
     pub given_up: Option<String>,
+    /// Slots among them that hang in a block for longer than it may take.
+    #[serde(default)]
+    pub n_hung: usize,
     /// The most memory in bytes that a worker said to use, where status checks were made.
     pub most_memory: Option<u64>,
     /// What blocks read of arrays that are kept in chunks.
@@ -147,6 +150,7 @@ impl Report {
             n_lost: 0,
             n_retired: 0,
             given_up: None,
+            n_hung: 0,
             most_memory: None,
             chunk_reads: ChunkReads::default(),
             is_interrupted: false,
@@ -240,6 +244,11 @@ impl fmt::Display for Report {
                 1 => write!(f, "; 1 of {} workers {one}", self.n_workers)?,
                 n => write!(f, "; {n} of {} workers {many}", self.n_workers)?,
             }
+        }
+        match self.n_hung {
+            0 => {}
+            1 => write!(f, "; 1 slot hangs in a block")?,
+            n_hung => write!(f, "; {n_hung} slots hang in blocks")?,
         }
         match &self.given_up {
             None => Ok(()),

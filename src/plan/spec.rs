@@ -1,6 +1,7 @@
 //! What there is to know of a task without its closures: plain data, equal on every rank.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::conflict::Conflicts;
 use super::grid::Grid;
@@ -20,6 +21,7 @@ pub struct TaskSpec {
     pub(super) conflicts: Option<Conflicts>,
     pub(super) max_retries: u32,
     pub(super) max_workers: Option<u32>,
+    pub(super) timeout: Option<Duration>,
     pub(super) outputs: Vec<Output>,
     pub(super) inputs: Vec<Input>,
     /// Whether blocks may write parts of one chunk, one after the other.
@@ -76,6 +78,11 @@ impl TaskSpec {
     /// Maximum number of blocks processed at the same time, or `None` for as many as there are slots.
     pub fn max_workers(&self) -> Option<u32> {
         self.max_workers
+    }
+
+    /// How long a block may take, zero for ever; `None` for as long as the run says.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// The name of an output that only one process can write, and why, if there is one.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::block::{Block, BlockId, TaskId};
 use super::body::{BlockResult, Body, BoxError, WorkerInfo};
@@ -51,6 +52,7 @@ impl Task {
             share_chunks: false,
             max_retries: 2,
             max_workers: None,
+            timeout: None,
             outputs: Vec::new(),
             inputs: Vec::new(),
             body: Body::default(),
@@ -90,6 +92,11 @@ impl Task {
     /// Maximum number of blocks processed at the same time, or `None` for as many as there are slots.
     pub fn max_workers(&self) -> Option<u32> {
         self.spec.max_workers()
+    }
+
+    /// How long a block may take, zero for ever; `None` for as long as the run says.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.spec.timeout()
     }
 
     /// The name of an output that only one process can write, and why, if there is one.
@@ -157,6 +164,7 @@ pub struct TaskBuilder {
     share_chunks: bool,
     max_retries: u32,
     max_workers: Option<u32>,
+    timeout: Option<Duration>,
     outputs: Vec<Output>,
     inputs: Vec<Input>,
     body: Body,
@@ -281,9 +289,29 @@ impl TaskBuilder {
     }
 
     /// At most this many blocks of the task are processed at the same time, as if by that many workers of one slot
-    /// each. No block of such a task is sent ahead of time, which costs a message's round trip a block.
+    /// each. A block counts from when it is sent to a worker, which may be ahead of time.
     pub fn max_workers(mut self, workers: u32) -> Self {
         self.max_workers = Some(workers);
+        self
+    }
+
+    /// How long a block may take, from when its worker begins it: as long as
+    /// [`Options::block_timeout`](crate::Options::block_timeout) says unless given, and zero means for ever.
+    ///
+    /// A block that takes longer counts as failed, and is tried again elsewhere once there is nothing else to do, as often as
+    /// [`max_retries`](Self::max_retries) allows. Its slot gets no more blocks before it has come back: nobody can end a
+    /// closure that hangs. One that is merely slow may still write while the block is tried again, so be generous.
+    ///
+    /// ```
+    /// # use bellis::{Roi, Task};
+    /// # use std::time::Duration;
+    /// let task = Task::builder("solve").total_roi(Roi::new([0], [10])?).block_shape([1]);
+    /// let task = task.timeout(Duration::from_secs(3600)).process(|_| Ok(())).build()?;
+    /// assert_eq!(task.timeout(), Some(Duration::from_secs(3600)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -419,9 +447,18 @@ impl TaskBuilder {
         let grid = Grid::new(total_read, write_shape, lo, hi, self.fit)?;
         require_readable(&self.inputs, &grid)?;
         let conflicts = self.conflicts(&grid)?;
-        let Self { name, max_retries, max_workers, outputs, inputs, share_chunks, body, .. } = self;
-        let spec =
-            TaskSpec { name, grid, conflicts, max_retries, max_workers, outputs, inputs, share_chunks };
+        let Self { name, max_retries, max_workers, timeout, outputs, inputs, share_chunks, body, .. } = self;
+        let spec = TaskSpec {
+            name,
+            grid,
+            conflicts,
+            max_retries,
+            max_workers,
+            timeout,
+            outputs,
+            inputs,
+            share_chunks,
+        };
         Ok(Task { spec: Arc::new(spec), body })
     }
 

@@ -94,6 +94,17 @@ pub enum RunError {
         /// Workers that were lost.
         n_lost: usize,
     },
+    /// Every slot hangs in a block for longer than the block may take.
+    #[error(
+        "every slot hangs in a block that takes longer than it may, and {remaining} blocks remain: {blocks}; look at what \
+         these blocks do, or give blocks more time (BELLIS_BLOCK_TIMEOUT_S, TaskBuilder::timeout)"
+    )]
+    AllHang {
+        /// The blocks, their workers, and where those are.
+        blocks: String,
+        /// Blocks that have not ended.
+        remaining: u64,
+    },
     /// Signals asked the run twice to end: it did not wait for blocks in flight.
     #[error("interrupted twice: stopped at once, {remaining} blocks remain")]
     Interrupted {

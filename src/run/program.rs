@@ -134,7 +134,12 @@ fn problem_of(error: &(dyn Error + Send + Sync + 'static)) -> Problem {
 fn is_incomplete(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     matches!(
         RunError::within(error),
-        Some(RunError::Incomplete(_) | RunError::NoWorkers { .. } | RunError::CoordinatorLost { .. })
+        Some(
+            RunError::Incomplete(_)
+                | RunError::NoWorkers { .. }
+                | RunError::AllHang { .. }
+                | RunError::CoordinatorLost { .. }
+        )
     )
 }
 

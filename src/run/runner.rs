@@ -9,7 +9,7 @@ use super::protection::Protection;
 use super::session::{self, Prepared};
 use super::startup::membership::ranks;
 use super::topology;
-use super::worker::processing::process_all;
+use super::worker::body::Body;
 use super::worker::slot::Worker;
 use crate::geometry::Roi;
 use crate::mpi::Comm;
@@ -302,6 +302,13 @@ impl<'c> Runner<'c> {
         self
     }
 
+    /// [`Options::block_timeout`].
+    #[must_use]
+    pub fn block_timeout(mut self, timeout: Duration) -> Self {
+        self.options.block_timeout = timeout;
+        self
+    }
+
     /// [`Options::only`].
     #[must_use]
     pub fn only(mut self, roi: Roi) -> Self {
@@ -359,7 +366,7 @@ impl<'c> Runner<'c> {
             Some(task) => Err(RunError::NoProcess { task: task.name().to_owned() }),
             None => self.prepare(&pipeline),
         };
-        session::run(self.communicator, prepared, &process_all)
+        session::run(self.communicator, prepared, Body::Tasks)
     }
 
     /// Runs a pipeline with a loop of the program's own on each slot of each worker. It should
@@ -386,7 +393,7 @@ impl<'c> Runner<'c> {
         pipeline: impl Into<Pipeline>,
         body: impl Fn(&mut Worker) -> Result<(), BoxError> + Sync,
     ) -> Result<Report, RunError> {
-        session::run(self.communicator, self.prepare(&pipeline.into()), &body)
+        session::run(self.communicator, self.prepare(&pipeline.into()), Body::Loop(&body))
     }
 
     /// The options of a run: the program's, over them the environment's, over them what the program was told.

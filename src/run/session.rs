@@ -24,7 +24,7 @@ use super::startup::membership::Membership;
 use super::survivors::lay_aside;
 use super::topology::{COORDINATOR, Peer};
 use super::worker::block_source::Setup;
-use super::worker::slot::Loop;
+use super::worker::body::Body;
 use super::worker::work::work;
 use crate::mpi::Comm;
 use crate::observe::Report;
@@ -63,7 +63,7 @@ impl Prepared {
 pub(super) fn run(
     communicator: Option<Comm<'_>>,
     prepared: Result<Prepared, RunError>,
-    body: &Loop<'_>,
+    body: Body<'_>,
 ) -> Result<Report, RunError> {
     record_begin();
     record_leader(true);
@@ -93,7 +93,7 @@ pub(super) fn run(
 fn coordinate(
     mut transport: Box<dyn Transport>,
     prepared: Result<Prepared, RunError>,
-    body: &Loop<'_>,
+    body: Body<'_>,
 ) -> Result<Report, RunError> {
     let (local, idle) = match &prepared {
         Ok(Prepared { plan, options, .. }) => (ready(plan, options.rank0_slots, true), options.idle),
@@ -180,7 +180,7 @@ fn join(
     mut transport: Box<dyn Transport>,
     may_share: bool,
     prepared: Result<Prepared, RunError>,
-    body: &Loop<'_>,
+    body: Body<'_>,
 ) -> Result<Report, RunError> {
     // A signal to the whole job is rank 0's to answer.
     let _interrupt = Interrupt::listen();
@@ -196,9 +196,18 @@ fn join(
             // Rank 0 asks those who answer at any time, so that they hear of it. It may take its time.
             let is_asked = may_share || slots > 1;
             let rank0_patience = if is_asked { options.lost_after * PATIENCE_FACTOR } else { Duration::ZERO };
-            let (rank, idle) = (transport.rank(), options.idle);
-            let setup = Setup { rank, slots, idle, may_share, shared_helper: None, rank0_patience, storage };
-            work(transport, setup, &tasks, body)?
+            let (rank, idle, block_timeout) = (transport.rank(), options.idle, options.block_timeout);
+            let setup = Setup {
+                rank,
+                slots,
+                idle,
+                may_share,
+                shared_helper: None,
+                block_timeout,
+                rank0_patience,
+                storage,
+            };
+            work(transport, setup, &tasks, body.as_loop())?
         }
         Err(_) => {
             let stopped = wait_for_stop(&mut *transport, Idle::default())?;
@@ -224,7 +233,7 @@ fn refusal(error: &RunError) -> Stop {
 }
 
 /// No other ranks: threads.
-fn alone(prepared: Prepared, body: &Loop<'_>) -> Result<Report, RunError> {
+fn alone(prepared: Prepared, body: Body<'_>) -> Result<Report, RunError> {
     let Prepared { plan, tasks, options, storage } = prepared;
     tell_doubts(&plan);
     tell_protection(&options, 1);
@@ -251,7 +260,12 @@ fn begin(
     let max_crashes = options.max_crashes.saturating_sub(1);
     let awaits_sync = options.run_dir.is_some() && options.durability == Durability::Epoch;
     let place_pause = options.place_pause.as_micros().try_into().unwrap_or(Time::MAX);
-    let config = Config { credits: options.credits, max_crashes, awaits_sync, place_pause };
+    let block_timeout = match options.block_timeout {
+        Duration::ZERO => Time::MAX,
+        timeout => Time::try_from(timeout.as_micros()).unwrap_or(Time::MAX),
+    };
+    let credits = options.credits;
+    let config = Config { credits, max_crashes, awaits_sync, place_pause, block_timeout };
     let mut scheduler = Scheduler::new(plan.clone(), config);
     let selection = selection(plan, tasks, options, storage)?;
     if let Some(selection) = &selection {
@@ -286,7 +300,6 @@ mod tests {
     use crate::geometry::Roi;
     use crate::observe::Progress;
     use crate::run::messages::tag;
-    use crate::run::worker::processing::process_all;
     use crate::transport::local::{LocalTransport, network};
     use crate::wire::{Hello, MessageKind};
 
@@ -309,7 +322,7 @@ mod tests {
                 })
             };
             let others: Vec<_> = ranks.map(start).collect();
-            let report = coordinate(Box::new(rank0), Ok(prepared), &process_all);
+            let report = coordinate(Box::new(rank0), Ok(prepared), Body::Tasks);
             (report, others.into_iter().map(|rank| rank.join().expect("it does not panic")).collect())
         })
     }
@@ -371,14 +384,15 @@ mod tests {
                     idle: Idle::Sleep,
                     may_share: false,
                     shared_helper: None,
+                    block_timeout: Duration::ZERO,
                     rank0_patience: Duration::ZERO,
                     storage,
                 };
                 if setup.rank > n_gone {
-                    scope.spawn(move || work(Box::new(rank), setup, &tasks, &process_all));
+                    scope.spawn(move || work(Box::new(rank), setup, &tasks, Body::Tasks.as_loop()));
                 }
             }
-            coordinate(Box::new(rank0), Ok(prepare()), &process_all)
+            coordinate(Box::new(rank0), Ok(prepare()), Body::Tasks)
         })
     }
 

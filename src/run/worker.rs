@@ -6,15 +6,17 @@
 //! a communication thread does (`pool`).
 
 pub(super) mod block_source;
+pub(super) mod body;
 mod outcome;
 mod pool;
-pub(super) mod processing;
+mod processing;
 pub(super) mod shared_helper;
 mod single_slot;
 pub(super) mod slot;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 pub(super) mod uplink;
 mod watch;
 pub(super) mod work;

@@ -52,6 +52,17 @@ pub enum Event {
         /// How the block ended.
         outcome: Outcome,
     },
+    /// A slot has been at work on a block for longer than the block [may take](crate::plan::TaskSpec::timeout): it counts as
+    /// failed, and the slot gets no more blocks unless it answers after all. For workers with several slots; of one with a
+    /// single slot the scheduler sees so itself, at a tick.
+    TimedOut {
+        /// Which worker.
+        worker: WorkerId,
+        /// The lease under which it was given the block.
+        lease: Lease,
+        /// For how long it has been at work.
+        busy: Time,
+    },
     /// A worker gives back blocks that it has not begun, as it was [asked](Actions::recalls). They are ready again, and it
     /// does not count that they were handed out.
     Returned {
@@ -190,6 +201,11 @@ pub enum Cause {
     Error(String),
     /// The worker was lost while it had the block.
     WorkerLost,
+    /// It did not end in the time that it may take, and the slot that it was given to gets no more blocks.
+    TimedOut {
+        /// For how long it had been at work.
+        busy: Time,
+    },
 }
 
 /// What follows from a failure.

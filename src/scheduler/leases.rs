@@ -59,7 +59,7 @@ impl Leases {
         list.last = index;
         let entry = &mut self.entries[index as usize];
         *entry = Flight { block, worker, since, generation: entry.generation, previous, next: NONE };
-        Lease(u64::from(entry.generation) << 32 | u64::from(index))
+        lease_of(index, entry.generation)
     }
 
     /// The block that `worker` was given under `lease`, unless it was taken back.
@@ -77,10 +77,11 @@ impl Leases {
         self.end_at(lease.0 as u32, list);
     }
 
-    /// The oldest block of a list.
+    /// The oldest block of a list, with its lease.
     #[inline]
-    pub fn first(&self, list: &FlightList) -> Option<&Flight> {
-        self.entries.get(list.first as usize)
+    pub fn first(&self, list: &FlightList) -> Option<(Lease, &Flight)> {
+        let flight = self.entries.get(list.first as usize)?;
+        Some((lease_of(list.first, flight.generation), flight))
     }
 
     /// Ends the oldest lease of a list.
@@ -136,6 +137,12 @@ impl Leases {
         });
         index
     }
+}
+
+/// The low half is the index, the high half the generation.
+#[inline]
+fn lease_of(index: EntryIndex, generation: u32) -> Lease {
+    Lease(u64::from(generation) << 32 | u64::from(index))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::blame::Blame;
 use super::event::{Actions, Assignment, Cause, Event, FinalState, Lease, Time, WorkerId};
 use super::hold::Held;
+use super::hung::Hung;
 use super::leases::{Flight, Leases};
 use super::propagation::{Effect, Propagation};
 use super::recalls::Recalls;
@@ -27,11 +28,19 @@ pub struct Config {
     pub awaits_sync: bool,
     /// How long no block of a task is handed out when the [place](crate::plan::Fault::Place) refused what one wrote.
     pub place_pause: Time,
+    /// How long a block may take whose task does not [say](crate::plan::TaskSpec::timeout) so; `Time::MAX` for ever.
+    pub block_timeout: Time,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { credits: 2, max_crashes: 2, awaits_sync: false, place_pause: 10_000_000 }
+        Self {
+            credits: 2,
+            max_crashes: 2,
+            awaits_sync: false,
+            place_pause: 10_000_000,
+            block_timeout: Time::MAX,
+        }
     }
 }
 
@@ -54,6 +63,7 @@ pub struct Scheduler {
     pub(super) propagation: Propagation,
     restoring: Restoring,
     recalls: Recalls,
+    pub(super) hung: Hung,
     pub(super) unsynced: Unsynced,
     pub(super) blame: Blame,
     pub(super) held: Held,
@@ -64,13 +74,14 @@ pub struct Scheduler {
     is_cut_short: bool,
     /// Whether blocks are being restored, or a task may have lost sight of its next block: see `TaskState::settle`.
     is_unsettled: bool,
-    n_late: u64,
+    pub(super) n_late: u64,
 }
 
 impl Scheduler {
     /// A scheduler that has not yet heard of any worker. Takes time and memory for the tasks, not for their blocks.
     pub fn new(plan: Arc<Plan>, config: Config) -> Self {
         let tasks = Tasks::new(&plan, config.max_crashes);
+        let hung = Hung::new(&plan, config.block_timeout);
         Self {
             plan,
             tasks,
@@ -79,6 +90,7 @@ impl Scheduler {
             propagation: Propagation::default(),
             restoring: Restoring::default(),
             recalls: Recalls::default(),
+            hung,
             unsynced: Unsynced::default(),
             blame: Blame::default(),
             held: Held::default(),
@@ -116,9 +128,13 @@ impl Scheduler {
             Event::SyncFailed { worker, n_blocks, fault, message } => {
                 self.on_sync_failed(now, worker, n_blocks, (fault, &message), actions);
             }
+            Event::TimedOut { worker, lease, busy } => self.on_timed_out(now, worker, lease, busy, actions),
             Event::Returned { worker, leases } => self.on_returned(worker, &leases),
             Event::WorkerLost { worker } => self.on_lost(worker, actions),
-            Event::Tick => self.end_pauses(now),
+            Event::Tick => {
+                self.end_pauses(now);
+                self.look_for_hung(now, actions);
+            }
             Event::Drain => {
                 (self.is_draining, self.is_cut_short) = (true, false);
                 self.recalls.start_drain(&self.workers);
@@ -291,12 +307,12 @@ impl Scheduler {
         actions: &mut Actions,
     ) {
         let Some(&Flight { block, .. }) = self.leases.find(lease, worker) else {
-            self.n_late += 1;
-            return;
+            return self.on_late(worker, lease);
         };
         let entry = self.workers.worker_mut(worker);
         self.leases.end(lease, &mut entry.flights);
         entry.in_flight -= 1;
+        entry.last_answer = now;
         self.workers.enqueue(worker);
         if !self.blame.is_empty() && !matches!(outcome, Outcome::Failed { .. }) {
             self.clear_of_blame(worker, block, actions);
@@ -371,11 +387,12 @@ impl Scheduler {
             let crashed = self.tasks.change(block.task, |task| task.crash(block.index, worker));
             self.record_failure(block, worker, Cause::WorkerLost, crashed, actions);
         }
+        self.hung.forget(worker);
         self.workers.leave(worker);
     }
 
     /// Ends the lease of the oldest block in flight of a worker.
-    fn take_first_from(&mut self, worker: WorkerId) -> Option<BlockId> {
+    pub(super) fn take_first_from(&mut self, worker: WorkerId) -> Option<BlockId> {
         let entry = self.workers.worker_mut(worker);
         let Flight { block, .. } = self.leases.end_first(&mut entry.flights)?;
         entry.in_flight -= 1;
@@ -405,7 +422,7 @@ impl Scheduler {
     #[inline]
     fn assign_ahead(&mut self, now: Time, left: &mut u64, actions: &mut Actions) {
         let mut refused = Vec::new();
-        while *left > 0 && self.tasks.n_available_ahead() > self.workers.n_slots() {
+        while *left > 0 && self.tasks.n_available_ahead() > self.workers.n_slots() + self.tasks.n_deferred() {
             let Some(worker) = self.workers.next_ahead() else { break };
             if !self.assign(now, worker, Purpose::Ahead, actions) {
                 refused.push(worker);
@@ -422,19 +439,23 @@ impl Scheduler {
     fn assign(&mut self, now: Time, worker: WorkerId, purpose: Purpose, actions: &mut Actions) -> bool {
         let n_workers = self.workers.n_active();
         let mut next = self.tasks.next_with_work(purpose, 0);
-        while let Some((rank, id)) = next {
-            let Some((index, is_settled)) = self.tasks.take(id, worker, n_workers) else {
-                next = self.tasks.next_with_work(purpose, rank + 1);
-                continue;
+        let block = loop {
+            let Some((rank, id)) = next else {
+                match self.tasks.take_deferred(purpose, worker, n_workers) {
+                    Some(block) => break block,
+                    None => return false,
+                }
             };
-            self.is_unsettled |= !is_settled;
-            let block = BlockId { task: id, index };
-            let entry = self.workers.worker_mut(worker);
-            entry.in_flight += 1;
-            let lease = self.leases.grant(block, worker, now, &mut entry.flights);
-            actions.assignments.push(Assignment { worker, lease, block });
-            return true;
-        }
-        false
+            if let Some((index, is_settled)) = self.tasks.take(id, worker, n_workers) {
+                self.is_unsettled |= !is_settled;
+                break BlockId { task: id, index };
+            }
+            next = self.tasks.next_with_work(purpose, rank + 1);
+        };
+        let entry = self.workers.worker_mut(worker);
+        entry.in_flight += 1;
+        let lease = self.leases.grant(block, worker, now, &mut entry.flights);
+        actions.assignments.push(Assignment { worker, lease, block });
+        true
     }
 }

@@ -63,7 +63,7 @@ impl Recalls {
             }
             let Some(worker) = workers.next_in_turn(&mut self.cursor) else { return };
             let oldest = leases.first(&workers.worker_mut(worker).flights);
-            if oldest.is_some_and(|oldest| now.saturating_sub(oldest.since) >= HELD_UP) {
+            if oldest.is_some_and(|(_, oldest)| now.saturating_sub(oldest.since) >= HELD_UP) {
                 let n_recalled = workers.recall(worker);
                 actions.recalls.extend((n_recalled > 0).then_some(worker));
                 n_wanted = n_wanted.saturating_sub(n_recalled as usize);

@@ -93,6 +93,11 @@ impl Retries {
         self.push(index, last.unwrap_or(NOBODY));
     }
 
+    /// Returns whether `worker` may try a block that did not succeed, of `n_workers`.
+    pub fn may_try(&self, index: u64, worker: WorkerId, n_workers: usize) -> bool {
+        self.attempts.get(&index).is_none_or(|attempts| !attempts.is_avoiding(worker, n_workers))
+    }
+
     /// Takes a block that `worker` may try, of `n_workers`; when it is the only one, any.
     #[inline]
     pub fn pop(&mut self, worker: WorkerId, n_workers: usize) -> Option<u64> {

@@ -76,7 +76,9 @@ impl Scheduler {
             if sum != counts.total || counts.skipped > counts.completed {
                 return Err(InvariantError::Sum { task, counts });
             }
-            let ready = state.initially_ready.n_left() + state.states.n_ready() + state.retries.n_waiting();
+            let deferred = self.tasks.deferred(task).count() as u64;
+            let again = state.retries.n_waiting() + deferred;
+            let ready = state.initially_ready.n_left() + state.states.n_ready() + again;
             let waiting = state.retries.waiting().count() as u64;
             for (what, counted, found) in [
                 ("ready", counts.ready, ready),

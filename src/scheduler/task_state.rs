@@ -41,6 +41,21 @@ impl Counts {
         self.pending + self.ready + self.in_flight + self.unsynced
     }
 
+    /// The counts of two tasks together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            pending: self.pending + other.pending,
+            ready: self.ready + other.ready,
+            in_flight: self.in_flight + other.in_flight,
+            unsynced: self.unsynced + other.unsynced,
+            completed: self.completed + other.completed,
+            skipped: self.skipped + other.skipped,
+            failed: self.failed + other.failed,
+            orphaned: self.orphaned + other.orphaned,
+        }
+    }
+
     /// Returns whether every block completed.
     pub fn all_completed(&self) -> bool {
         self.completed == self.total
@@ -105,10 +120,20 @@ impl TaskState {
         self.is_settled
     }
 
-    /// Returns whether blocks may be handed out ahead of time.
+    /// Returns whether any number of blocks may be in flight, and none is held back.
     #[inline]
-    pub fn may_run_ahead(&self) -> bool {
+    pub fn is_unlimited(&self) -> bool {
         self.max_in_flight == u64::MAX && self.hold == Hold::None
+    }
+
+    /// Number of blocks that may be handed out ahead of time, if any may be handed out. A task that may have only so many
+    /// in flight has its turn among the others: its blocks count from when they are sent.
+    #[inline]
+    pub fn n_available_ahead(&self) -> u64 {
+        if self.hold != Hold::None {
+            return 0;
+        }
+        self.counts.ready.min(self.max_in_flight.saturating_sub(self.counts.in_flight))
     }
 
     /// ready -> in flight: the block to try again first, or else of lowest index, that `worker` may have.
@@ -230,6 +255,31 @@ impl TaskState {
     /// Returns whether the place refused what a block wrote, and none was taken since.
     pub fn is_held(&self) -> bool {
         self.hold != Hold::None
+    }
+
+    /// in flight -> ready or failed, when the block took too long. Where it is tried again, the caller keeps it: it is
+    /// [taken](Self::take_deferred) when there is nothing else to do.
+    pub fn time_out(&mut self, index: u64, worker: WorkerId) -> (u32, bool) {
+        let attempts = self.retries.attempts_mut(index);
+        attempts.failures += 1;
+        attempts.add(worker);
+        let attempts = *attempts;
+        let again = attempts.failures <= self.max_retries;
+        self.hold.pass(index);
+        if again {
+            self.counts.in_flight -= 1;
+            self.counts.ready += 1;
+        } else {
+            self.try_again_or_give_up(index, worker, false);
+        }
+        (attempts.total(), again)
+    }
+
+    /// ready -> in flight, for a block that took too long.
+    pub fn take_deferred(&mut self, index: u64) {
+        self.hold.hand_out(index);
+        self.counts.ready -= 1;
+        self.counts.in_flight += 1;
     }
 
     /// in flight -> ready, for a block that its worker had not begun, or could not.

@@ -1,11 +1,13 @@
 //! All tasks, and what holds for them together: kept up to date as each of them changes, so that no event costs more
 //! because there are more tasks.
 
+use std::collections::BTreeSet;
+
 use super::conflict_table::ConflictTable;
 use super::event::WorkerId;
 use super::rank_set::RankSet;
 use super::task_state::TaskState;
-use crate::plan::{Plan, TaskId};
+use crate::plan::{BlockId, Plan, TaskId};
 
 /// What a block is handed out for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(super) struct Tasks {
     ahead: RankSet,
     n_available_ahead: u64,
     n_open: u64,
+    /// Blocks that took too long, by rank of their task and index: ready again, for when there is nothing else to do.
+    deferred: BTreeSet<(u32, u64)>,
     /// How often a task was looked at.
     #[cfg(test)]
     n_looks: std::cell::Cell<u64>,
@@ -45,10 +49,9 @@ impl Share {
     #[inline]
     fn of(task: &TaskState) -> Self {
         let has_work = task.has_work();
-        let may_run_ahead = has_work && task.may_run_ahead();
         Self {
             has_work,
-            n_available_ahead: if may_run_ahead { task.counts.ready } else { 0 },
+            n_available_ahead: if has_work { task.n_available_ahead() } else { 0 },
             n_open: task.counts.open(),
         }
     }
@@ -67,6 +70,7 @@ impl Tasks {
             ahead: RankSet::new(states.len()),
             n_available_ahead: 0,
             n_open: 0,
+            deferred: BTreeSet::new(),
             #[cfg(test)]
             n_looks: std::cell::Cell::new(0),
             states: Vec::new(),
@@ -110,7 +114,7 @@ impl Tasks {
     #[inline]
     pub fn take(&mut self, id: TaskId, worker: WorkerId, n_workers: usize) -> Option<(u64, bool)> {
         let state = &mut self.states[id.as_usize()];
-        if !state.may_run_ahead() {
+        if !state.is_unlimited() {
             return self
                 .change(id, |task| task.take(worker, n_workers).map(|index| (index, task.is_settled())));
         }
@@ -128,12 +132,52 @@ impl Tasks {
         Some((index, is_settled))
     }
 
+    /// See [`TaskState::time_out`].
+    #[cold]
+    pub fn time_out(&mut self, block: BlockId, worker: WorkerId) -> (u32, bool) {
+        let (attempts, again) = self.change(block.task, |task| task.time_out(block.index, worker));
+        if again {
+            self.deferred.insert((self.ranks[block.task.as_usize()], block.index));
+        }
+        (attempts, again)
+    }
+
+    /// Number of blocks that took too long and are ready again.
+    #[inline]
+    pub fn n_deferred(&self) -> u64 {
+        self.deferred.len() as u64
+    }
+
+    /// The blocks of a task that took too long and are ready again.
+    pub fn deferred(&self, id: TaskId) -> impl Iterator<Item = u64> + '_ {
+        let rank = self.ranks[id.as_usize()];
+        self.deferred.range((rank, 0)..=(rank, u64::MAX)).map(|(_, index)| *index)
+    }
+
+    /// Takes a block that took too long elsewhere: for a free slot alone, which may hang in it as well.
+    #[inline]
+    pub fn take_deferred(&mut self, purpose: Purpose, worker: WorkerId, n_workers: usize) -> Option<BlockId> {
+        if self.deferred.is_empty() || purpose == Purpose::Ahead {
+            return None;
+        }
+        let Self { deferred, states, by_rank, .. } = &*self;
+        let may_try = |(rank, index): &&(u32, u64)| {
+            let state = &states[by_rank[*rank as usize].as_usize()];
+            state.has_work() && state.retries.may_try(*index, worker, n_workers)
+        };
+        let (rank, index) = *deferred.iter().find(may_try)?;
+        self.deferred.remove(&(rank, index));
+        let task = self.by_rank[rank as usize];
+        self.change(task, |task| task.take_deferred(index));
+        Some(BlockId { task, index })
+    }
+
     /// See [`TaskState::complete`].
     #[inline]
     pub fn complete(&mut self, id: TaskId, index: u64, is_skipped: bool) {
         let state = &mut self.states[id.as_usize()];
         // One open block less is all that changes for all tasks, unless this one may have only so many in flight.
-        if state.may_run_ahead() {
+        if state.is_unlimited() {
             state.complete(index, is_skipped);
             self.look();
             self.n_open -= 1;

@@ -6,17 +6,23 @@
 
 use std::collections::VecDeque;
 
-use super::event::WorkerId;
+use super::event::{Time, WorkerId};
 use super::leases::FlightList;
 
 #[derive(Debug, Default)]
 pub(super) struct Worker {
-    /// How many blocks it processes at once; 0 for a worker that is not there.
+    /// How many blocks it processes at once, but for slots that hang; 0 for a worker that is not there.
     pub slots: u32,
     /// The same, but 0 while it gets no blocks.
     open_slots: u32,
     /// Whether it gets no more blocks, whatever happens.
     is_retired: bool,
+    /// How many of its slots hang.
+    n_hung: u32,
+    /// Whether it came with a single slot.
+    pub is_single: bool,
+    /// When it answered last for a block.
+    pub last_answer: Time,
     pub in_flight: u32,
     pub flights: FlightList,
     /// Whether it was asked to give back what it holds ahead, and has not answered.
@@ -84,7 +90,7 @@ impl Workers {
     }
 
     pub fn is_alive(&self, id: WorkerId) -> bool {
-        self.workers.get(id.0 as usize).is_some_and(|worker| worker.slots > 0)
+        self.workers.get(id.0 as usize).is_some_and(|worker| worker.slots + worker.n_hung > 0)
     }
 
     /// The worker with this id, which must have joined at some time.
@@ -105,6 +111,7 @@ impl Workers {
         let slots = slots.max(1);
         let worker = &mut self.workers[index];
         (worker.slots, worker.open_slots, worker.is_retired) = (slots, slots, false);
+        worker.is_single = slots == 1;
         self.n_alive += 1;
         self.n_active += 1;
         self.n_slots += u64::from(slots);
@@ -117,8 +124,12 @@ impl Workers {
         let worker = &mut self.workers[id.0 as usize];
         debug_assert_eq!(worker.in_flight, 0);
         self.n_alive -= 1;
-        (worker.slots, worker.is_retired) = (0, false);
+        (worker.slots, worker.n_hung, worker.is_retired) = (0, 0, false);
         worker.is_recalled = false;
+        self.resume_if_none_is_left();
+    }
+
+    fn resume_if_none_is_left(&mut self) {
         if self.n_active == 0 {
             for index in 0..self.workers.len() {
                 self.workers[index].is_retired = false;
@@ -155,6 +166,46 @@ impl Workers {
             self.n_active += 1;
             self.enqueue(id);
         }
+    }
+
+    /// A slot of a worker hangs, and gets no more blocks.
+    pub fn hang(&mut self, id: WorkerId) {
+        let worker = &mut self.workers[id.0 as usize];
+        if worker.slots == 0 {
+            return;
+        }
+        if worker.open_slots == 1 {
+            self.suspend(id);
+        } else if worker.open_slots > 1 {
+            worker.open_slots -= 1;
+            self.n_slots -= 1;
+        }
+        let worker = &mut self.workers[id.0 as usize];
+        worker.slots -= 1;
+        worker.n_hung += 1;
+        self.resume_if_none_is_left();
+    }
+
+    /// A slot that hung is back.
+    pub fn come_back(&mut self, id: WorkerId) {
+        let worker = &mut self.workers[id.0 as usize];
+        if worker.n_hung == 0 {
+            return;
+        }
+        let gets_blocks = worker.open_slots == worker.slots && !worker.is_retired;
+        worker.n_hung -= 1;
+        worker.slots += 1;
+        if gets_blocks {
+            self.n_active += usize::from(worker.open_slots == 0);
+            worker.open_slots += 1;
+            self.n_slots += 1;
+            self.enqueue(id);
+        }
+    }
+
+    /// Notes that a worker is asked for whatever it has not begun; `false` where it was asked before.
+    pub fn recall_anyhow(&mut self, id: WorkerId) -> bool {
+        !std::mem::replace(&mut self.workers[id.0 as usize].is_recalled, true)
     }
 
     /// Notes that a worker is asked for the blocks that it holds ahead. Returns their number; none where it was asked before.

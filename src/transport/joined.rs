@@ -64,8 +64,9 @@ impl Transport for Joined {
     }
 
     fn forget(&mut self, peer: usize) {
-        if peer < self.ranks.size() {
-            self.ranks.forget(peer);
+        match peer.checked_sub(self.ranks.size()) {
+            None => self.ranks.forget(peer),
+            Some(thread) => self.threads.forget(thread + 1),
         }
     }
 

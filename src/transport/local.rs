@@ -14,6 +14,7 @@ struct Inbox {
     messages: Mutex<VecDeque<(Envelope, Vec<u8>)>>,
     arrived: Condvar,
     is_closed: AtomicBool,
+    is_forgotten: AtomicBool,
 }
 
 impl Inbox {
@@ -34,6 +35,24 @@ pub struct LocalTransport {
 pub fn network(size: usize) -> Vec<LocalTransport> {
     let inboxes: Arc<[Inbox]> = (0..size).map(|_| Inbox::default()).collect();
     (0..size).map(|rank| LocalTransport { rank, inboxes: inboxes.clone() }).collect()
+}
+
+/// Which endpoints of a network have been [forgotten](Transport::forget) by any other: nobody waits for those.
+#[derive(Debug, Clone)]
+pub struct Forgotten(Arc<[Inbox]>);
+
+impl Forgotten {
+    /// Returns whether an endpoint is forgotten.
+    pub fn contains(&self, endpoint: usize) -> bool {
+        self.0.get(endpoint).is_some_and(|inbox| inbox.is_forgotten.load(Ordering::Acquire))
+    }
+}
+
+impl LocalTransport {
+    /// Which endpoints of the network are forgotten, now and later.
+    pub fn forgotten(&self) -> Forgotten {
+        Forgotten(self.inboxes.clone())
+    }
 }
 
 impl Transport for LocalTransport {
@@ -75,7 +94,11 @@ impl Transport for LocalTransport {
         Ok(())
     }
 
-    fn forget(&mut self, _: usize) {}
+    fn forget(&mut self, peer: usize) {
+        if let Some(inbox) = self.inboxes.get(peer) {
+            inbox.is_forgotten.store(true, Ordering::Release);
+        }
+    }
 
     fn free(self: Box<Self>) -> Result<(), TransportError> {
         Ok(())

@@ -54,6 +54,13 @@ pub enum FromWorker<'a> {
         /// The leases under which they were given; none where it has begun all.
         leases: Vec<u64>,
     },
+    /// One of its slots has been busy with a block for longer than the block may take, and may never end it.
+    TimedOut {
+        /// The lease under which the block was given.
+        lease: u64,
+        /// For how long, in microseconds.
+        busy_us: u64,
+    },
     /// How it is going.
     Status(Status),
     /// What was written before the message [`Sync`](ToWorker::Sync) came is on the disk.
@@ -89,9 +96,11 @@ impl FromWorker<'_> {
         match self {
             Self::Hello(_) => MessageKind::Hello,
             Self::Finished(_) | Self::Reads(_) => MessageKind::Finished,
-            Self::Status(_) | Self::Returned { .. } | Self::Synced { .. } | Self::Interrupted { .. } => {
-                MessageKind::Status
-            }
+            Self::Status(_)
+            | Self::Returned { .. }
+            | Self::TimedOut { .. }
+            | Self::Synced { .. }
+            | Self::Interrupted { .. } => MessageKind::Status,
         }
     }
 }
@@ -137,6 +146,22 @@ pub enum Hello {
     },
     /// It says nothing, and will not: it is lost.
     Lost,
+}
+
+impl Hello {
+    /// Without the text of its pipeline if that is the same as another rank's: of 100,000 such texts one is enough.
+    #[must_use]
+    pub fn without_text_of(mut self, other: &Self) -> Self {
+        let (Self::Ready { fingerprint, pipeline, .. }, Self::Ready { fingerprint: others, .. }) =
+            (&mut self, other)
+        else {
+            return self;
+        };
+        if fingerprint == others {
+            *pipeline = String::new();
+        }
+        self
+    }
 }
 
 /// What keeps ranks from running together.

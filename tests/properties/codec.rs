@@ -190,14 +190,15 @@ proptest! {
         lost in any::<Vec<u32>>(),
         at_once in any::<bool>(),
         leases in any::<Vec<u64>>(),
+        (lease, busy_us) in any::<(u64, u64)>(),
     ) {
         for message in [ToWorker::Status, ToWorker::Recall, ToWorker::Lost(lost), ToWorker::Stop(stop)] {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<ToWorker>(&bytes), Ok(message));
         }
         let interrupted = FromWorker::Interrupted { at_once };
-        let returned = FromWorker::Returned { leases };
-        for message in [FromWorker::Hello(hello), FromWorker::Status(status), interrupted, returned] {
+        let others = [FromWorker::Returned { leases }, FromWorker::TimedOut { lease, busy_us }, interrupted];
+        for message in [FromWorker::Hello(hello), FromWorker::Status(status)].into_iter().chain(others) {
             let bytes = bytes_of(&message);
             prop_assert_eq!(decode::<FromWorker>(&bytes), Ok(message));
         }

@@ -25,3 +25,4 @@ mod signals;
 #[allow(dead_code)] // Other tests use the rest.
 #[path = "../common/spawn.rs"]
 mod spawn;
+mod timeouts;

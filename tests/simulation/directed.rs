@@ -380,6 +380,131 @@ fn a_block_that_failed_and_was_given_back_still_avoids_its_worker() {
     assert_eq!(run.scheduler.counts(TaskId(0)).failed, 0);
 }
 
+/// Ticks ten times a second for so long, which adds to what was handed out.
+fn wait(run: &mut Run, seconds: u64, assignments: &mut Vec<Assignment>) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for _ in 0..seconds * 10 {
+        run.now += 100_000;
+        run.handle(Event::Tick);
+        assignments.append(&mut run.actions.assignments);
+        failures.append(&mut run.actions.failures);
+    }
+    failures
+}
+
+fn with_timeout(seconds: u64) -> Config {
+    Config { block_timeout: seconds * 1_000_000, ..Config::default() }
+}
+
+#[test]
+fn a_block_that_hangs_is_tried_again_when_all_others_are_done() {
+    let mut run = Run::of(build(line("a", 12, 1)), with_timeout(5));
+    let hanging = run.join(0, 1)[0];
+    let mut waiting = run.join(1, 1);
+    run.handle(Event::Tick);
+    waiting.append(&mut run.actions.assignments);
+    // What the first worker holds ahead is not lost with it.
+    waiting.retain(|assignment| assignment.worker == WorkerId(1));
+    assert!(wait(&mut run, 4, &mut waiting).is_empty());
+    // A worker that is heard of has just begun its next block.
+    let first = waiting.remove(0);
+    waiting.extend(run.succeed(first));
+    let failures = wait(&mut run, 2, &mut waiting);
+    let [Failure { block, worker: WorkerId(0), cause: Cause::TimedOut { busy }, .. }] = failures[..] else {
+        panic!("{failures:?}");
+    };
+    assert!(block == hanging.block && (5_000_000..5_200_000).contains(&busy));
+    let mut order = Vec::new();
+    while order.len() < 11 {
+        let next = waiting.remove(0);
+        assert_eq!(next.worker, WorkerId(1));
+        order.push(next.block.index);
+        waiting.extend(run.succeed(next));
+    }
+    assert_eq!(order.last(), Some(&0), "the block that hung goes last: {order:?}");
+    assert!(run.scheduler.is_finished() && run.scheduler.hung_slots().len() == 1);
+    assert!(run.scheduler.counts(TaskId(0)).all_completed());
+}
+
+#[test]
+fn a_slot_that_answers_after_all_is_back() {
+    let mut run = Run::of(build(line("a", 30, 1)), with_timeout(1));
+    let hanging = run.join(0, 1)[0];
+    let mut waiting = Vec::new();
+    assert_eq!(wait(&mut run, 2, &mut waiting).len(), 1);
+    assert!(run.scheduler.is_hung());
+    assert_eq!((run.scheduler.n_workers(), run.scheduler.counts(TaskId(0)).in_flight), (1, 0));
+    let again = run.succeed(hanging);
+    assert!(!run.scheduler.is_hung() && again[0].worker == WorkerId(0));
+    assert_eq!((run.scheduler.n_late(), run.scheduler.counts(TaskId(0)).completed), (1, 0));
+}
+
+#[test]
+fn one_of_several_slots_hangs() {
+    let mut run = Run::of(build(line("a", 9, 1).max_retries(0)), with_timeout(1));
+    let begun = run.join(0, 3);
+    assert!(
+        wait(&mut run, 5, &mut Vec::new()).is_empty(),
+        "which of them began when is the worker's to know"
+    );
+    let (worker, lease) = (WorkerId(0), begun[1].lease);
+    run.handle(Event::TimedOut { worker, lease, busy: 7 });
+    assert_eq!(run.actions.failures[0].disposition, Disposition::GiveUp { attempts: 1 });
+    run.handle(Event::TimedOut { worker, lease, busy: 8 });
+    assert!(run.actions.failures.is_empty(), "told twice");
+    assert_eq!(run.scheduler.counts(TaskId(0)).failed, 1);
+    run.lose(0);
+    assert!(run.scheduler.hung_slots().is_empty() && run.scheduler.n_workers() == 0);
+}
+
+#[test]
+fn a_task_says_how_long_its_blocks_may_take() {
+    let second = Duration::from_secs(1);
+    for (timeout, n_failures) in
+        [(None, 1), (Some(2 * second), 1), (Some(9 * second), 0), (Some(Duration::ZERO), 0)]
+    {
+        let task = line("a", 1, 1).max_retries(0);
+        let task = if let Some(timeout) = timeout { task.timeout(timeout) } else { task };
+        let mut run = Run::of(build(task), with_timeout(3));
+        run.join(0, 1);
+        assert_eq!(wait(&mut run, 4, &mut Vec::new()).len(), n_failures, "{timeout:?}");
+    }
+}
+
+#[test]
+fn nobody_hangs_while_rank_0_does_not_listen() {
+    let mut run = Run::of(build(line("a", 1, 1)), with_timeout(1));
+    run.join(0, 1);
+    for _ in 0..5 {
+        run.now += 2_000_000;
+        run.handle(Event::Tick);
+        assert!(run.actions.failures.is_empty());
+    }
+}
+
+#[test]
+fn a_task_of_few_workers_has_its_turn_among_others() {
+    let mut run =
+        Run::of(build(line("a", 2000, 1)) + build(line("b", 2000, 1).max_workers(1)), Config::default());
+    let mut waiting = Vec::new();
+    for worker in 0..4 {
+        waiting.extend(run.join(worker, 1));
+    }
+    run.handle(Event::Tick);
+    waiting.append(&mut run.actions.assignments);
+    let mut order = Vec::new();
+    while order.len() < 400 {
+        // Workers take turns, and each processes its blocks in order.
+        let next = waiting.remove(0);
+        order.push(next.block.task);
+        waiting.extend(run.succeed(next));
+    }
+    let first = order.iter().position(|task| *task == TaskId(1));
+    assert!(first.is_some_and(|first| first < 20), "{first:?}");
+    let n_done = order.iter().filter(|task| **task == TaskId(1)).count();
+    assert!(n_done > 20, "{n_done} of 400");
+}
+
 #[test]
 fn only_blocks_being_processed_count_a_crash() {
     let mut run =

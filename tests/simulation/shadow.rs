@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bellis::plan::{BlockId, Fault, Plan, TaskId};
 use bellis::scheduler::{
     Actions, Assignment, Cause, Config, Counts, Disposition, Ended, Event, Failure, FinalState, Lease,
-    Outcome, Scheduler, WorkerId,
+    Outcome, Scheduler, Time, WorkerId,
 };
 
 use crate::oracle::{Number, Oracle};
@@ -29,6 +29,10 @@ pub enum State {
 struct Worker {
     /// 0 for one that is not there.
     slots: u32,
+    /// Whether it came with one.
+    is_single: bool,
+    /// The leases of the blocks that slots of it hang in.
+    hung: Vec<Lease>,
     /// Oldest first.
     flights: VecDeque<Lease>,
     /// Whether it was asked to give back what it holds ahead, and has not answered.
@@ -66,6 +70,12 @@ pub struct Shadow {
     ended: Vec<Option<FinalState>>,
     /// Of all actions so far: equal for equal runs.
     pub hash: u64,
+}
+
+impl Worker {
+    fn is_alive(&self) -> bool {
+        self.slots > 0 || !self.hung.is_empty()
+    }
 }
 
 impl Shadow {
@@ -112,14 +122,16 @@ impl Shadow {
                 if self.workers.len() <= place {
                     self.workers.resize_with(place + 1, Worker::default);
                 }
-                if self.workers[place].slots == 0 {
-                    self.workers[place].slots = (*slots).max(1);
+                let entry = &mut self.workers[place];
+                if !entry.is_alive() {
+                    (entry.slots, entry.is_single) = ((*slots).max(1), *slots <= 1);
                 }
             }
             Event::BlockFinished { worker, lease, outcome } => {
                 self.finished(*worker, *lease, outcome, scheduler);
             }
             Event::Returned { worker, leases } => self.returned(*worker, leases),
+            Event::TimedOut { worker, lease, busy } => self.timed_out(*worker, *lease, *busy),
             Event::WorkerLost { worker } => self.lost(*worker),
             Event::Synced { worker, n_blocks } => {
                 for (id, block, is_skipped) in self.take_unsynced(*worker, *n_blocks) {
@@ -147,6 +159,17 @@ impl Shadow {
 
     /// Checks what the scheduler did, and where it stands.
     pub fn after(&mut self, scheduler: &Scheduler, actions: &Actions) {
+        for failure in &actions.failures {
+            // That a single slot has been at work for too long is the scheduler's to see.
+            if let Cause::TimedOut { busy } = failure.cause
+                && !self.expected_failures.contains(failure)
+            {
+                let entry = &self.workers[failure.worker.0 as usize];
+                assert!(entry.is_single && busy >= self.config.block_timeout, "{failure:?}");
+                let lease = *entry.flights.front().expect("it has a block");
+                self.timed_out(failure.worker, lease, busy);
+            }
+        }
         // Whether a task is stuck is another test's to say.
         let unstuck = |failure: &Failure| match failure.disposition {
             Disposition::Stuck { attempts } => {
@@ -168,7 +191,8 @@ impl Shadow {
         for worker in &actions.recalls {
             let entry = &self.workers[worker.0 as usize];
             let holds_ahead = entry.slots > 0 && entry.flights.len() > entry.slots as usize;
-            assert!(holds_ahead, "{worker} holds nothing ahead, and is asked for it");
+            let has_hung = entry.slots == 0 && !entry.hung.is_empty();
+            assert!(holds_ahead || has_hung, "{worker} holds nothing ahead, and is asked for it");
             self.recalled(*worker);
         }
         self.after_events(scheduler, &actions.ended, &actions.assignments);
@@ -233,7 +257,7 @@ impl Shadow {
         }
         let is_held = |task: usize| scheduler.is_held(TaskId(task as u32));
         let is_any_held = (0..self.counts.len()).any(is_held);
-        if self.flights.is_empty() && self.n_alive() > 0 && !has_unsynced && !is_any_held {
+        if self.flights.is_empty() && self.n_in_service() > 0 && !has_unsynced && !is_any_held {
             assert!(is_over, "the run stalls: nothing in flight, no backlog, and {:?}", self.counts);
         }
         let mut available: Option<Vec<Number>> = None;
@@ -263,7 +287,7 @@ impl Shadow {
 
     /// Checks the end of a run: every block has ended, once, as it had to.
     pub fn finish(&self, scheduler: &Scheduler) {
-        if self.n_alive() > 0 {
+        if self.n_in_service() > 0 {
             assert!(scheduler.is_finished(), "workers remain, and the run did not end");
         }
         assert!(self.flights.is_empty() || self.n_alive() > 0);
@@ -280,7 +304,7 @@ impl Shadow {
                 State::Orphaned => assert!(behind_failure, "orphan {block} depends on no failed block"),
                 State::Completed | State::Failed => assert!(!behind_failure),
                 State::Open | State::InFlight | State::Unsynced => {
-                    assert!(self.is_draining || self.n_alive() == 0, "block {block} is left");
+                    assert!(self.is_draining || self.n_in_service() == 0, "block {block} is left");
                     assert!(!behind_failure, "block {block} is an orphan");
                 }
             }
@@ -297,12 +321,23 @@ impl Shadow {
     }
 
     pub fn n_alive(&self) -> usize {
+        self.workers.iter().filter(|worker| worker.is_alive()).count()
+    }
+
+    /// Number of workers of which not all slots hang.
+    fn n_in_service(&self) -> usize {
         self.workers.iter().filter(|worker| worker.slots > 0).count()
     }
 
     fn finished(&mut self, worker: WorkerId, lease: Lease, outcome: &Outcome, scheduler: &Scheduler) {
         if !self.is_lease_open(lease, worker) {
             self.n_late += 1;
+            if let Some(entry) = self.workers.get_mut(worker.0 as usize)
+                && let Some(place) = entry.hung.iter().position(|other| *other == lease)
+            {
+                entry.hung.remove(place);
+                entry.slots += 1;
+            }
             return;
         }
         let (assignment, block) = self.flights.remove(&lease).expect("it is open");
@@ -394,6 +429,7 @@ impl Shadow {
         entry.is_recalled = false;
         self.retired.remove(&worker);
         let entry = &mut self.workers[worker.0 as usize];
+        entry.hung.clear();
         let n_processing = std::mem::take(&mut entry.slots) as usize;
         let flights = std::mem::take(&mut entry.flights);
         for (place, lease) in flights.into_iter().enumerate() {
@@ -407,6 +443,30 @@ impl Shadow {
             } else {
                 self.ready_again(block, task, worker);
             }
+        }
+    }
+
+    /// A block has been at work for too long: it failed, its slot is out of service, and where that was the last one the
+    /// worker's other blocks are ready again.
+    fn timed_out(&mut self, worker: WorkerId, lease: Lease, busy: Time) {
+        if !self.is_lease_open(lease, worker) {
+            return;
+        }
+        let (assignment, block) = self.flights.remove(&lease).expect("it is open");
+        let task = assignment.block.task.as_usize();
+        self.counts[task].in_flight -= 1;
+        self.failures[block] += 1;
+        let again = self.failures[block] <= self.plan.tasks()[task].spec.max_retries();
+        self.record_failure(&assignment, block, Cause::TimedOut { busy }, again);
+        let entry = &mut self.workers[worker.0 as usize];
+        entry.flights.retain(|other| *other != lease);
+        entry.slots -= 1;
+        entry.hung.push(lease);
+        if entry.slots == 0 {
+            let rest: Vec<Lease> = entry.flights.iter().copied().collect();
+            let is_recalled = entry.is_recalled;
+            self.returned(worker, &rest);
+            self.workers[worker.0 as usize].is_recalled = is_recalled;
         }
     }
 

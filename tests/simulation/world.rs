@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bellis::plan::Fault;
 use bellis::scheduler::{
-    Actions, Assignment, Config, Disposition, Event, Failure, Outcome, Scheduler, Time, WorkerId,
+    Actions, Assignment, Config, Disposition, Event, Failure, Lease, Outcome, Scheduler, Time, WorkerId,
 };
 
 use crate::pipelines;
@@ -17,6 +17,9 @@ use crate::shadow::Shadow;
 const PLACE_PAUSE: Time = 100;
 /// Time between two looks at how it is going.
 const LOOK_INTERVAL: Time = 50_000;
+
+/// How long a block may take, where that is said.
+const BLOCK_TIMEOUT: Time = 3_000_000;
 
 /// How large a world is, and what happens in it.
 struct Conditions {
@@ -37,6 +40,9 @@ struct Conditions {
     refusals: u64,
     /// Of workers that cannot be prepared, in percent.
     unprepared: u64,
+    /// Of blocks that take much longer than they may, and of those that never end, in percent.
+    slow: u64,
+    hanging: u64,
     drain_at: Option<Time>,
     /// Every how many events the books are checked by recounting.
     check_every: u64,
@@ -58,6 +64,8 @@ enum Happening {
     Tick,
     /// A tick that comes whether there is work left over or not.
     Look,
+    /// A worker of several slots sees that it has been at work for too long.
+    Overdue(usize),
     /// A worker is asked to give back what it has not begun.
     Recall(WorkerId),
     /// A worker is asked to sync.
@@ -73,6 +81,9 @@ struct Worker {
     is_dead: bool,
     is_unprepared: bool,
     is_syncing: bool,
+    is_pool: bool,
+    /// The leases of the blocks at work.
+    busy: Vec<Lease>,
     waiting: VecDeque<Assignment>,
     /// Messages do not overtake each other.
     last_arrival: Time,
@@ -88,6 +99,8 @@ struct World {
     workers: Vec<Worker>,
     poison: Vec<bool>,
     killers: Vec<bool>,
+    hanging: Vec<bool>,
+    has_timeouts: bool,
     now: Time,
     heap: BinaryHeap<Reverse<(Time, u64, Happening)>>,
     n_happenings: u64,
@@ -103,19 +116,23 @@ pub fn run(seed: u64) -> u64 {
     let (conditions, max_blocks) = conditions(&mut rng, seed);
     let (plan, told) = pipelines::random(&mut rng, max_blocks);
     let plan = Arc::new(plan);
+    let has_timeouts = conditions.n_workers < 1000 && rng.chance(20);
     let config = Config {
         credits: rng.pick(&[0, 1, 2, 2, 3, 8]),
         max_crashes: rng.range(0, 3) as u32,
         awaits_sync: rng.chance(50),
         place_pause: PLACE_PAUSE,
+        block_timeout: if has_timeouts { BLOCK_TIMEOUT } else { Time::MAX },
     };
     let budget = rng.pick(&[1, 2, 7, 50, 1 << 16]);
     let shadow = Shadow::new(plan.clone(), &told, config);
     let n = shadow.oracle.n_blocks();
-    let (poison, killers) = (conditions.poison, conditions.killers);
+    let (poison, killers, hanging) = (conditions.poison, conditions.killers, conditions.hanging);
     let mut world = World {
         poison: (0..n).map(|_| rng.chance(poison)).collect(),
         killers: (0..n).map(|_| rng.chance(killers)).collect(),
+        hanging: (0..n).map(|_| rng.chance(hanging)).collect(),
+        has_timeouts,
         scheduler: Scheduler::new(plan, config).with_budget(budget),
         shadow,
         workers: Vec::new(),
@@ -155,6 +172,8 @@ fn conditions(rng: &mut Rng, seed: u64) -> (Conditions, i64) {
         killers: percent(rng, 3),
         refusals: percent(rng, 10),
         unprepared: percent(rng, 40),
+        slow: percent(rng, 5),
+        hanging: percent(rng, 3),
         drain_at: (!is_calm && rng.chance(10)).then(|| rng.range(0, 2000)),
         check_every: if is_large { 500 } else { 1 },
     };
@@ -167,7 +186,8 @@ impl World {
         for worker in (0..self.conditions.n_workers as u32).map(WorkerId) {
             let slots = self.rng.range(1, self.conditions.max_slots) as u32;
             let is_unprepared = self.rng.chance(self.conditions.unprepared);
-            self.workers.push(Worker { slots, is_unprepared, ..Worker::default() });
+            let is_pool = slots > 1;
+            self.workers.push(Worker { slots, is_unprepared, is_pool, ..Worker::default() });
             let joins = if self.rng.chance(20) { self.rng.range(0, 3000) } else { self.rng.range(0, 10) };
             self.message_at(joins, Event::WorkerJoined { worker, slots });
             if self.rng.chance(2) {
@@ -179,7 +199,7 @@ impl World {
                 self.happen(dies, death);
             }
         }
-        if self.conditions.longest_block > LOOK_INTERVAL {
+        if self.conditions.longest_block > LOOK_INTERVAL || self.has_timeouts {
             self.happen(LOOK_INTERVAL, Happening::Look);
         }
         if let Some(drain_at) = self.conditions.drain_at {
@@ -196,6 +216,7 @@ impl World {
                 Happening::Tick => self.handle(Event::Tick),
                 Happening::Look => self.look(),
                 Happening::Recall(worker) => self.give_back(worker),
+                Happening::Overdue(place) => self.overdue(self.assignments[place]),
                 Happening::Arrival(place) => self.arrive(self.assignments[place]),
                 Happening::Done(place) => self.done(self.assignments[place]),
                 Happening::Ask(worker) => {
@@ -294,8 +315,17 @@ impl World {
     /// Looks at how it is going, while anything goes on.
     fn look(&mut self) {
         self.handle(Event::Tick);
-        if !self.heap.is_empty() {
+        // What is in flight and does nothing hangs.
+        let is_any_in_flight = self.shadow.counts().iter().any(|counts| counts.in_flight > 0);
+        if !self.heap.is_empty() || is_any_in_flight {
             self.happen(self.now + LOOK_INTERVAL, Happening::Look);
+        }
+    }
+
+    fn overdue(&mut self, Assignment { worker, lease, .. }: Assignment) {
+        let entry = &self.workers[worker.0 as usize];
+        if !entry.is_dead && entry.busy.contains(&lease) {
+            self.answer(worker, Event::TimedOut { worker, lease, busy: BLOCK_TIMEOUT });
         }
     }
 
@@ -324,10 +354,21 @@ impl World {
         while !self.workers[place].is_dead && self.workers[place].n_busy < self.workers[place].slots {
             let Some(assignment) = self.workers[place].waiting.pop_front() else { return };
             self.workers[place].n_busy += 1;
-            let at = self.now + self.rng.range(0, self.conditions.longest_block);
+            let mut at = self.now + self.rng.range(0, self.conditions.longest_block);
             self.assignments.push(assignment);
             let done = self.assignments.len() - 1;
-            if self.killers[self.shadow.oracle.number(assignment.block)] {
+            let number = self.shadow.oracle.number(assignment.block);
+            self.workers[place].busy.push(assignment.lease);
+            if self.has_timeouts && self.workers[place].is_pool {
+                self.happen(self.now + BLOCK_TIMEOUT, Happening::Overdue(done));
+            }
+            if self.has_timeouts && self.hanging[number] {
+                continue;
+            }
+            if self.has_timeouts && self.rng.chance(self.conditions.slow) {
+                at += 2 * BLOCK_TIMEOUT;
+            }
+            if self.killers[number] {
                 self.happen(at, Happening::Death { worker: id, is_real: true });
             } else {
                 self.happen(at, Happening::Done(done));
@@ -341,6 +382,7 @@ impl World {
             return;
         }
         self.workers[worker.0 as usize].n_busy -= 1;
+        self.workers[worker.0 as usize].busy.retain(|other| *other != lease);
         let is_poison = self.poison[self.shadow.oracle.number(block)];
         // Half of them know that they are.
         let outcome = if self.workers[worker.0 as usize].is_unprepared {

@@ -20,11 +20,16 @@ use crate::run::error::RunError;
 use crate::run::interrupt::Request;
 use crate::run::options::Options;
 use crate::run::topology::{Peer, index_of, worker_number};
-use crate::scheduler::{Actions, Assignment, Broken, Event, Lease, Retired, Scheduler, Time, WorkerId};
+use crate::scheduler::{
+    Actions, Assignment, Broken, Event, HungSlot, Lease, Retired, Scheduler, Time, WorkerId,
+};
 use crate::wire::{Assigned, Finished, FromWorker, Hello, Stop, ToWorker};
 
 /// Microseconds between two looks at whose heartbeat is due.
 const HEARTBEAT_CHECK_INTERVAL: Time = 100_000;
+
+/// Maximum number of blocks that are named when all slots hang.
+const MAX_NAMED: usize = 10;
 
 /// A worker.
 #[derive(Debug)]
@@ -156,6 +161,9 @@ impl Desk {
                 return self.settle(outbox);
             }
             FromWorker::Status(status) => self.heartbeats.record(from, status),
+            FromWorker::TimedOut { lease, busy_us: busy } => {
+                self.handle(now, Event::TimedOut { worker: from, lease: Lease(lease), busy }, outbox)?;
+            }
             FromWorker::Returned { leases } => {
                 let leases = leases.into_iter().map(Lease).collect();
                 self.handle(now, Event::Returned { worker: from, leases }, outbox)?;
@@ -509,13 +517,48 @@ impl Desk {
     /// An error unless a worker is left.
     ///
     /// # Errors
-    /// [`RunError::NoWorkers`].
+    /// [`RunError::NoWorkers`], [`RunError::AllHang`].
     #[inline]
     pub fn require_workers(&self) -> Result<(), RunError> {
+        if self.scheduler.is_hung() {
+            return Err(self.all_hang());
+        }
         if self.scheduler.n_workers() > 0 {
             return Ok(());
         }
         Err(RunError::NoWorkers { remaining: self.n_open(), n_lost: self.stats.n_lost() })
+    }
+
+    #[cold]
+    fn all_hang(&self) -> RunError {
+        let hung = self.scheduler.hung_slots();
+        let name = |slot: &HungSlot| {
+            let known = index_of(slot.worker).and_then(|index| self.workers.get(index));
+            let place = known.map_or_else(String::new, |known| format!(" ({})", known.peer));
+            let task = self.scheduler.plan().task(slot.block.task).spec.name();
+            format!("block {} of task {task:?} on {}{place}", slot.block.index, slot.worker)
+        };
+        let mut blocks: Vec<String> = hung.iter().take(MAX_NAMED).map(name).collect();
+        if hung.len() > MAX_NAMED {
+            blocks.push(format!("{} more", hung.len() - MAX_NAMED));
+        }
+        let remaining = self.stats.n_open(&self.scheduler);
+        RunError::AllHang { blocks: blocks.join(", "), remaining }
+    }
+
+    /// The run is over: workers with slots that hang are not heard of any more. Returns which they are.
+    pub(super) fn leave_hung(&mut self) -> Vec<WorkerId> {
+        let mut hung: Vec<WorkerId> = self.scheduler.hung_slots().iter().map(|slot| slot.worker).collect();
+        hung.sort_unstable();
+        hung.dedup();
+        for worker in &hung {
+            self.heartbeats.stop(*worker);
+            self.epochs.forget(*worker);
+            if let Some(known) = index_of(*worker).and_then(|index| self.workers.get_mut(index)) {
+                known.is_lost = true;
+            }
+        }
+        hung
     }
 
     /// The scheduler, to look at.

@@ -98,7 +98,12 @@ impl Coordinator {
 
     /// Runs the pipeline. At the end, every worker has been told so, and the transport is given back.
     pub fn run(mut self) -> Result<Report, RunError> {
-        match self.schedule().and_then(|()| self.drain_status()).and_then(|()| self.require_place()) {
+        let scheduled = self.schedule();
+        // Nobody waits for slots that hang: their workers are left behind as lost ones are.
+        for worker in self.desk.leave_hung() {
+            self.transport.forget(endpoint_of(worker));
+        }
+        match scheduled.and_then(|()| self.drain_status()).and_then(|()| self.require_place()) {
             Ok(()) => self.end(),
             Err(error @ (RunError::GivenUp { .. } | RunError::Interrupted { .. })) => {
                 Err(self.give_up(error))

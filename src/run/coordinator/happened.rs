@@ -1,8 +1,10 @@
 //! Failures as lines for the run directory, of which a run of a million failures does not write a million.
 
+use std::time::Duration;
+
 use crate::journal::Event;
 use crate::plan::Plan;
-use crate::scheduler::{Cause, Disposition, Failure};
+use crate::scheduler::{Cause, Disposition, Failure, Time};
 
 /// Failures and retries of a task that a run writes down one by one, and those that it counts.
 const MAX_LINES: u64 = 1000;
@@ -16,6 +18,7 @@ pub(super) fn event_of(plan: &Plan, failure: &Failure) -> Event {
     let message = match cause {
         Cause::Error(message) => cut(message),
         Cause::WorkerLost => "its worker was lost".to_owned(),
+        Cause::TimedOut { busy } => timed_out(*busy),
     };
     let (block, worker) = (block.index, worker.0);
     match *disposition {
@@ -24,6 +27,12 @@ pub(super) fn event_of(plan: &Plan, failure: &Failure) -> Event {
         | Disposition::Stuck { attempts } => Event::Retried { task, block, worker, attempts, message },
         Disposition::GiveUp { attempts } => Event::Failed { task, block, worker, attempts, message },
     }
+}
+
+/// That a block has taken too long.
+pub(super) fn timed_out(busy: Time) -> String {
+    let seconds = Duration::from_micros(busy).as_secs_f64();
+    format!("it had not ended after {seconds:.1} s, and its slot gets no more blocks before it has")
 }
 
 fn cut(message: &str) -> String {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::happened::timed_out;
 use crate::observe::{ChunkReads, Longest, Report, Snapshot, TaskReport, TaskSnapshot};
 use crate::plan::{BlockId, Plan, TaskId};
 use crate::run::topology::Peer;
@@ -11,6 +12,8 @@ use crate::wire::Reads;
 
 /// Maximum number of failures of a task that are logged as they happen; the report has the count of all.
 const MAX_LOGGED_FAILURES: u64 = 20;
+/// Maximum number of tasks that are shown one by one while they run; of more, the sum is. The report has each of them.
+const MAX_SHOWN_TASKS: usize = 30;
 /// Microseconds between two searches for the block that takes longest: each looks at all blocks in flight.
 const LONGEST_INTERVAL: Time = 5_000_000;
 
@@ -76,6 +79,7 @@ impl RunStats {
         let message = match cause {
             Cause::Error(message) => message,
             Cause::WorkerLost => "its worker was lost".to_owned(),
+            Cause::TimedOut { busy } => timed_out(busy),
         };
         let task = block.task.as_usize();
         let write_roi = self.plan.block(block).write_roi;
@@ -144,11 +148,15 @@ impl RunStats {
 
     /// How the run stands.
     pub fn snapshot(&mut self, scheduler: &Scheduler, now: Time) -> Snapshot {
-        let tasks = self
-            .ids()
-            .zip(&self.tasks)
-            .map(|(id, task)| TaskSnapshot { name: task.name.clone(), counts: scheduler.counts(id) });
-        let tasks = tasks.collect();
+        let counts = self.ids().map(|id| scheduler.counts(id));
+        let tasks = if self.tasks.len() > MAX_SHOWN_TASKS {
+            // More lines than a terminal has, several times a second, would cost more than the scheduling.
+            let name = format!("all {} tasks", self.tasks.len());
+            vec![TaskSnapshot { name, counts: counts.fold(Counts::default(), Counts::plus) }]
+        } else {
+            let names = self.tasks.iter().map(|task| task.name.clone());
+            names.zip(counts).map(|(name, counts)| TaskSnapshot { name, counts }).collect()
+        };
         Snapshot {
             elapsed: Duration::from_micros(now),
             tasks,
@@ -164,6 +172,7 @@ impl RunStats {
         report.most_memory = most_memory;
         report.n_lost = self.n_lost;
         report.n_retired = self.n_retired;
+        report.n_hung = scheduler.hung_slots().len();
         report.chunk_reads = self.chunk_reads;
         report.tasks = std::mem::take(&mut self.tasks);
         for ((id, task), busy_us) in (0..).map(TaskId).zip(&mut report.tasks).zip(&self.busy_us) {

@@ -45,7 +45,7 @@ pub(super) enum Takes {
 }
 
 /// All options of a run.
-pub(super) static TABLE: [RunOption; 21] = [
+pub(super) static TABLE: [RunOption; 22] = [
     RunOption {
         name: "credits",
         variable: "BELLIS_CREDITS",
@@ -254,6 +254,14 @@ pub(super) static TABLE: [RunOption; 21] = [
                tried, and the run ends if that is in vain",
         default: "10",
         takes: Takes::Seconds { set: |options, pause| options.place_pause = pause },
+    },
+    RunOption {
+        name: "block-timeout-s",
+        variable: "BELLIS_BLOCK_TIMEOUT_S",
+        value_name: "SECONDS",
+        docs: "seconds that a block may take before it is tried elsewhere and its slot gets no more blocks; 0 for ever",
+        default: "0",
+        takes: Takes::Seconds { set: |options, timeout| options.block_timeout = timeout },
     },
     RunOption {
         name: "only",

@@ -68,6 +68,10 @@ pub struct Options {
     /// room, no rights); then one is tried, and when that is refused too, the run ends so that it can go on later. 10 unless
     /// set.
     pub place_pause: Duration,
+    /// `BELLIS_BLOCK_TIMEOUT_S`: seconds that a block may take, where its task does not
+    /// [say](crate::TaskBuilder::timeout) so. A block that takes longer is tried elsewhere, and its slot gets no more blocks
+    /// before it has come back. 0 unless set, for ever.
+    pub block_timeout: Duration,
     /// `BELLIS_ONLY`: only blocks whose write ROI meets this one, in world units, are processed; the others are
     /// excluded. All unless set.
     pub only: Option<Roi>,
@@ -101,6 +105,7 @@ impl Default for Options {
             fail_fast: true,
             max_failures: None,
             place_pause: Duration::from_secs(10),
+            block_timeout: Duration::ZERO,
             only: None,
             blocks: None,
             mask: None,

@@ -58,6 +58,22 @@ pub(in crate::run) fn leave_at_once(error: &RunError) -> ! {
     exit_now(RESUMABLE.into())
 }
 
+/// Ends the process, or the job: so many loops of the program's hang in a block, and the run cannot return before they do.
+pub(in crate::run) fn leave_hung(n_loops: usize, error: Option<&RunError>) -> ! {
+    let why = error.map_or_else(String::new, |error| format!(" ({error})"));
+    // Nothing is left to do when standard error is closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "error: the run is over{why}, but {n_loops} loops of the program do not return: the process ends"
+    );
+    flush();
+    if world_rank().is_some() {
+        sleep(GRACE);
+        abort(1);
+    }
+    exit_now(1)
+}
+
 /// Lets go of all that was printed.
 pub(super) fn flush() {
     // Nothing is left to do when an output is closed.

@@ -93,6 +93,7 @@ pub(in crate::run) fn receive_hellos(
         if let FromWorker::Hello(hello) = decode(&buffer)?
             && !transport.is_lost(envelope.from)
         {
+            let hello = hello.without_text_of(&hellos[&COORDINATOR]);
             hellos.insert(envelope.from, hello);
         }
     }
@@ -215,6 +216,17 @@ mod tests {
     fn ranks_that_agree_run() {
         assert_eq!(disagreement(&[built("a"), built("a"), built("a")]), None);
         assert_eq!(disagreement(&[built("a")]), None);
+    }
+
+    #[test]
+    fn the_text_of_a_pipeline_is_kept_where_it_is_another() {
+        let mine = built("a");
+        let text = |hello: Hello| match hello.without_text_of(&mine) {
+            Hello::Ready { pipeline, .. } => Some(pipeline),
+            _ => None,
+        };
+        assert_eq!((text(built("a")), text(built("bb"))), (Some(String::new()), Some("bb".to_owned())));
+        assert_eq!(unable("x").without_text_of(&mine), unable("x"));
     }
 
     #[test]

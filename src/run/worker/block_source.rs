@@ -14,6 +14,9 @@ pub(super) trait BlockSource: Send {
     /// The next block, or `None` at the end of the run; and whether it had to be waited for.
     fn next(&mut self) -> Result<(Option<Assigned>, bool), RunError>;
 
+    /// The next block, if it is there already. What was answered leaves before that, so that more may come.
+    fn try_next(&mut self) -> Result<Option<Assigned>, RunError>;
+
     /// Answers for a block. `is_urgent` unless the answer may wait for the next ones.
     fn finish(&mut self, finished: Finished, is_urgent: bool) -> Result<(), RunError>;
 }
@@ -31,6 +34,8 @@ pub(in crate::run) struct Setup {
     pub may_share: bool,
     /// What helps this thread as one of many of its process.
     pub shared_helper: Option<Arc<SharedHelper>>,
+    /// How long blocks may take whose task does not say so; zero for ever.
+    pub block_timeout: Duration,
     /// Silence after which rank 0 is lost; zero for never.
     pub rank0_patience: Duration,
     /// The context whose reads it reports.

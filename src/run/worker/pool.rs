@@ -3,18 +3,21 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::block_source::{BlockSource, Setup};
 use super::slot::{Loop, Worker};
+use super::timeouts::Timeouts;
 use super::uplink::Uplink;
 use crate::plan::{Task, WorkerInfo};
 use crate::run::error::RunError;
 use crate::transport::{Transport, Waiting};
 use crate::wire::{Assigned, Finished, Stop};
 
+/// Time between two looks for blocks that take too long.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
 /// What the slots and the communication thread share.
-#[derive(Default)]
 struct Pool {
     shared: Mutex<Shared>,
     /// There are blocks, or the run is over.
@@ -23,7 +26,6 @@ struct Pool {
     for_uplink: Condvar,
 }
 
-#[derive(Default)]
 struct Shared {
     inbox: VecDeque<Assigned>,
     answers: Vec<Finished>,
@@ -31,9 +33,16 @@ struct Shared {
     /// How many slots are busy, and since when at least one is.
     n_busy: u32,
     busy_since: Option<Instant>,
+    timeouts: Timeouts,
 }
 
 impl Pool {
+    fn new(timeouts: Timeouts) -> Self {
+        let (inbox, answers) = (VecDeque::new(), Vec::new());
+        let shared = Shared { inbox, answers, is_over: false, n_busy: 0, busy_since: None, timeouts };
+        Self { shared: Mutex::new(shared), for_slots: Condvar::new(), for_uplink: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         // Closures run outside the lock, and the queues are whole between any two operations.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -51,6 +60,7 @@ impl BlockSource for Slot {
             if let Some(assigned) = shared.inbox.pop_front() {
                 shared.n_busy += 1;
                 shared.busy_since.get_or_insert_with(Instant::now);
+                shared.timeouts.begin(&assigned);
                 return Ok((Some(assigned), has_waited));
             }
             if shared.is_over {
@@ -61,8 +71,18 @@ impl BlockSource for Slot {
         }
     }
 
+    fn try_next(&mut self) -> Result<Option<Assigned>, RunError> {
+        let mut shared = self.0.lock();
+        let Some(assigned) = shared.inbox.pop_front() else { return Ok(None) };
+        shared.n_busy += 1;
+        shared.busy_since.get_or_insert_with(Instant::now);
+        shared.timeouts.begin(&assigned);
+        Ok(Some(assigned))
+    }
+
     fn finish(&mut self, finished: Finished, _is_urgent: bool) -> Result<(), RunError> {
         let mut shared = self.0.lock();
+        shared.timeouts.end(finished.lease);
         shared.answers.push(finished);
         shared.n_busy = shared.n_busy.saturating_sub(1);
         if shared.n_busy == 0 {
@@ -81,7 +101,7 @@ pub(super) fn work(
     tasks: &Arc<[Task]>,
     body: &Loop<'_>,
 ) -> Result<Stop, RunError> {
-    let pool = Arc::new(Pool::default());
+    let pool = Arc::new(Pool::new(Timeouts::new(tasks, setup.block_timeout)));
     let mut uplink = Uplink::new(transport, setup.storage.clone());
     uplink.watch_rank_0(setup.rank0_patience);
     let driven = thread::scope(|scope| {
@@ -121,6 +141,7 @@ fn join(slot: thread::ScopedJoinHandle<'_, Result<(), RunError>>) -> Result<(), 
 fn talk(uplink: &mut Uplink, pool: &Pool, setup: Setup) -> Result<(), RunError> {
     let mut waiting = Waiting::new(setup.idle);
     let mut answers = Vec::new();
+    let mut next_look = Instant::now() + LOOK_INTERVAL;
     while uplink.stop.is_none() {
         let has_received = uplink.receive_beside(|leases| {
             // What no slot has begun.
@@ -139,6 +160,12 @@ fn talk(uplink: &mut Uplink, pool: &Pool, setup: Setup) -> Result<(), RunError> 
         if answers.is_empty() && !has_received {
             if waiting.is_long() {
                 uplink.look_for_rank_0()?;
+                let now = Instant::now();
+                if now >= next_look {
+                    next_look = now + LOOK_INTERVAL;
+                    let overdue = pool.lock().timeouts.take_overdue(now);
+                    overdue.iter().try_for_each(|(lease, busy)| uplink.send_timed_out(*lease, *busy))?;
+                }
             }
             waiting.pause(|limit| {
                 let shared = pool.lock();

@@ -66,6 +66,16 @@ impl BlockSource for SingleSlot {
         }
     }
 
+    fn try_next(&mut self) -> Result<Option<Assigned>, RunError> {
+        let mut uplink = lock(&self.uplink);
+        if let Some(error) = uplink.error.take() {
+            return Err(error);
+        }
+        uplink.flush()?;
+        uplink.receive()?;
+        Ok(uplink.inbox.pop()?)
+    }
+
     fn finish(&mut self, finished: Finished, is_urgent: bool) -> Result<(), RunError> {
         self.is_look_due = is_urgent;
         let mut uplink = lock(&self.uplink);

@@ -55,15 +55,59 @@ impl Worker {
     pub fn acquire(&mut self) -> Result<Option<Block>, RunError> {
         let next = self.source.next().inspect_err(|error| self.error = Some(error.clone()));
         let (assigned, has_waited) = next?;
-        Ok(assigned.map(|Assigned { block, lease, read_roi, write_roi }| {
-            let begin = self.last_release.filter(|_| !has_waited).unwrap_or_else(Instant::now);
-            self.held.push(Held { block, lease, begin });
-            Block { id: block, read_roi, write_roi }
-        }))
+        Ok(assigned.map(|assigned| self.hold(&assigned, has_waited)))
+    }
+
+    /// Takes a block that is there already, and waits for none. [`acquire`](Self::acquire) tells whether the run is over.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    pub fn try_acquire(&mut self) -> Result<Option<Block>, RunError> {
+        let next = self.source.try_next().inspect_err(|error| self.error = Some(error.clone()));
+        Ok(next?.map(|assigned| self.hold(&assigned, true)))
+    }
+
+    /// Waits for a block, and takes as many more as are there already, `n` at most in all: for loops that process several at
+    /// a time. None when the run is over.
+    ///
+    /// ```
+    /// # use bellis::{Progress, Roi, Runner, Task};
+    /// let task = Task::builder("batches").total_roi(Roi::new([0], [10])?).block_shape([1]).build()?;
+    /// let report = Runner::new().progress(Progress::Off).run_with(task, |worker| loop {
+    ///     let batch = worker.acquire_up_to(3)?;
+    ///     if batch.is_empty() {
+    ///         return Ok(());
+    ///     }
+    ///     for block in batch {
+    ///         worker.release(block, Ok(()))?;
+    ///     }
+    /// })?;
+    /// assert_eq!(report.tasks[0].counts.completed, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_up_to(&mut self, n: usize) -> Result<Vec<Block>, RunError> {
+        let mut blocks = Vec::new();
+        while blocks.len() < n {
+            let next = if blocks.is_empty() { self.acquire()? } else { self.try_acquire()? };
+            let Some(block) = next else { break };
+            blocks.push(block);
+        }
+        Ok(blocks)
+    }
+
+    fn hold(&mut self, assigned: &Assigned, has_waited: bool) -> Block {
+        let Assigned { block, lease, read_roi, write_roi } = *assigned;
+        let begin = self.last_release.filter(|_| !has_waited).unwrap_or_else(Instant::now);
+        self.held.push(Held { block, lease, begin });
+        Block { id: block, read_roi, write_roi }
     }
 
     /// Gives a block back. Several may be held at a time, as many as the slot has credits and one more; each is
-    /// released once. A loop that waits for another block while all others wait for those that it holds never ends.
+    /// released once. A loop that holds blocks takes others by [`try_acquire`](Self::try_acquire): they may all wait for those
+    /// that it holds, and then [`acquire`](Self::acquire) does not return.
     ///
     /// # Errors
     /// [`RunError::NotAcquired`] for a block that is not held; rank 0 cannot be reached.

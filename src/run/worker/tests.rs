@@ -36,9 +36,17 @@ fn with_worker(
     let mut endpoints = network(2);
     let worker = endpoints.pop().expect("there are two");
     let mut mine = endpoints.pop().expect("there are two");
-    let (rank0_patience, storage) = (Duration::ZERO, Context::new());
-    let setup =
-        Setup { rank: 1, slots, idle: Idle::Sleep, may_share, shared_helper: None, rank0_patience, storage };
+    let (block_timeout, rank0_patience, storage) = (Duration::ZERO, Duration::ZERO, Context::new());
+    let setup = Setup {
+        rank: 1,
+        slots,
+        idle: Idle::Sleep,
+        may_share,
+        shared_helper: None,
+        block_timeout,
+        rank0_patience,
+        storage,
+    };
     let tasks: Arc<[Task]> = [task()].into();
     thread::scope(|scope| {
         let worker = scope.spawn(|| work(Box::new(worker), setup, &tasks, body));

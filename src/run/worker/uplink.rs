@@ -16,6 +16,9 @@ use crate::wire::{
     BatchQueue, BatchWriter, Finished, FromWorker, Reads, Status, Stop, ToWorker, decode, encode, shorten,
 };
 
+/// Number of bytes at which a report leaves by itself.
+const MAX_REPORT_BYTES: usize = 1 << 20;
+
 /// One worker's side of the messages. It has no clock of its own but for the answers to status checks.
 pub struct Uplink {
     transport: Box<dyn Transport>,
@@ -121,14 +124,19 @@ impl Uplink {
         Ok(has_received)
     }
 
-    /// Keeps an answer for the next [`flush`](Self::flush).
+    /// Keeps an answer for the next [`flush`](Self::flush), unless there are very many.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// As [`receive`](Self::receive).
     #[inline]
     pub fn answer(&mut self, finished: &Finished) -> Result<(), RunError> {
         self.n_finished += 1;
-        Ok(self.answers.push(finished)?)
+        self.answers.push(finished)?;
+        // Thousands of slots that fail at once have more to say than a message may hold.
+        if self.answers.n_bytes() >= MAX_REPORT_BYTES {
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// Number of answers that are kept.
@@ -215,6 +223,15 @@ impl Uplink {
             leases.push(assigned.lease);
         }
         let message = FromWorker::Returned { leases };
+        encode(&message, &mut self.sent)?;
+        Ok(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?)
+    }
+
+    /// Tells rank 0 that a slot has been busy with a block for longer than it may.
+    #[cold]
+    pub(super) fn send_timed_out(&mut self, lease: u64, busy: Duration) -> Result<(), RunError> {
+        let busy_us = u64::try_from(busy.as_micros()).unwrap_or(u64::MAX);
+        let message = FromWorker::TimedOut { lease, busy_us };
         encode(&message, &mut self.sent)?;
         Ok(self.transport.send(COORDINATOR, tag(message.kind()), &self.sent)?)
     }

@@ -32,6 +32,7 @@ pub fn run(call: &Call) -> Result {
         "blocks-check" => check(call),
         "blocks-twice" => twice(call),
         "blocks-held-up" => held_up(call),
+        "blocks-hang" => hang(call),
         other => Err(format!("scenario {other:?} is unknown").into()),
     }
 }
@@ -57,6 +58,28 @@ fn held_up(call: &Call) -> Result {
     let late = Task::builder("late").total_write_roi(total).block_shape([39]);
     let late = late.process(move |block| notes.note("late", &block.index().to_string()));
     plain(many.build()? + late.build()?)
+}
+
+/// Block 5 never ends; it is tried again so often.
+fn hang(call: &Call) -> Result {
+    let record = Record::new(&call.directory);
+    let notes = record.clone();
+    let retries = call.more.first().and_then(|text| text.parse().ok()).unwrap_or(2);
+    let task = line("hang", 40)?.max_retries(retries).process(move |block| {
+        while block.index() == 5 {
+            sleep(Duration::from_secs(3600));
+        }
+        notes.during("hang", block, || {
+            sleep(Duration::from_millis(20));
+            Ok(())
+        })
+    });
+    let report = Runner::new().run(task.build()?);
+    fact("done", record.lines("blocks")?.len());
+    let report = report?;
+    facts(&report);
+    fact("hung", report.n_hung);
+    Ok(report.into_result()?)
 }
 
 fn once(call: &Call) -> Result {

@@ -26,6 +26,15 @@ pub fn run(call: &Call) -> Result {
             rest(worker)?;
             if worker.info().rank == 1 { Err("the last flush failed".into()) } else { Ok(()) }
         }),
+        "loops-hang" => plain(task, |worker| {
+            while let Some(block) = worker.acquire()? {
+                while block.index() == 5 {
+                    sleep(Duration::from_secs(3600));
+                }
+                worker.release(block, Ok(()))?;
+            }
+            Ok(())
+        }),
         "loops-twice-released" => plain(task, |worker| {
             while let Some(block) = worker.acquire()? {
                 worker.release(block, Ok(()))?;
