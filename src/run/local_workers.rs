@@ -136,10 +136,13 @@ fn lead_threads<'scope>(
     if hung > 0 && !may_stay {
         leave_hung(hung, report.as_ref().err());
     }
-    let report = report?;
-    ended.into_iter().try_for_each(|worker| {
+    // Also after an error: nobody works for a run that has returned.
+    let join = |worker: Box<dyn Started + 'scope>| {
         worker.wait().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(drop)
-    })?;
+    };
+    let joined = ended.into_iter().map(join).fold(Ok(()), Result::and);
+    let report = report?;
+    joined?;
     Ok(report)
 }
 

@@ -12,6 +12,10 @@ use crate::wire::Reads;
 
 /// Maximum number of failures of a task that are logged as they happen; the report has the count of all.
 const MAX_LOGGED_FAILURES: u64 = 20;
+/// The same for all tasks together: the log may be a pipe that somebody reads slowly.
+const MAX_LOGGED_IN_ALL: u64 = 500;
+/// Longest message of a failure in the log, in bytes.
+const MAX_LOGGED_BYTES: usize = 1000;
 /// Maximum number of tasks that are shown one by one while they run; of more, the sum is. The report has each of them.
 const MAX_SHOWN_TASKS: usize = 30;
 /// Microseconds between two searches for the block that takes longest: each looks at all blocks in flight.
@@ -23,6 +27,7 @@ pub(super) struct RunStats {
     tasks: Vec<TaskReport>,
     busy_us: Vec<u64>,
     n_logged: Vec<u64>,
+    n_logged_in_all: u64,
     n_workers: usize,
     n_slots: u64,
     n_lost: usize,
@@ -40,6 +45,7 @@ impl RunStats {
         Self {
             busy_us: vec![0; tasks.len()],
             n_logged: vec![0; tasks.len()],
+            n_logged_in_all: 0,
             tasks,
             n_workers: peers.iter().filter(|peer| peer.slots > 0).count(),
             n_slots: peers.iter().map(|peer| u64::from(peer.slots)).sum(),
@@ -86,11 +92,18 @@ impl RunStats {
         let BlockId { index, .. } = block;
         let name = &self.tasks[task].name;
         self.n_logged[task] += 1;
-        if self.n_logged[task] <= MAX_LOGGED_FAILURES {
+        self.n_logged_in_all += 1;
+        if self.n_logged_in_all > MAX_LOGGED_IN_ALL {
+            if self.n_logged_in_all == MAX_LOGGED_IN_ALL + 1 {
+                log::warn!("more blocks fail, of many tasks; the report at the end counts them");
+            }
+        } else if self.n_logged[task] <= MAX_LOGGED_FAILURES {
+            let next = if self.is_interrupted { "for the next run to try" } else { "will be tried again" };
+            let message = &message[..message.floor_char_boundary(MAX_LOGGED_BYTES)];
             match disposition {
                 Disposition::Retry { attempts } => log::warn!(
-                    "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, will be tried \
-                     again): {message}"
+                    "task {name:?}, block {index} {write_roi} failed on {worker} (attempt {attempts}, {next}): \
+                     {message}"
                 ),
                 // Others of the task say the same.
                 Disposition::Hold { .. } | Disposition::Stuck { .. } => log::log!(

@@ -95,6 +95,7 @@ fn stuck(failure: &Failure, scheduler: &Scheduler) -> String {
     let message = match &failure.cause {
         Cause::Error(message) => message,
         Cause::WorkerLost => "its worker was lost",
+        Cause::TimedOut { .. } => "a block took too long",
     };
     let pause_s = scheduler.config().place_pause / 1_000_000;
     format!(
