@@ -1,7 +1,9 @@
 //! What there is to know of a task without its closures: plain data, equal on every rank.
 
 use std::ops::Range;
-use std::time::Duration;
+
+// A length of time, and no clock.
+use core::time::Duration;
 
 use super::conflict::Conflicts;
 use super::grid::Grid;

@@ -1,8 +1,9 @@
 //! A task as the user describes it.
 
+// A length of time, and no clock.
+use core::time::Duration;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::block::{Block, BlockId, TaskId};
 use super::body::{BlockResult, Body, BoxError, WorkerInfo};

@@ -42,12 +42,13 @@ pub(super) struct Hung {
 impl Hung {
     /// Blocks of tasks that do not say how long they may take may take this long.
     pub fn new(plan: &Plan, otherwise: Time) -> Self {
-        let limit = |timeout: std::time::Duration| match timeout.as_micros() {
+        let limit = |timeout_us: u128| match timeout_us {
             0 => Time::MAX,
             micros => Time::try_from(micros).unwrap_or(Time::MAX),
         };
         let tasks = plan.tasks().iter().map(|planned| planned.spec.timeout());
-        let limits: Vec<Time> = tasks.map(|timeout| timeout.map_or(otherwise, limit)).collect();
+        let limits: Vec<Time> =
+            tasks.map(|timeout| timeout.map_or(otherwise, |timeout| limit(timeout.as_micros()))).collect();
         let has_limits = limits.iter().any(|limit| *limit < Time::MAX);
         Self { slots: Vec::new(), limits, has_limits, cursor: 0, last_look: 0 }
     }
