@@ -125,7 +125,7 @@ fn lead_threads<'scope>(
     }
     // Without it, blocks that were sent ahead are given back between blocks alone.
     let help = shared_helper.clone();
-    let helper = thread::Builder::new().name("bellis helper".to_owned()).spawn(move || help.help()).ok();
+    let helper = thread::Builder::new().name("local helper".to_owned()).spawn(move || help.help()).ok();
     let report = lead(refused.map_or(Ok(mine), Err));
     if let Some(helper) = helper {
         shared_helper.end(helper.thread());
