@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bellis::plan::Plan;
-use bellis::scheduler::{Actions, Assignment, Config, Event, Lease, Outcome, Scheduler, WorkerId};
-use bellis::{Pipeline, Roi, Task};
+use bellis::scheduler::{Actions, Assignment, Config, Event, Lease, Scheduler, WorkerId};
+use bellis::{Outcome, Pipeline, Roi, Task};
 use common::Figures;
 
 type Error = Box<dyn std::error::Error>;

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bellis::plan::Plan;
-use bellis::scheduler::{Actions, Assignment, Config, Event, Outcome, Scheduler, WorkerId};
-use bellis::{Coordinate, Pipeline, Roi, Task};
+use bellis::scheduler::{Actions, Assignment, Config, Event, Scheduler, WorkerId};
+use bellis::{Coordinate, Outcome, Pipeline, Roi, Task};
 use common::Figures;
 
 /// The system's allocator, with a count of the bytes in use and of the most there ever were.

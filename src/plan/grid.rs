@@ -216,37 +216,38 @@ impl Grid {
     #[inline]
     pub fn position(&self, index: u64) -> Coordinate {
         debug_assert!(index < self.n_blocks);
-        let mut rest = index;
         let mut position = Coordinate::zeros(self.n_axes());
-        let n_axes = self.n_axes();
+        let Some((first, others)) = position.as_mut_slice().split_first_mut() else { return position };
+        let inner = others.iter_mut().zip(&self.shape.as_slice()[1..]).rev();
         if let Ok(mut rest) = u32::try_from(index) {
             // As below. A division of 32 bits takes a fraction of one of 64.
-            for axis in (1..n_axes).rev() {
+            for (place, &extent) in inner {
                 if rest == 0 {
                     return position;
                 }
-                match u32::try_from(self.shape[axis]) {
+                match u32::try_from(extent) {
                     Ok(extent) => {
-                        position[axis] = i64::from(rest % extent);
+                        *place = i64::from(rest % extent);
                         rest /= extent;
                     }
                     // The extent is larger than the rest.
                     Err(_) => {
-                        position[axis] = i64::from(rest);
+                        *place = i64::from(rest);
                         rest = 0;
                     }
                 }
             }
-            position[0] = i64::from(rest);
+            *first = i64::from(rest);
             return position;
         }
-        for axis in (1..n_axes).rev() {
+        let mut rest = index;
+        for (place, &extent) in inner {
             // Every extent is at least 1, and the product of all fits into an i64: neither cast changes a value.
-            let extent = self.shape[axis] as u64;
-            position[axis] = (rest % extent) as i64;
+            let extent = extent as u64;
+            *place = (rest % extent) as i64;
             rest /= extent;
         }
-        position[0] = rest as i64;
+        *first = rest as i64;
         position
     }
 

@@ -168,8 +168,11 @@ fn count<T: Copy + Into<u64>>(
         *n_counting += 1;
     }
     *cell = narrow(before - 1);
-    *n_counting -= u32::from(before == 1);
-    before == 1
+    if before == 1 {
+        *n_counting -= 1;
+        return true;
+    }
+    false
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Propagation {
             }
             budget -= self.find_conflicting(plan, tasks, walk, &position, budget);
             let found = self.found.iter().copied();
-            tasks.change(walk.block.task, |task| task.release(planned, found));
+            tasks.release(walk.block.task, planned, found);
         }
         while let Some((downstream, link)) = planned.downstream.get(walk.segment - 1) {
             let dependents = link.downstream(&position);
@@ -109,7 +109,7 @@ impl Propagation {
             let n_told = (dependents.size() - walk.visited).min(budget);
             let ranges = released.spec.grid().index_ranges(&dependents, walk.visited);
             let told = ranges.flatten().take(n_told as usize);
-            tasks.change(*downstream, |task| task.release(released, told));
+            tasks.release(*downstream, released, told);
             budget -= n_told;
             if budget == 0 {
                 walk.visited += n_told;

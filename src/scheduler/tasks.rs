@@ -7,7 +7,7 @@ use super::conflict_table::ConflictTable;
 use super::event::WorkerId;
 use super::rank_set::RankSet;
 use super::task_state::TaskState;
-use crate::plan::{BlockId, Plan, TaskId};
+use crate::plan::{BlockId, Plan, PlannedTask, TaskId};
 
 /// What a block is handed out for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +184,20 @@ impl Tasks {
         } else {
             self.change(id, |task| task.complete(index, is_skipped));
         }
+    }
+
+    /// See [`TaskState::release`].
+    #[inline]
+    pub fn release(&mut self, id: TaskId, planned: &PlannedTask, indices: impl Iterator<Item = u64>) {
+        let state = &mut self.states[id.as_usize()];
+        if !state.is_unlimited() || !state.has_work() {
+            return self.change(id, |task| task.release(planned, indices));
+        }
+        // Blocks that are ready are all that there are more of.
+        let n_ready = state.counts.ready;
+        state.release(planned, indices);
+        self.n_available_ahead += state.counts.ready - n_ready;
+        self.look();
     }
 
     /// See [`TaskState::conflict_table`].

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bellis::Outcome;
 use bellis::geometry::{ChunkGrid, WriteTarget};
 use bellis::plan::{BlockId, Fault, Plan, TaskId};
 use bellis::scheduler::{
-    Actions, Assignment, Cause, Config, Disposition, Event, Failure, Lease, Outcome, Scheduler, Time,
-    WorkerId,
+    Actions, Assignment, Cause, Config, Disposition, Event, Failure, Lease, Scheduler, Time, WorkerId,
 };
 use bellis::{Pipeline, Roi, Task, TaskBuilder};
 

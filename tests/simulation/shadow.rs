@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bellis::plan::{BlockId, Fault, Plan, TaskId};
+use bellis::plan::{BlockId, Fault, Outcome, Plan, TaskId};
 use bellis::scheduler::{
     Actions, Assignment, Cause, Config, Counts, Disposition, Ended, Event, Failure, FinalState, Lease,
-    Outcome, Scheduler, Time, WorkerId,
+    Scheduler, Time, WorkerId,
 };
 
 use crate::oracle::{Number, Oracle};

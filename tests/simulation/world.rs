@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use bellis::Outcome;
 use bellis::plan::Fault;
 use bellis::scheduler::{
-    Actions, Assignment, Config, Disposition, Event, Failure, Lease, Outcome, Scheduler, Time, WorkerId,
+    Actions, Assignment, Config, Disposition, Event, Failure, Lease, Scheduler, Time, WorkerId,
 };
 
 use crate::pipelines;
