@@ -131,4 +131,3 @@ pub use sanity::InvariantError;
 pub use task_state::Counts;
 
 // As part of `Event`.
-pub use crate::plan::Outcome;

@@ -66,7 +66,7 @@
 //!   `attributes` are the part of it that Zarr, N5 and HDF5 files keep in the same way, as [funlib.persistence] does;
 //! * `context` is what arrays share beside their files: cache, sync, counters;
 //! * `error` is what can go wrong, and `fault` whose fault that is;
-//! * `backend` is what a format must offer, `format` finds out which one a path is in;
+//! * `backend` is what a format must offer, `format` finds out which one a path is in, `listing` is which arrays lie below one;
 //! * `formats` has a folder for each of Zarr (v2 and v3), N5 and HDF5: the only one that knows of its library (N5 asks zarrs
 //!   for blosc);
 //! * `chunked` reads and writes what is cut into files, as Zarr and N5 are: which files, under which lock (`array`); `codec`
@@ -91,6 +91,7 @@ mod error;
 mod fault;
 mod format;
 mod formats;
+mod listing;
 mod schema;
 mod usage;
 mod voxels;
@@ -119,7 +120,7 @@ pub use schema::info::ArrayInfo;
 pub use schema::names::{ParseCompressionError, ParseDataTypeError, ParseZarrVersionError};
 pub use schema::open_options::{Channels, OpenOptions};
 pub use schema::spec::{ArraySpec, Compression, ZarrVersion};
-pub use usage::{Usage, arrays, usage};
+pub use usage::{Arrays, Usage, arrays, usage};
 pub use voxels::border::Border;
 pub(crate) use witness::{Mark, Witness};
 
@@ -153,5 +154,14 @@ pub fn describe_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Ar
 /// No Zarr group; an array outside of it, or with other axes than the first.
 #[cfg(feature = "zarr")]
 pub fn write_multiscales(path: impl AsRef<Path>, levels: &[&ArrayInfo]) -> Result<()> {
-    formats::zarr::pyramid::write_multiscales(path.as_ref(), levels)
+    write_multiscales_in(Context::process(), path, levels)
+}
+
+/// As [`write_multiscales`], in another context than the process's.
+///
+/// # Errors
+/// As [`write_multiscales`].
+#[cfg(feature = "zarr")]
+pub fn write_multiscales_in(context: &Context, path: impl AsRef<Path>, levels: &[&ArrayInfo]) -> Result<()> {
+    formats::zarr::pyramid::write_multiscales(context, path.as_ref(), levels)
 }

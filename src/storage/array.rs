@@ -133,11 +133,22 @@ impl<T: Element> Array<T> {
     /// As [`create`](Self::create); a path to something else than HDF5; a compressed dataset.
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
     pub fn create_mpio(path: impl AsRef<Path>, spec: &ArraySpec, ranks: MpiIo) -> Result<Self> {
-        DynArray::from_opened(
-            mpio::create_mpio(path.as_ref(), T::DATA_TYPE, spec, ranks)?,
-            Context::process(),
-        )?
-        .typed()
+        Self::create_mpio_in(Context::process(), path, spec, ranks)
+    }
+
+    /// As [`create_mpio`](Self::create_mpio), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`create_mpio`](Self::create_mpio).
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn create_mpio_in(
+        context: &Context,
+        path: impl AsRef<Path>,
+        spec: &ArraySpec,
+        ranks: MpiIo,
+    ) -> Result<Self> {
+        let opened = mpio::create_mpio(context, path.as_ref(), T::DATA_TYPE, spec, ranks)?;
+        DynArray::from_opened(opened, context)?.typed()
     }
 
     /// As [`open`](Self::open), for all ranks of a communicator together: see [`create_mpio`](Self::create_mpio). A
@@ -147,8 +158,17 @@ impl<T: Element> Array<T> {
     /// As [`create_mpio`](Self::create_mpio).
     #[cfg(all(feature = "hdf5", feature = "mpi"))]
     pub fn open_mpio(path: impl AsRef<Path>, ranks: MpiIo) -> Result<Self> {
-        DynArray::from_opened(mpio::open_mpio(path.as_ref(), T::DATA_TYPE, ranks)?, Context::process())?
-            .typed()
+        Self::open_mpio_in(Context::process(), path, ranks)
+    }
+
+    /// As [`open_mpio`](Self::open_mpio), in another context than the process's.
+    ///
+    /// # Errors
+    /// As [`open_mpio`](Self::open_mpio).
+    #[cfg(all(feature = "hdf5", feature = "mpi"))]
+    pub fn open_mpio_in(context: &Context, path: impl AsRef<Path>, ranks: MpiIo) -> Result<Self> {
+        let opened = mpio::open_mpio(context, path.as_ref(), T::DATA_TYPE, ranks)?;
+        DynArray::from_opened(opened, context)?.typed()
     }
 
     /// The same array, of which only these channels are seen, read and written: a range for each channel axis, or one number. Cheap, so that

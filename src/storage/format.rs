@@ -1,7 +1,7 @@
 //! Which format a path is in, by what is on disk or, for what is yet to be created, by its name.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::disk::json;
 use super::error::{Result, StorageError};
+use super::listing::{Bounds, Listing};
 
 /// A file format that bellis knows of, whether or not this build can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,11 +82,12 @@ impl Format {
         }
     }
 
-    /// Returns whether an array's metadata lie in `directory`, whose format this is.
+    /// Returns whether an array's metadata lie in `directory`, whose format this is. What cannot be read is taken for an
+    /// array, so that somebody says why.
     fn is_array(self, directory: &Path) -> bool {
         let holds = |file: &str, says: fn(&Value) -> bool| {
             let text = fs::read(directory.join(file)).ok();
-            text.and_then(|text| json::parse(&text).ok()).is_some_and(|metadata| says(&metadata))
+            text.and_then(|text| json::parse(&text).ok()).is_none_or(|metadata| says(&metadata))
         };
         match self {
             Self::Zarr if directory.join("zarr.json").is_file() => {
@@ -184,39 +186,64 @@ fn nearest_existing(path: &Path) -> PathBuf {
     path.ancestors().find(|part| part.exists()).unwrap_or(Path::new("")).to_path_buf()
 }
 
-/// The arrays below `directory`, by relative path, sorted: a few, for a message.
+/// The arrays below `directory`, by relative path: a few, for a message.
 pub(super) fn arrays_below(directory: &Path) -> Vec<String> {
-    const MAX_DEPTH: usize = 4;
-    const MAX_ARRAYS: usize = 20;
-    arrays_within(directory, MAX_DEPTH, MAX_ARRAYS)
+    arrays_within(directory, Bounds::FOR_A_MESSAGE).names
 }
 
-/// The arrays below `directory`, by relative path, sorted: at most `max` of those at most so deep.
-pub(super) fn arrays_within(directory: &Path, max_depth: usize, max: usize) -> Vec<String> {
-    const MAX_ENTRIES: usize = 1000;
-    let mut arrays = Vec::new();
+/// The arrays below `directory`.
+pub(super) fn arrays_within(directory: &Path, bounds: Bounds) -> Listing {
     // In N5 a group need not say that it is one: below something that does, every directory may be a group.
     let tells = |part: &Path| Format::of_suffix(part).is_some() || of_marked_directory(part).is_some();
-    let mut waiting = vec![(directory.to_path_buf(), 0, directory.ancestors().any(tells))];
-    while let Some((current, depth, is_inside)) = waiting.pop() {
-        // Directories that cannot be read hold nothing that a message could offer.
-        let Ok(entries) = current.read_dir() else { continue };
-        let directories = entries.flatten().take(MAX_ENTRIES).map(|entry| entry.path());
-        for entry in directories.filter(|path| path.is_dir()) {
-            let format = of_marked_directory(&entry);
-            if format.is_some_and(|format| format.is_array(&entry)) {
-                arrays.extend(entry.strip_prefix(directory).ok().map(|path| path.display().to_string()));
-            } else if (format.is_some() || is_inside) && depth + 1 < max_depth {
-                waiting.push((entry, depth + 1, true));
+    let mut walk = Walk { root: directory, bounds, n_looks: 0, found: Listing::default() };
+    walk.visit(directory, 0, directory.ancestors().any(tells));
+    walk.found
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    bounds: Bounds,
+    n_looks: usize,
+    found: Listing,
+}
+
+impl Walk<'_> {
+    /// Looks into a directory, and into those below that may be groups.
+    fn visit(&mut self, directory: &Path, depth: usize, is_inside: bool) {
+        // Directories that cannot be read hold nothing that could be offered.
+        let Ok(entries) = directory.read_dir() else { return };
+        let left = self.bounds.max_looks - self.n_looks;
+        let mut entries: Vec<DirEntry> = entries.flatten().take(left + 1).collect();
+        if entries.len() > left {
+            entries.truncate(left);
+            self.found.is_cut = true;
+        }
+        self.n_looks += entries.len();
+        entries.sort_unstable_by_key(DirEntry::file_name);
+        for path in entries.iter().filter(|entry| is_directory(entry)).map(DirEntry::path) {
+            let format = of_marked_directory(&path);
+            if format.is_some_and(|format| format.is_array(&path)) {
+                if self.found.names.len() == self.bounds.max_arrays {
+                    self.found.is_cut = true;
+                    return;
+                }
+                let name = path.strip_prefix(self.root).ok().map(|name| name.display().to_string());
+                self.found.names.extend(name);
+            } else if format.is_some() || is_inside {
+                if depth + 1 < self.bounds.max_depth {
+                    self.visit(&path, depth + 1, true);
+                }
+                if self.found.is_cut {
+                    return;
+                }
             }
         }
-        if arrays.len() >= max {
-            break;
-        }
     }
-    arrays.sort();
-    arrays.truncate(max);
-    arrays
+}
+
+/// Returns whether an entry is a directory, or a link to one; other entries cost no look of their own.
+fn is_directory(entry: &DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()))
 }
 
 #[cfg(test)]
@@ -262,6 +289,32 @@ mod tests {
         assert_eq!(Format::container(&inner), outer);
         assert_eq!(Format::container(&at("group")), at("group"));
         assert_eq!(Format::container(&at("512.mat/x/y")), at("512.mat"));
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_arrays_by_name_whatever_else_lies_there() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().join("a.zarr");
+        for array in ["b/2", "b/1", "a", "c"] {
+            fs::create_dir_all(root.join(array))?;
+            fs::write(root.join(array).join(".zarray"), "{}")?;
+        }
+        let list = |max_arrays, max_looks| {
+            let Listing { names, is_cut } =
+                arrays_within(&root, Bounds { max_arrays, max_looks, ..Bounds::to_list(9) });
+            (names.join(" "), is_cut)
+        };
+        assert_eq!(list(4, 5), ("a b/1 b/2 c".to_owned(), false));
+        assert_eq!(list(3, 5), ("a b/1 b/2".to_owned(), true));
+        assert_eq!(list(1, 5), ("a".to_owned(), true));
+        assert_eq!(list(4, 3), ("a".to_owned(), true), "nothing is left to look into b");
+        for index in 0..1500 {
+            fs::create_dir(root.join(format!("b/{index:04}")))?;
+        }
+        assert_eq!(list(4, 5000), ("a b/1 b/2 c".to_owned(), false));
+        let (found, is_cut) = list(4, 1000);
+        assert!(is_cut && found.starts_with('a'), "{found}");
         Ok(())
     }
 }

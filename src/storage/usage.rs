@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Result, StorageError};
 use super::format::{Format, arrays_within, of_existing};
+use super::listing::Bounds;
 use super::schema::open_options::OpenOptions;
 
 /// What an array takes on disk.
@@ -18,7 +19,9 @@ pub struct Usage {
     pub n_present: u64,
     /// Bytes of those.
     pub n_bytes: u64,
-    /// Whether there are more than were counted, as counting took too long.
+    /// How many files were looked at to know that; 0 where the format keeps count.
+    pub n_files: u64,
+    /// Whether there may be more than were counted, as counting ended at so many files.
     pub is_cut: bool,
 }
 
@@ -29,35 +32,51 @@ pub(super) fn n_chunks(shape: &[u64], chunk: &[u64]) -> u64 {
     if shape.contains(&0) { 0 } else { along.fold(1, u64::saturating_mul) }
 }
 
-/// What the array at `path` takes on disk.
+/// Arrays that lie at or below a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arrays {
+    /// Where they are, in the order of their names.
+    pub paths: Vec<PathBuf>,
+    /// Whether there may be more.
+    pub is_cut: bool,
+}
+
+/// What the array at `path` takes on disk, of which at most `max_files` files are looked at.
 ///
 /// # Costs
-/// A look at each file of the array, up to a million of them.
+/// A look at each of these files: some microseconds on a local disk, up to a millisecond on a parallel file system.
 ///
 /// # Errors
 /// As [`describe`](crate::storage::describe); a folder that cannot be read.
-pub fn usage(path: impl AsRef<Path>) -> Result<Usage> {
+pub fn usage(path: impl AsRef<Path>, max_files: u64) -> Result<Usage> {
     let path = path.as_ref();
     let format = of_existing(path)?;
     let info = format.describe(path, &OpenOptions::new())?;
-    format.usage(&info)
+    format.usage(&info, max_files)
 }
 
-/// The arrays at and below `path`, sorted, at most `max` of them: a Zarr or N5 group, an HDF5 file or group; or the array that
-/// it is.
+/// The arrays at and below `path`, at most `max` of them: a Zarr or N5 group, an HDF5 file or group; or the array that it is.
+///
+/// # Costs
+/// A look at each folder of the tree but those of chunks, or at each object of the file: at most 100 for each array that is
+/// asked for, and 100,000 anyway.
 ///
 /// # Errors
 /// Nothing there; what is neither an array nor holds any.
-pub fn arrays(path: impl AsRef<Path>, max: usize) -> Result<Vec<PathBuf>> {
+pub fn arrays(path: impl AsRef<Path>, max: usize) -> Result<Arrays> {
     let path = path.as_ref();
     let reason = match of_existing(path).and_then(|format| format.describe(path, &OpenOptions::new())) {
-        Ok(_) => return Ok(vec![path.to_path_buf()]),
+        Ok(_) => return Ok(Arrays { paths: vec![path.to_path_buf()], is_cut: false }),
         Err(reason @ StorageError::NotAnArray { .. }) => reason,
         Err(other) => return Err(other),
     };
     let below = match Format::of(path) {
-        Ok(Format::Hdf5) => Format::Hdf5.arrays_in_file(path, max)?,
-        _ => arrays_within(path, 16, max),
+        Ok(Format::Hdf5) => Format::Hdf5.arrays_in_file(path, Bounds::to_list(max))?,
+        _ => arrays_within(path, Bounds::to_list(max)),
     };
-    if below.is_empty() { Err(reason) } else { Ok(below.into_iter().map(|name| path.join(name)).collect()) }
+    if below.names.is_empty() {
+        return Err(reason);
+    }
+    Ok(Arrays { paths: below.names.into_iter().map(|name| path.join(name)).collect(), is_cut: below.is_cut })
 }

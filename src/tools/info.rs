@@ -5,8 +5,8 @@
 //! bellis info volume.h5/raw --json
 //! ```
 //!
-//! Metadata alone are read, and the files of chunks counted. An array that cannot be read is said in its place, and the others
-//! are shown.
+//! Metadata alone are read, and the files of chunks counted: both up to a bound, as a container may hold millions. An array
+//! that cannot be read is said in its place, and the others are shown.
 
 use std::path::PathBuf;
 
@@ -21,6 +21,8 @@ pub struct Info {
     pub path: PathBuf,
     /// Maximum number of arrays that are looked at, where there are several.
     pub max_arrays: usize,
+    /// Maximum number of files that are looked at to count the chunks of all arrays together.
+    pub max_files: u64,
 }
 
 /// The arrays that lie there.
@@ -28,8 +30,10 @@ pub struct Info {
 pub struct Tree {
     /// What each is, in the order of their paths.
     pub arrays: Vec<Described>,
-    /// Whether there are more.
+    /// Whether there may be more.
     pub is_cut: bool,
+    /// How many of these arrays have chunks that were not counted.
+    pub n_uncounted: usize,
 }
 
 /// One array.
@@ -42,15 +46,16 @@ pub struct Described {
 }
 
 impl Info {
-    /// What lies at `path`; of several arrays, a thousand.
+    /// What lies at `path`; of several arrays, a thousand, and as many chunks as 100,000 files hold.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), max_arrays: 1000 }
+        Self { path: path.into(), max_arrays: 1000, max_files: 100_000 }
     }
 
     /// Looks. All ranks may call it; rank 0 gets the result, `None` all others.
     ///
     /// # Costs
-    /// A look at each file of each array.
+    /// A look at the metadata of each array and at the files of their chunks, both bounded: see [`max_arrays`](Self::max_arrays)
+    /// and [`max_files`](Self::max_files). HDF5 keeps count of its chunks.
     ///
     /// # Errors
     /// Nothing there, or nothing that is or holds an array; no array of all that can be read.
@@ -58,19 +63,24 @@ impl Info {
         if !is_coordinator() {
             return Ok(None);
         }
-        let mut paths = arrays(&self.path, self.max_arrays.saturating_add(1))?;
-        let is_cut = paths.len() > self.max_arrays;
-        paths.truncate(self.max_arrays);
+        let listed = arrays(&self.path, self.max_arrays)?;
+        let mut left = self.max_files;
         let look = |path: PathBuf| {
-            let found = describe(&path).and_then(|info| Ok((info, usage(&path)?)));
+            let found = describe(&path).and_then(|info| {
+                let usage = usage(&path, left)?;
+                left -= usage.n_files;
+                Ok((info, usage))
+            });
             Described { path, found }
         };
-        let mut arrays: Vec<Described> = paths.into_iter().map(look).collect();
+        let mut arrays: Vec<Described> = listed.paths.into_iter().map(look).collect();
         if arrays.iter().all(|array| array.found.is_err())
             && let Some(Described { found: Err(error), .. }) = arrays.pop()
         {
             return Err(error.into());
         }
-        Ok(Some(Tree { arrays, is_cut }))
+        let is_uncounted = |array: &&Described| array.found.as_ref().is_ok_and(|(_, usage)| usage.is_cut);
+        let n_uncounted = arrays.iter().filter(is_uncounted).count();
+        Ok(Some(Tree { arrays, is_cut: listed.is_cut, n_uncounted }))
     }
 }

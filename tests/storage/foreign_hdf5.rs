@@ -232,7 +232,10 @@ fn a_user_block_and_any_name() {
         require_shared(&path, "x");
         Array::<u16>::create(path.join("group/new"), &ArraySpec::new([10, 10])).unwrap();
         require_shared(&path, "group/new");
-        assert_eq!(bellis::storage::arrays(&path, 9).unwrap(), [path.join("group/new"), path.join("x")]);
+        assert_eq!(
+            bellis::storage::arrays(&path, 9).unwrap().paths,
+            [path.join("group/new"), path.join("x")]
+        );
     }
 }
 

@@ -20,6 +20,8 @@ fn container(folder: &std::path::Path) {
     sharded.write(&shard, &ArrayD::from_elem(IxDyn(&[4, 6]), 5f32)).unwrap();
     std::fs::create_dir(folder.join("a.zarr/broken")).unwrap();
     std::fs::write(folder.join("a.zarr/broken/.zarray"), "{").unwrap();
+    std::fs::create_dir(folder.join("a.zarr/broken3")).unwrap();
+    std::fs::write(folder.join("a.zarr/broken3/zarr.json"), "{").unwrap();
 }
 
 #[test]
@@ -29,17 +31,19 @@ fn the_tree_of_a_group_with_what_cannot_be_read_in_its_place() {
     for ranks in RANKS {
         let json = run("info", ranks, folder.path(), "a.zarr --json").json();
         let arrays = json["arrays"].as_array().unwrap();
-        assert_eq!(arrays.len(), 3, "{json}");
-        assert_eq!(arrays[0]["path"], "a.zarr/broken");
-        assert!(arrays[0]["error"].is_string(), "{json}");
-        let sharded = &arrays[1];
+        assert_eq!(arrays.len(), 4, "{json}");
+        for (array, path) in arrays.iter().zip(["a.zarr/broken", "a.zarr/broken3"]) {
+            assert_eq!(array["path"], path);
+            assert!(array["error"].is_string(), "{json}");
+        }
+        let sharded = &arrays[2];
         assert_eq!(sharded["path"], "a.zarr/deep/sharded");
         assert_eq!(
             (&sharded["shards"], &sharded["n_chunks"], &sharded["n_present"]),
             (&[4, 6].into(), &2.into(), &1.into())
         );
         assert!(sharded["codec"].as_str().unwrap().starts_with("sharding_indexed (bytes, zstd:1"), "{json}");
-        let raw = &arrays[2];
+        let raw = &arrays[3];
         for (field, value) in [
             ("format", "Zarr v3".into()),
             ("data_type", "uint16".into()),
@@ -66,8 +70,10 @@ fn the_tree_of_a_group_with_what_cannot_be_read_in_its_place() {
     {
         assert!(text.text().contains(line), "{text:#?}");
     }
-    let cut = run("info", 0, folder.path(), "a.zarr --max-arrays 2");
-    assert!(cut.text().ends_with("There are more arrays: --max-arrays shows more of them.\n"), "{cut:#?}");
+    let cut = run("info", 0, folder.path(), "a.zarr --max-arrays 3");
+    let more = "There are more than these 3 arrays: --max-arrays 30 shows more of them";
+    assert!(cut.text().contains("deep/sharded") && cut.text().contains(more), "{cut:#?}");
+    assert!(!cut.text().contains("a.zarr/raw"), "the first by name: {cut:#?}");
 }
 
 #[cfg(all(feature = "hdf5", feature = "n5"))]
@@ -92,6 +98,30 @@ fn other_formats() {
 }
 
 #[test]
+fn a_large_tree_is_looked_at_up_to_a_bound_which_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = ArraySpec::new([40, 40]).chunks([1, 4]);
+    for index in 0..12 {
+        let array = Array::<u8>::create(folder.path().join(format!("many.zarr/{index:02}")), &spec).unwrap();
+        array.write(&array.roi(), &ArrayD::from_elem(IxDyn(&[40, 40]), 5u8)).unwrap();
+    }
+    let json = |options: &str| run("info", 0, folder.path(), &format!("many.zarr --json {options}")).json();
+    let all = json("");
+    assert_eq!((&all["is_cut"], &all["n_uncounted"]), (&false.into(), &0.into()));
+    let some = json("--max-files 1000 --max-arrays 5");
+    assert_eq!((&some["is_cut"], &some["n_uncounted"]), (&true.into(), &3.into()));
+    let present: Vec<u64> =
+        some["arrays"].as_array().unwrap().iter().map(|a| a["n_present"].as_u64().unwrap()).collect();
+    assert_eq!(present[..2], [400, 400]);
+    assert!((1..400).contains(&present[2]) && present[3..] == [0, 0], "{present:?}");
+    let text = run("info", 0, folder.path(), "many.zarr --max-files 1000");
+    assert!(text.text().contains("at least 0 of 400 chunks"), "{text:#?}");
+    let more =
+        "The chunks of 10 arrays were not counted to the end: --max-files 1000000 counts more of them.";
+    assert!(text.text().ends_with(&format!("{more}\n")), "{text:#?}");
+}
+
+#[test]
 fn nothing_that_could_be_shown() {
     let folder = tempfile::tempdir().unwrap();
     container(folder.path());
@@ -101,15 +131,24 @@ fn nothing_that_could_be_shown() {
     run("info", 0, folder.path(), "empty").failed(2, "empty");
 }
 
+/// The version of a library that the program is built with.
+fn locked(library: &str) -> &'static str {
+    let entry = format!("name = \"{library}\"\nversion = \"");
+    let (_, after) = include_str!("../../Cargo.lock").split_once(&entry).unwrap();
+    after.split('"').next().unwrap()
+}
+
 #[test]
 fn the_program_tells_about_itself() {
     let folder = tempfile::tempdir().unwrap();
     for ranks in [Ranks::Alone, Ranks::Mpirun(3)] {
         let version = mpirun::tool(ranks, "--version", &[]).run();
         assert!(version.succeeded().stdout.starts_with(&format!("bellis {}\n", env!("CARGO_PKG_VERSION"))));
-        for library in ["MPI: ", "zarrs: 0.23."] {
-            let lines = version.stdout.lines().filter(|line| line.starts_with(library));
-            assert_eq!(lines.count(), 1, "{version}");
+        let lines: Vec<&str> = version.stdout.lines().collect();
+        assert!(lines.contains(&format!("zarrs: {}", locked("zarrs")).as_str()), "{version}");
+        for library in ["MPI: ", "HDF5: "].iter().take(if cfg!(feature = "hdf5") { 2 } else { 1 }) {
+            let of_library = lines.iter().filter_map(|line| line.strip_prefix(library));
+            assert!(of_library.into_iter().any(|version| version.contains('.')), "{version}");
         }
     }
     let script = mpirun::tool(Ranks::Alone, "completions", &["bash"]).run();

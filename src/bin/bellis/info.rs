@@ -16,24 +16,32 @@ pub struct Arguments {
     /// Show at most so many arrays
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     max_arrays: u32,
+    /// Count the chunks of all arrays together in at most so many files
+    #[arg(long, value_name = "N", default_value = "100000")]
+    max_files: u64,
 }
 
 impl Arguments {
     /// Runs the command.
     pub fn run(self, json: bool) -> bellis::Result {
-        let Self { path, max_arrays } = self;
-        let info = tools::Info { path, max_arrays: max_arrays as usize };
+        let Self { path, max_arrays, max_files } = self;
+        let info = tools::Info { path, max_arrays: max_arrays as usize, max_files };
         if let Some(tree) = info.run()? {
-            print::either(json, || text(&tree), || value(&tree))?;
+            print::either(json, || text(&tree, &info), || value(&tree))?;
         }
         Ok(())
     }
 }
 
-fn text(Tree { arrays, is_cut, .. }: &Tree) -> String {
+fn text(Tree { arrays, is_cut, n_uncounted }: &Tree, info: &tools::Info) -> String {
     let mut parts: Vec<String> = arrays.iter().map(text_of).collect();
     if *is_cut {
-        parts.push("There are more arrays: --max-arrays shows more of them.".to_owned());
+        let (shown, more) = (arrays.len(), info.max_arrays.saturating_mul(10));
+        parts.push(format!("There are more than these {shown} arrays: --max-arrays {more} shows more of them, and the path of a group its own."));
+    }
+    if *n_uncounted > 0 {
+        let more = info.max_files.saturating_mul(10).max(1_000_000);
+        parts.push(format!("The chunks of {n_uncounted} arrays were not counted to the end: --max-files {more} counts more of them."));
     }
     parts.join("\n\n")
 }
@@ -44,7 +52,7 @@ fn text_of(Described { path, found }: &Described) -> String {
         Ok(found) => found,
         Err(error) => return format!("{path}\n  cannot be read: {error}"),
     };
-    let more = if usage.is_cut { "more than " } else { "" };
+    let more = if usage.is_cut { "at least " } else { "" };
     let fields = [
         ("format", info.format.to_owned()),
         ("shape", list(&info.shape)),
@@ -97,8 +105,9 @@ fn n_bytes(info: &ArrayInfo) -> u128 {
     voxels * info.data_type.size() as u128
 }
 
-fn value(Tree { arrays, is_cut, .. }: &Tree) -> Value {
-    json!({"arrays": arrays.iter().map(value_of).collect::<Vec<_>>(), "is_cut": is_cut})
+fn value(Tree { arrays, is_cut, n_uncounted }: &Tree) -> Value {
+    let arrays: Vec<Value> = arrays.iter().map(value_of).collect();
+    json!({"arrays": arrays, "is_cut": is_cut, "n_uncounted": n_uncounted})
 }
 
 fn value_of(Described { path, found }: &Described) -> Value {

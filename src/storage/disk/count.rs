@@ -2,9 +2,6 @@
 
 use std::path::Path;
 
-/// Maximum number of files looked at: more take minutes on a parallel file system.
-const MAX_FILES: u64 = 1_000_000;
-
 /// What was found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
@@ -12,27 +9,29 @@ pub struct Count {
     pub n_files: u64,
     /// Bytes in them.
     pub n_bytes: u64,
-    /// Whether there are more.
+    /// Files, and folders, that were looked at.
+    pub n_looked_at: u64,
+    /// Whether there may be more.
     pub is_cut: bool,
 }
 
-/// Counts the files below `directory` whose names `is_chunk` takes.
+/// Counts the files below `directory` whose names `is_chunk` takes, until it has looked at `max` files and folders.
 ///
 /// # Errors
 /// A directory that cannot be read.
-pub fn files_below(directory: &Path, is_chunk: impl Fn(&str) -> bool) -> std::io::Result<Count> {
+pub fn files_below(directory: &Path, is_chunk: impl Fn(&str) -> bool, max: u64) -> std::io::Result<Count> {
     let mut count = Count::default();
     let mut waiting = vec![directory.to_path_buf()];
     while let Some(current) = waiting.pop() {
         for entry in current.read_dir()? {
+            if count.n_looked_at == max {
+                return Ok(Count { is_cut: true, ..count });
+            }
+            count.n_looked_at += 1;
             let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
+            if entry.file_type()?.is_dir() {
                 waiting.push(entry.path());
             } else if is_chunk(&entry.file_name().to_string_lossy()) {
-                if count.n_files == MAX_FILES {
-                    return Ok(Count { is_cut: true, ..count });
-                }
                 count.n_files += 1;
                 count.n_bytes += entry.metadata()?.len();
             }
@@ -52,6 +51,19 @@ pub fn is_chunk_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counting_ends_where_it_is_told() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        std::fs::create_dir(folder.path().join("0"))?;
+        ["0/0", "0/1", "0/2", "zarr.json"]
+            .iter()
+            .try_for_each(|name| std::fs::write(folder.path().join(name), "x"))?;
+        let count = |max| files_below(folder.path(), is_chunk_name, max);
+        assert_eq!(count(5)?, Count { n_files: 3, n_bytes: 3, n_looked_at: 5, is_cut: false });
+        assert!((0..5).all(|max| count(max).is_ok_and(|count| count.is_cut && count.n_looked_at == max)));
+        Ok(())
+    }
 
     #[test]
     fn names_of_chunks() {

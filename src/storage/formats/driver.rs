@@ -6,6 +6,7 @@ use crate::storage::backend::Opened;
 use crate::storage::context::Context;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::format::Format;
+use crate::storage::listing::{Bounds, Listing};
 use crate::storage::schema::element::DataType;
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::schema::open_options::OpenOptions;
@@ -50,27 +51,30 @@ impl Format {
     }
 
     /// What the array that `info` is of takes on disk.
-    pub(in crate::storage) fn usage(self, info: &ArrayInfo) -> Result<Usage> {
+    pub(in crate::storage) fn usage(self, info: &ArrayInfo, max_files: u64) -> Result<Usage> {
         match self {
             #[cfg(feature = "zarr")]
-            Self::Zarr => super::zarr::usage::usage(info),
+            Self::Zarr => super::zarr::usage::usage(info, max_files),
             #[cfg(feature = "n5")]
-            Self::N5 => super::n5::usage::usage(info),
+            Self::N5 => super::n5::usage::usage(info, max_files),
             #[cfg(feature = "hdf5")]
             Self::Hdf5 => super::hdf5::usage::usage(info),
             #[allow(unreachable_patterns)]
-            missing => Err(missing.unavailable(&info.path)),
+            missing => {
+                let _ = max_files;
+                Err(missing.unavailable(&info.path))
+            }
         }
     }
 
-    /// The arrays in a file that holds several, by path below `path`, at most so many; none in other formats.
-    pub(in crate::storage) fn arrays_in_file(self, path: &Path, max: usize) -> Result<Vec<String>> {
+    /// The arrays in a file that holds several, by path below `path`, within bounds; none in other formats.
+    pub(in crate::storage) fn arrays_in_file(self, path: &Path, bounds: Bounds) -> Result<Listing> {
         match self {
             #[cfg(feature = "hdf5")]
-            Self::Hdf5 => super::hdf5::usage::arrays(path, max),
+            Self::Hdf5 => super::hdf5::usage::arrays(path, bounds),
             _ => {
-                let _ = (path, max);
-                Ok(Vec::new())
+                let _ = (path, bounds);
+                Ok(Listing::default())
             }
         }
     }

@@ -12,6 +12,7 @@ use super::location::{self, Location};
 use super::stored::Stored;
 use crate::geometry::Writers;
 use crate::storage::error::{Result, StorageError};
+use crate::storage::listing::{Bounds, Listing};
 use crate::storage::schema::attributes;
 use crate::storage::schema::element::FillValue;
 use crate::storage::schema::info::ArrayInfo;
@@ -163,31 +164,34 @@ fn not_an_array(at: &Location, found: &str, arrays: Vec<String>) -> StorageError
 
 /// The datasets below a group, by relative path: a few, for a message.
 fn datasets_below(group: &Group) -> Vec<String> {
-    const MAX_DATASETS: usize = 20;
-    datasets_within(group, MAX_DATASETS)
+    datasets_within(group, Bounds::FOR_A_MESSAGE).names
 }
 
-/// The datasets below a group, by relative path, at most so many.
-pub(super) fn datasets_within(group: &Group, max: usize) -> Vec<String> {
-    const MAX_DEPTH: usize = 6;
-    /// Many more than are wanted are sorted, so that which ones are left out does not depend on their order in the file.
-    const MAX_SORTED: usize = 100_000;
-    let mut found = Vec::new();
+/// The datasets below a group. All that are looked at are sorted, so that which ones are left out does not depend on their
+/// order in the file.
+pub(super) fn datasets_within(group: &Group, bounds: Bounds) -> Listing {
+    let Bounds { max_arrays, max_depth, max_looks } = bounds;
+    let mut found = Listing::default();
+    let mut n_looks = 0;
     let mut waiting = vec![(String::new(), group.clone(), 0)];
     while let Some((prefix, group, depth)) = waiting.pop() {
         for name in group.member_names().unwrap_or_default() {
-            let path = format!("{prefix}{name}");
-            if found.len() >= MAX_SORTED {
+            if n_looks == max_looks {
+                found.is_cut = true;
+                waiting.clear();
                 break;
             }
+            n_looks += 1;
+            let path = format!("{prefix}{name}");
             if group.dataset(&name).is_ok() {
-                found.push(path);
-            } else if let (true, Ok(inner)) = (depth < MAX_DEPTH, group.group(&name)) {
+                found.names.push(path);
+            } else if let (true, Ok(inner)) = (depth + 1 < max_depth, group.group(&name)) {
                 waiting.push((format!("{path}/"), inner, depth + 1));
             }
         }
     }
-    found.sort();
-    found.truncate(max);
+    found.names.sort();
+    found.is_cut |= found.names.len() > max_arrays;
+    found.names.truncate(max_arrays);
     found
 }

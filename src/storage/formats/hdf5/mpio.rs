@@ -146,7 +146,13 @@ impl MpiIo {
 }
 
 /// Creates the dataset at `path` unless it exists, and opens it on all ranks.
-pub fn create_mpio(path: &Path, data_type: DataType, spec: &ArraySpec, ranks: MpiIo) -> Result<Opened> {
+pub fn create_mpio(
+    context: &Context,
+    path: &Path,
+    data_type: DataType,
+    spec: &ArraySpec,
+    ranks: MpiIo,
+) -> Result<Opened> {
     ranks.require_same(path, "create")?;
     let at = Location::of(path);
     let wanted = ranks.agree(describe_new(&at, data_type, spec))?;
@@ -162,7 +168,7 @@ pub fn create_mpio(path: &Path, data_type: DataType, spec: &ArraySpec, ranks: Mp
     )?;
     let candidate =
         ranks.agree(inspect(Location::of(path), data_type).and_then(Candidate::require_writable))?;
-    open_collectively(candidate, ranks)
+    open_collectively(context, candidate, ranks)
 }
 
 /// What is to be created, as far as one rank can tell.
@@ -175,10 +181,10 @@ fn describe_new(at: &Location, data_type: DataType, spec: &ArraySpec) -> Result<
 }
 
 /// Opens the dataset at `path`, of elements of `data_type`, on all ranks.
-pub fn open_mpio(path: &Path, data_type: DataType, ranks: MpiIo) -> Result<Opened> {
+pub fn open_mpio(context: &Context, path: &Path, data_type: DataType, ranks: MpiIo) -> Result<Opened> {
     ranks.require_same(path, "open")?;
     let candidate = ranks.agree(inspect(Location::of(path), data_type))?;
-    open_collectively(candidate, ranks)
+    open_collectively(context, candidate, ranks)
 }
 
 /// A dataset that is there, and that all ranks may open together if all of them see it so.
@@ -206,7 +212,7 @@ impl Candidate {
 
 /// Opens what all ranks found. Each of them has tried all that it can alone before they do it together: what a rank has
 /// open and others have not could never be closed.
-fn open_collectively(candidate: Candidate, ranks: MpiIo) -> Result<Opened> {
+fn open_collectively(context: &Context, candidate: Candidate, ranks: MpiIo) -> Result<Opened> {
     let is_writable = candidate.is_writable();
     let Candidate { at, info, fill_value, stored } = candidate;
     let mut builder = FileBuilder::new();
@@ -217,7 +223,8 @@ fn open_collectively(candidate: Candidate, ranks: MpiIo) -> Result<Opened> {
     let file = ranks.agree(opened.map(ManuallyDrop::new))?;
     let dataset = file.dataset(&at.dataset).map_err(failed("open", &at.path));
     let dataset = ranks.agree(dataset.map(ManuallyDrop::new))?;
-    let backend = Box::new(MpioArray { at, stored, is_writable, _file: file, dataset });
+    let context = context.clone();
+    let backend = Box::new(MpioArray { at, stored, is_writable, context, _file: file, dataset });
     Ok(Opened { info, fill_value, backend })
 }
 
@@ -258,6 +265,7 @@ struct MpioArray {
     at: Location,
     stored: Stored,
     is_writable: bool,
+    context: Context,
     // Never closed: see the module's text.
     dataset: ManuallyDrop<Dataset>,
     _file: ManuallyDrop<File>,
@@ -275,8 +283,8 @@ unsafe impl Backend for MpioArray {
         }
         let written = transfer::write(&self.dataset, &self.stored, range, voxels);
         written.map_err(failed("write", &self.at.path))?;
-        Context::process().note_written(&self.at.file);
-        if Context::process().is_synced() {
+        self.context.note_written(&self.at.file);
+        if self.context.is_synced() {
             files::sync(&self.at.file).map_err(StorageError::io("write", &self.at.path))?;
         }
         Ok(())

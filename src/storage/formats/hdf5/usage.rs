@@ -11,6 +11,7 @@ use super::handle::Handle;
 use super::location::Location;
 use super::metadata::datasets_within;
 use crate::storage::error::Result;
+use crate::storage::listing::{Bounds, Listing};
 use crate::storage::schema::info::ArrayInfo;
 use crate::storage::usage::{Usage, n_chunks};
 
@@ -37,6 +38,7 @@ pub fn usage(info: &ArrayInfo) -> Result<Usage> {
             n_chunks: if info.is_contiguous { 1 } else { n_chunks(&info.shape, &info.chunks) },
             n_present,
             n_bytes,
+            n_files: 0,
             is_cut: false,
         })
     })
@@ -53,14 +55,14 @@ fn name(filter: &Filter) -> String {
     }
 }
 
-/// The datasets, at most so many, by path below `path`, which is a file or a group in one.
-pub fn arrays(path: &Path, max: usize) -> Result<Vec<String>> {
+/// The datasets, within bounds, by path below `path`, which is a file or a group in one.
+pub fn arrays(path: &Path, bounds: Bounds) -> Result<Listing> {
     let at = Location::of(path);
     creation_lock::wait(&at.file);
     Handle::of(&at.file).with_file(|file| {
         if at.dataset.is_empty() {
-            return Ok(datasets_within(file, max));
+            return Ok(datasets_within(file, bounds));
         }
-        Ok(file.group(&at.dataset).map(|group| datasets_within(&group, max)).unwrap_or_default())
+        Ok(file.group(&at.dataset).map(|group| datasets_within(&group, bounds)).unwrap_or_default())
     })
 }

@@ -39,7 +39,7 @@ pub fn resolve(path: &Path, data_type: DataType, spec: &ArraySpec) -> Result<Arr
 /// Creates the array at `path` unless it exists, and opens it.
 pub fn create(path: &Path, data_type: DataType, spec: &ArraySpec, context: &Context) -> Result<Opened> {
     let wanted = Wanted::of(path, data_type, spec)?;
-    wanted.create()?;
+    wanted.create(context)?;
     let array = metadata::open(path)?;
     let options = OpenOptions::new();
     info(path, &array, &options)?.require_matches(&wanted.info)?;

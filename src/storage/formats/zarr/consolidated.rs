@@ -16,7 +16,7 @@ use crate::storage::error::{Result, StorageError};
 
 /// Puts what the metadata of the array or group at `path` say now, and those of the groups that it lies in, where groups
 /// above it say it too. Where that cannot be, there is a warning: nothing else depends on it.
-pub(super) fn refresh(path: &Path) {
+pub(super) fn refresh(context: &Context, path: &Path) {
     let mut groups = directories_above(path);
     let (Some(above), Some(name)) = (groups.last(), path.file_name()) else { return };
     groups.push(above.join(name));
@@ -24,7 +24,7 @@ pub(super) fn refresh(path: &Path) {
         for place in [Place::V2, Place::V3] {
             // A group in Zarr v3 says of itself what is in the same file.
             let first = if place == Place::V2 { depth } else { depth + 1 };
-            if let Err(error) = place.refresh(group, &groups[first..]) {
+            if let Err(error) = place.refresh(context, group, &groups[first..]) {
                 let text = format!(
                     "{} may not say what {} holds ({error}): consolidate it again, as by \
                      zarr.consolidate_metadata({:?})",
@@ -92,7 +92,7 @@ impl Place {
         Ok(found)
     }
 
-    fn refresh(self, group: &Path, nodes: &[PathBuf]) -> Result<()> {
+    fn refresh(self, context: &Context, group: &Path, nodes: &[PathBuf]) -> Result<()> {
         let file = group.join(self.file());
         let is_stale = |content: &mut Value, found: &[(String, Value)]| {
             let entries = self.entries(content);
@@ -112,8 +112,7 @@ impl Place {
         if let Some(entries) = self.entries(&mut content) {
             entries.extend(found);
         }
-        let is_synced = Context::process().is_synced();
-        replace(&file, format!("{content:#}").as_bytes(), is_synced)
+        replace(&file, format!("{content:#}").as_bytes(), context.is_synced())
             .map(drop)
             .map_err(StorageError::io("write", file))
     }

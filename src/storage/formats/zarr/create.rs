@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::consolidated;
 use super::node::{Node, node, not_an_array};
+use crate::storage::context::Context;
 use crate::storage::disk::files::{create_new, directories_above, require_writable};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::schema::attributes;
@@ -66,7 +67,7 @@ impl Wanted {
     }
 
     /// Writes the metadata of the array, unless there is one, and of the groups above it.
-    pub(super) fn create(&self) -> Result<()> {
+    pub(super) fn create(&self, context: &Context) -> Result<()> {
         if self.is_there {
             return Ok(());
         }
@@ -74,7 +75,7 @@ impl Wanted {
             write_new(group, &group_files(self.version))?;
         }
         write_new(&self.info.path, &array_files(&self.info, self.codec.clone(), self.version))?;
-        consolidated::refresh(&self.info.path);
+        consolidated::refresh(context, &self.info.path);
         Ok(())
     }
 }

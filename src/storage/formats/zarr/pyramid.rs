@@ -15,7 +15,7 @@ use crate::storage::schema::placement::METRIC;
 use crate::storage::schema::spec::ZarrVersion;
 
 /// Writes into the group at `path` that the arrays are the levels of one pyramid, the finest first.
-pub fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
+pub fn write_multiscales(context: &Context, path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
     let Some(first) = levels.first() else { return Ok(()) };
     let unusable = |reason: String| StorageError::Metadata { path: path.to_path_buf(), reason };
     let mut datasets = Vec::new();
@@ -40,10 +40,10 @@ pub fn write_multiscales(path: &Path, levels: &[&ArrayInfo]) -> Result<()> {
     let file = path.join(file);
     insert(multiscale, &mut content)
         .map_err(|reason| StorageError::Metadata { path: file.clone(), reason })?;
-    replace(&file, format!("{content:#}").as_bytes(), Context::process().is_synced())
+    replace(&file, format!("{content:#}").as_bytes(), context.is_synced())
         .map_err(StorageError::io("write", file))?;
     drop(turn);
-    consolidated::refresh(path);
+    consolidated::refresh(context, path);
     Ok(())
 }
 

@@ -12,18 +12,19 @@ use crate::storage::usage::{Usage, n_chunks};
 
 /// The version of zarrs.
 pub fn library_version() -> String {
-    use zarrs::version::{version_major, version_minor, version_patch};
-    format!("{}.{}.{}", version_major(), version_minor(), version_patch())
+    zarrs::version::version_str().to_owned()
 }
 
-/// What the array takes.
-pub fn usage(info: &ArrayInfo) -> Result<Usage> {
-    let count = files_below(&info.path, is_chunk_name).map_err(StorageError::io("read", &info.path))?;
+/// What the array takes, of which at most so many files are looked at.
+pub fn usage(info: &ArrayInfo, max_files: u64) -> Result<Usage> {
+    let count =
+        files_below(&info.path, is_chunk_name, max_files).map_err(StorageError::io("read", &info.path))?;
     Ok(Usage {
         codec: codec(info)?,
         n_chunks: n_chunks(&info.shape, &info.write_chunk),
         n_present: count.n_files,
         n_bytes: count.n_bytes,
+        n_files: count.n_looked_at,
         is_cut: count.is_cut,
     })
 }
