@@ -131,6 +131,22 @@ fn nothing_that_could_be_shown() {
     run("info", 0, folder.path(), "empty").failed(2, "empty");
 }
 
+#[test]
+fn a_result_that_cannot_be_printed_is_exit_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    container(folder.path());
+    for arguments in [&["info", "a.zarr"][..], &["stats", "a.zarr/raw"], &["--version"], &["help", "options"]]
+    {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bellis"));
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        command.args(arguments).current_dir(folder.path()).stdout(full).stderr(std::process::Stdio::piped());
+        let outcome = super::spawn::spawn(&mut command).unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&outcome.stderr);
+        assert_eq!(outcome.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("error: cannot print to standard output"), "{arguments:?}: {said}");
+    }
+}
+
 /// The version of a library that the program is built with.
 fn locked(library: &str) -> &'static str {
     let entry = format!("name = \"{library}\"\nversion = \"");

@@ -48,7 +48,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    bellis::main(|| {
+    let code = bellis::main(|| {
         let Some(Arguments { command, json }) = arguments::parse()? else { return Ok(()) };
         match command {
             Command::Convert(arguments) => arguments.run(json),
@@ -64,5 +64,7 @@ fn main() -> ExitCode {
             Command::Completions(completions) => completions.run::<Arguments>(),
             Command::Man(manual) => manual.run::<Arguments>(),
         }
-    })
+    });
+    // What was asked for was done, and was not wrong.
+    if print::has_failed() { ExitCode::FAILURE } else { code }
 }

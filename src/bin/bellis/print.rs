@@ -2,6 +2,7 @@
 //! to standard error.
 
 use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use thiserror::Error;
@@ -10,6 +11,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[error("cannot print to standard output: {0}")]
 pub struct PrintError(#[from] io::Error);
+
+/// Whether a result is lost.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether something could not be printed: then the command did its work, and failed all the same.
+pub fn has_failed() -> bool {
+    HAS_FAILED.load(Ordering::Relaxed)
+}
 
 /// Prints a line once, on rank 0.
 ///
@@ -23,7 +32,10 @@ pub fn line(line: &str) -> Result<(), PrintError> {
     match writeln!(out, "{line}").and_then(|()| out.flush()) {
         // Such as `| head`: who has read enough is told no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+        other => {
+            HAS_FAILED.fetch_or(other.is_err(), Ordering::Relaxed);
+            Ok(other?)
+        }
     }
 }
 
