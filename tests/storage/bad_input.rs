@@ -404,6 +404,6 @@ fn more_chunks_than_can_be_counted_are_as_many_as_can() {
         let shape = if name == "a.n5" { "dimensions" } else { "shape" };
         metadata[shape] = serde_json::json!([1u64 << 40, 1u64 << 40, 1u64 << 40]);
         fs::write(path.join(file), metadata.to_string()).unwrap();
-        assert_eq!(bellis::storage::usage(&path).unwrap().n_chunks, u64::MAX, "{name}");
+        assert_eq!(bellis::storage::usage(&path, u64::MAX).unwrap().n_chunks, u64::MAX, "{name}");
     }
 }
