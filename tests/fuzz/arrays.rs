@@ -69,7 +69,7 @@ pub fn target(place: &Path, make: fn(&Path) -> Vec<PathBuf>, part: &'static str)
 fn look(path: &Path, rng: &mut Rng) {
     let _ = describe(path);
     if rng.chance(20) {
-        let _ = usage(path);
+        let _ = usage(path, 10_000);
         let _ = arrays(path.parent().unwrap(), 100);
     }
     let Ok(array) = DynArray::open(path) else { return };
