@@ -12,14 +12,16 @@ use super::{Random, write};
 
 /// Starts a conversion on two worker ranks, each block of which is synced, so that it takes seconds.
 fn start(folder: &Path, arguments: &[&str]) -> Child {
-    let slow = ["a.zarr", "--block", "4,4,4", "--durability", "block", "--progress", "off"];
+    let slow =
+        ["a.zarr", "--block", "4,4,4", "--chunks", "4,4,4", "--durability", "block", "--progress", "off"];
     let arguments: Vec<&str> = slow.iter().chain(arguments).copied().collect();
     let mut command = mpirun::tool(Ranks::Mpirun(3), "convert", &arguments).into_command();
     spawn(command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null())).unwrap()
 }
 
 fn convert(folder: &Path, arguments: &[&str]) -> Outcome {
-    let arguments: Vec<&str> = ["a.zarr", "--block", "4,4,4"].iter().chain(arguments).copied().collect();
+    let arguments: Vec<&str> =
+        ["a.zarr", "--block", "4,4,4", "--chunks", "4,4,4"].iter().chain(arguments).copied().collect();
     mpirun::tool(Ranks::Alone, "convert", &arguments).inside(folder).run()
 }
 
@@ -68,9 +70,10 @@ fn parts_of_an_output_are_several_runs() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "a.zarr", &Random(5).array(&[100, 100, 16], |random| random as u16));
-    let mut first = start(folder, &["b.zarr", "--only", "[0:80, 0:100, 0:16]"]);
+    let mut first = start(folder, &["b.zarr", "--only", "[-10:150, -3:297, 4:68]"]);
     wait_until(|| n_locks(&folder.join("b.zarr")) > 0);
-    convert(folder, &["b.zarr", "--only", "[76:84, 0:100, 0:16]"]).failed(2, "is being written by process ");
+    convert(folder, &["b.zarr", "--only", "[142:158, -3:297, 4:68]"])
+        .failed(2, "is being written by process ");
     convert(folder, &["b.zarr", "--blocks", "convert:1999"]).failed(2, "is being written by process ");
     convert(folder, &["b.zarr", "--blocks", "convert:2000-2499"]).succeeded();
     assert!(first.wait().unwrap().success());
