@@ -15,7 +15,7 @@ use super::error::{Result, StorageError};
 use super::format::{Format, is_hdf5, of_existing};
 use super::schema::info::ArrayInfo;
 use super::schema::open_options::OpenOptions;
-use crate::geometry::VoxelRange;
+use crate::geometry::{VoxelRange, Writers};
 
 /// An array as it was when it was looked at first.
 pub(crate) struct Witness {
@@ -105,6 +105,11 @@ impl Witness {
     /// Whether [`is_stored`](Self::is_stored) costs a look at some files, and no reading.
     pub fn is_cheap(&self) -> bool {
         self.format != Format::Hdf5
+    }
+
+    /// Whether it can be read while another process writes it: that one may keep its file locked.
+    pub fn is_readable_meanwhile(&self) -> bool {
+        matches!(self.array.info().writers, Writers::Any)
     }
 
     /// Whether any of these voxels, counted from the first of the array, is stored: a file of a chunk is there or, in HDF5,

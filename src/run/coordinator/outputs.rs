@@ -168,7 +168,8 @@ impl Outputs {
     #[cold]
     fn sample(&mut self, task: TaskId, index: u64) {
         for output in &mut self.tasks[task.as_usize()].outputs {
-            if !output.stays || output.stored.len() + output.candidates.len() >= MAX_KNOWN {
+            let is_closed = !output.witness.is_readable_meanwhile();
+            if is_closed || !output.stays || output.stored.len() + output.candidates.len() >= MAX_KNOWN {
                 continue;
             }
             if !output.witness.is_cheap() {
@@ -227,6 +228,9 @@ impl Outputs {
                 continue;
             }
             let missing = || {
+                if !output.witness.is_readable_meanwhile() {
+                    return None;
+                }
                 let is_missing = |index: &&u64| is_stored(&self.plan, task, output, **index) == Some(false);
                 let n_missing = output.stored.iter().filter(is_missing).count();
                 (n_missing > 0).then(|| "chunks of it were removed".to_owned())
