@@ -190,9 +190,9 @@ impl From<&RunError> for Problem {
 }
 
 impl RunError {
-    /// Returns whether the same run, started again, goes on where this one ended: it was interrupted, its workers were lost,
-    /// or there was no room for its run directory. A program that returns such an error to [`main`](crate::main) ends with
-    /// exit code 75.
+    /// Returns whether the same run, started again, goes on where this one ended: it was interrupted, ran out of time, lost
+    /// its workers, or there was no room or no right to write its output or its run directory. A program that returns such
+    /// an error to [`main`](crate::main) ends with exit code 75.
     ///
     /// Without a [run directory](crate::Runner::run_dir), only blocks whose task has a check are not run again.
     pub fn is_resumable(&self) -> bool {

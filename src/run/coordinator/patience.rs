@@ -1,6 +1,7 @@
 //! When a run ends before its blocks do: as blocks fail one after the other, or the place refuses what they write.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::plan::TaskId;
 use crate::run::options::Options;
@@ -97,9 +98,9 @@ fn stuck(failure: &Failure, scheduler: &Scheduler) -> String {
         Cause::WorkerLost => "its worker was lost",
         Cause::TimedOut { .. } => "a block took too long",
     };
-    let pause_s = scheduler.config().place_pause / 1_000_000;
+    let pause = Duration::from_micros(scheduler.config().place_pause);
     format!(
-        "task {task:?} cannot go on, and neither could it after {pause_s} s: {message}; what was finished is kept: mend that, and \
+        "task {task:?} cannot go on, and neither could it after {pause:?}: {message}; what was finished is kept: mend that, and \
          run again to go on"
     )
 }
